@@ -1,0 +1,164 @@
+// Package record defines what a build leaves behind: one JSON document per build, written once and never changed.
+// Everything that is shown, compared or served later is read from it. The schema is documented in
+// docs/reference/record.md; Schema changes when a reader of the old form could be misled.
+package record
+
+import "time"
+
+// Schema names the form of Build.
+const Schema = "https://wasmill.dev/schema/build/v1"
+
+// Digest is "sha256:" followed by 64 hexadecimal digits in lower case.
+type Digest string
+
+// Outcome says how a build or a test ended. It is a result, not an error.
+type Outcome string
+
+const (
+	Passed  Outcome = "passed"
+	Failed  Outcome = "failed"
+	Skipped Outcome = "skipped" // not tried, because something it needs has failed
+)
+
+// Phase is a step of a build. The order is the order in which they run.
+type Phase string
+
+const (
+	PhaseFetch   Phase = "fetch"   // sources, verified by hash
+	PhaseLock    Phase = "lock"    // build requirements resolved; absent where an earlier lock was reused
+	PhaseEnv     Phase = "env"     // the native environment of the lock made; absent where it was ready
+	PhasePrepare Phase = "prepare" // unpacking, patches, extras
+	PhaseScript  Phase = "script"  // the recipe's script
+	PhaseCompile Phase = "compile" // the build backend's hook
+	PhasePack    Phase = "pack"    // post script, checks, reproducible repacking
+	PhaseAudit   Phase = "audit"
+	PhaseTest    Phase = "test"
+)
+
+// FailureKind says what made a build fail; reports group by it.
+type FailureKind string
+
+const (
+	HashMismatch   FailureKind = "hash-mismatch"   // what came is not what the recipe names
+	BadArchive     FailureKind = "bad-archive"     // the source would write outside its folder, or is damaged
+	PatchFailed    FailureKind = "patch-failed"    // a hunk does not apply
+	Requirements   FailureKind = "requirements"    // build requirements can't be resolved from wheels
+	ScriptFailed   FailureKind = "script-failed"   // the recipe's script ended with a status other than 0
+	CompileFailed  FailureKind = "compile-failed"  // the backend's hook failed
+	SilentFallback FailureKind = "silent-fallback" // a wheel came out, without the platform tag or an extension module
+	AuditFailed    FailureKind = "audit-failed"    // the wheel can't load on the ABI it is tagged for
+	OutOfMemory    FailureKind = "out-of-memory"
+	OutOfTime      FailureKind = "out-of-time"
+	OutOfPids      FailureKind = "out-of-pids"
+	LogLimit       FailureKind = "log-limit" // more output than a build may print
+	ImportFailed   FailureKind = "import-failed"
+	TestFailed     FailureKind = "test-failed"
+	Unsupported    FailureKind = "unsupported" // the recipe asks for something this version can't do
+)
+
+// Build is the record of one build: one recipe on one toolchain at one key.
+type Build struct {
+	Schema    string    `json:"schema"`
+	Key       string    `json:"key"` // 64 hexadecimal digits; empty for a build that failed before its key was known
+	Recipe    string    `json:"recipe"`
+	Version   string    `json:"version"`
+	Toolchain Toolchain `json:"toolchain"`
+	Outcome   Outcome   `json:"outcome"`
+	Failure   *Failure  `json:"failure,omitempty"`
+	Inputs    []Input   `json:"inputs"`
+
+	Started    time.Time     `json:"started"`
+	Phases     []PhaseTime   `json:"phases"`
+	PeakMemory int64         `json:"peak_memory_bytes,omitempty"` // of the build's container
+	ExitStatus int           `json:"exit_status"`                 // of the build's container
+	Attempt    int           `json:"attempt"`                     // counts from 1
+	Worker     string        `json:"worker"`
+	Artifacts  []Artifact    `json:"artifacts,omitempty"`
+	Audit      []Finding     `json:"audit,omitempty"`
+	Test       *Test         `json:"test,omitempty"`
+	Log        *Blob         `json:"log,omitempty"`
+	Provenance *Blob         `json:"provenance,omitempty"` // an in-toto statement, SLSA provenance v1
+	Requires   []Requirement `json:"build_requirements,omitempty"`
+}
+
+// Toolchain names what compiled, in words too: a distribution's compiler is not the runtime vendor's.
+type Toolchain struct {
+	Name     string `json:"name"`
+	Digest   Digest `json:"digest"`   // of the image's manifest
+	Compiler string `json:"compiler"` // e.g. "Debian emscripten 6.0.5+dfsg-2, without Pyodide's patches"
+}
+
+// Failure explains a Failed outcome to a person.
+type Failure struct {
+	Phase   Phase       `json:"phase"`
+	Kind    FailureKind `json:"kind"`
+	Message string      `json:"message"`          // one line: what is wrong and, where known, what to do
+	Detail  string      `json:"detail,omitempty"` // the lines of the log that matter, at most 4 KiB
+}
+
+// Input is one thing that went into the build.
+type Input struct {
+	Kind   string `json:"kind"` // source, patch, extra, recipe, requirement, host, toolchain, builder
+	Name   string `json:"name"`
+	URL    string `json:"url,omitempty"`
+	Digest Digest `json:"digest"`
+}
+
+// Requirement is one locked package of the native build environment.
+type Requirement struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	File    string `json:"file"`
+	Digest  Digest `json:"digest"`
+}
+
+// PhaseTime is how long a phase took on the wall.
+type PhaseTime struct {
+	Phase   Phase   `json:"phase"`
+	Seconds float64 `json:"seconds"`
+}
+
+// Artifact is a file that the build yields, kept in the registry under its digest.
+type Artifact struct {
+	Filename string `json:"filename"`
+	Kind     string `json:"kind"` // wheel
+	Digest   Digest `json:"digest"`
+	Size     int64  `json:"size_bytes"`
+	Metadata Digest `json:"metadata,omitempty"` // of METADATA (PEP 658), kept as a blob of its own
+}
+
+// Finding is one thing that the audit saw.
+type Finding struct {
+	Rule     string `json:"rule"`     // e.g. "undefined-symbol"
+	Severity string `json:"severity"` // error or warning; an error fails the build
+	File     string `json:"file"`     // path in the wheel
+	Symbol   string `json:"symbol,omitempty"`
+	Reason   string `json:"reason"`
+}
+
+// Test is what a fresh runtime said of the artifact.
+type Test struct {
+	Outcome Outcome `json:"outcome"`
+	Runtime string  `json:"runtime"` // e.g. "pyodide 315.0.0-alpha.2, node v24.21.0"
+	Imports []Case  `json:"imports"`
+	Cases   []Case  `json:"cases"` // the recipe's own tests
+	Seconds float64 `json:"seconds"`
+	Passed  int     `json:"passed"` // of Cases
+	Failed  int     `json:"failed"`
+	Skipped int     `json:"skipped"`
+	Log     *Blob   `json:"log,omitempty"`
+}
+
+// Case is one import or one test.
+type Case struct {
+	Name    string  `json:"name"`
+	Outcome Outcome `json:"outcome"`
+	Seconds float64 `json:"seconds"`
+	Message string  `json:"message,omitempty"` // why it failed or was skipped
+}
+
+// Blob points into the registry.
+type Blob struct {
+	Digest Digest `json:"digest"`
+	Size   int64  `json:"size_bytes"`
+}
