@@ -1,0 +1,241 @@
+// Package recipe reads recipes: folders with a meta.yaml that say what to build. The schema is that of Pyodide's
+// recipes (pyodide-build 0.39) with one more section, `wasmill`. The package parses and validates with positions,
+// loads whole folders of recipes and the graph between them, digests what matters for a build, packs recipes for
+// the way to a worker, and makes recipes for projects that have none. It does not plan, fetch or build, and it
+// never uses the network.
+package recipe
+
+import (
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// MetaFile is the name of the file that makes a folder a recipe.
+const MetaFile = "meta.yaml"
+
+// Recipe is one recipe as its file says it, with the defaults of the schema filled in. It is read-only once loaded.
+type Recipe struct {
+	// Name is package.name in the recipe's own spelling; it equals the folder's name. Recipes name each other in
+	// any spelling that PEP 503 holds for the same: compare by Canonical.
+	Name string
+	// Version is package.version and equals the built wheel's. It is empty only for a recipe made by FromProject
+	// whose version is dynamic: the built wheel then tells it.
+	Version string
+	// TopLevel is package.top-level, the import names. See Imports for the default.
+	TopLevel []string
+	// Tags is package.tag: what "tag:X" selects. The tag "always" means always built.
+	Tags []string
+	// Disabled is package._disabled: excluded from sets, with everything that depends on it.
+	Disabled bool
+	// Pinned is package.pinned: whoever proposes new versions leaves this recipe alone.
+	Pinned bool
+
+	Source       Source
+	Build        Build
+	Requirements Requirements
+	Test         Test
+	About        About
+	// Extra is the free-form section, as YAML gives it: maps, lists and scalars. Nil if absent.
+	Extra   any
+	Wasmill Wasmill
+
+	// File is the meta.yaml, spelled as it was given to Load; errors name it so. It is empty if there is none.
+	File string
+	// Dir is the absolute path of the recipe's folder; patches, extras and tests lie below it.
+	Dir string
+	// Tests are the names of the test_*.py beside meta.yaml, sorted.
+	Tests []string
+
+	positions map[string]Position // of keys and list entries, by path: "requirements.run[1]"
+}
+
+// Source says where the code comes from. URL and Path exclude each other; a recipe without both is a bare script.
+type Source struct {
+	// URL is an archive or a ready wheel (see Wheel), with variables of the build environment in the form $(NAME)
+	// or ${NAME}. SHA256 always stands beside it.
+	URL string
+	// SHA256 is 64 hexadecimal digits in lower case.
+	SHA256 string
+	// Path is a folder or archive relative to Dir. With it there are no patches and no extras.
+	Path string
+	// ExtractDir is the folder in the archive that holds the source; empty means the archive's name without its
+	// extension.
+	ExtractDir string
+	// Patches are applied in this order, from Dir, as by `patch -p1 --binary`. There are none with a wheel or Path.
+	Patches []string
+	// Extras are copied into the source after the patches.
+	Extras []Extra
+}
+
+// Extra is one file or folder that is copied into the source.
+type Extra struct {
+	From string // relative to Recipe.Dir
+	To   string // relative to the source's root
+}
+
+// Type is what a build yields.
+type Type string
+
+// The types of the schema. All but Package may set only type, script, exports and unvendor-tests in the build section.
+const (
+	Package       Type = "package"
+	StaticLibrary Type = "static_library"
+	SharedLibrary Type = "shared_library"
+	CPythonModule Type = "cpython_module"
+)
+
+// Build says how to build. Flags may use variables that Script exports, so they are substituted after it has run.
+type Build struct {
+	Type Type
+	// Script is bash, run in the source's folder, with nothing substituted beforehand. What it exports is seen by
+	// all later steps.
+	Script string
+	// CrossScript is bash, run after the compiler wrappers are in the environment.
+	CrossScript string
+	// Post is bash, run in the unpacked wheel.
+	Post string
+	// BackendFlags are the config settings for the PEP 517 backend, unparsed: variables in them are substituted
+	// first, then ParseBackendFlags reads them.
+	BackendFlags string
+	// CFlags, CXXFlags and LDFlags are appended to the ABI's flags. Variables in the form $(NAME) or ${NAME} are
+	// substituted; $NAME stays as it is (`-Wl,-rpath,$ORIGIN`).
+	CFlags, CXXFlags, LDFlags string
+	Exports                   Exports
+	// UnvendorTests: the wheel's tests are split off. True unless the recipe says otherwise.
+	UnvendorTests bool
+	// RetainTestPatterns are kept in the wheel in spite of UnvendorTests.
+	RetainTestPatterns []string
+	// VendorSharedLib: libraries that the extension modules need are copied into the wheel. True unless the recipe
+	// says otherwise.
+	VendorSharedLib bool
+	// CrossBuildEnv: builds of other recipes see this package's headers and configuration.
+	CrossBuildEnv bool
+	// CrossBuildEnvSkipInstall: with CrossBuildEnv, the package is not installed into the native environment.
+	CrossBuildEnvSkipInstall bool
+	// CrossBuildFiles are laid over the native copy of the package, relative to site-packages.
+	CrossBuildFiles []string
+}
+
+// ExportMode is which symbols an extension module exports (-sEXPORTED_FUNCTIONS of emcc).
+type ExportMode string
+
+const (
+	ExportPyInit       ExportMode = "pyinit"        // PyInit_* only; the default
+	ExportRequested    ExportMode = "requested"     // every symbol of the objects that is not hidden
+	ExportWholeArchive ExportMode = "whole_archive" // all, -sSIDE_MODULE=1
+	ExportList         ExportMode = "list"          // Exports.Symbols
+)
+
+// Exports is build.exports.
+type Exports struct {
+	Mode    ExportMode
+	Symbols []string // as C knows them, without emcc's leading underscore; only with ExportList
+}
+
+// Requirements says what a build and its wheel need.
+type Requirements struct {
+	// Run are recipes that the wheel needs when it is imported.
+	Run []string
+	// Host are recipes that are built before this one; static libraries must be here. Duplicates are allowed.
+	Host []string
+	// BuildExtras are further requirements (PEP 508) of the isolated build environment.
+	BuildExtras []string
+	// Executable are programs of the build image that must exist.
+	Executable []string
+	// Constraint are appended to the constraints (PEP 508) of the build environment.
+	Constraint []string
+}
+
+// Test says what is tested beside the functions in Recipe.Tests.
+type Test struct {
+	Imports []string // modules that must import; empty means Recipe.Imports
+}
+
+// About is for people.
+type About struct {
+	Home, PyPI, Summary, License string
+}
+
+// Class is the size of the machine that a build wants.
+type Class string
+
+// The classes; each has a task queue of its own.
+const (
+	Small  Class = "small"
+	Medium Class = "medium"
+	Large  Class = "large"
+)
+
+// DefaultTimeout ends a build whose recipe names no timeout.
+const DefaultTimeout = 30 * time.Minute
+
+// Wasmill is the section that Pyodide's schema does not have.
+type Wasmill struct {
+	// Pure says that a wheel for any platform is what the recipe wants. Without it such a wheel fails the build:
+	// many packages fall back to pure Python, with exit status 0, when their extension does not compile.
+	Pure bool
+	// ExtensionModules are the dotted names of the compiled modules that the wheel must hold. Empty: what the
+	// source's own build announces.
+	ExtensionModules []string
+	// Class is Small unless the recipe says otherwise.
+	Class Class
+	// Timeout is how long the build's container may run: DefaultTimeout unless the recipe says otherwise.
+	Timeout time.Duration
+	// ExcludeNewer locks build requirements as of this time. Zero means the toolchain's.
+	ExcludeNewer time.Time
+	// Patches holds what is known about a patch, under its name in Source.Patches.
+	Patches map[string]PatchNote
+}
+
+// PatchNote is the life of a patch.
+type PatchNote struct {
+	// Why is what breaks without the patch.
+	Why string
+	// Upstream is the URL where it was sent, or "inapplicable: reason".
+	Upstream string
+	// Status is pending, submitted, merged-in VERSION, or wontfix.
+	Status string
+}
+
+// Imports are the import names: top-level, or else the name.
+func (r *Recipe) Imports() []string {
+	if len(r.TopLevel) > 0 {
+		return r.TopLevel
+	}
+	return []string{r.Name}
+}
+
+// TestImports are the modules whose import is tested: test.imports, or else Imports. A library has none.
+func (r *Recipe) TestImports() []string {
+	switch {
+	case len(r.Test.Imports) > 0:
+		return r.Test.Imports
+	case r.Build.Type == StaticLibrary, r.Build.Type == SharedLibrary:
+		return nil
+	}
+	return r.Imports()
+}
+
+// Wheel says whether the source is a ready wheel, which is hosted again, not built.
+func (r *Recipe) Wheel() bool { return strings.HasSuffix(urlPath(r.Source.URL), ".whl") }
+
+// Path is the absolute path of a file that the recipe names relative to its folder: a patch, an extra, a test.
+func (r *Recipe) Path(name string) string { return filepath.Join(r.Dir, filepath.FromSlash(name)) }
+
+// At is where a key ("build.script") or a list entry ("requirements.run[0]") stands in the file; for what does not
+// stand there, it is the start of the file.
+func (r *Recipe) At(path string) Position {
+	if p, ok := r.positions[path]; ok {
+		return p
+	}
+	return Position{File: r.File, Line: 1, Column: 1}
+}
+
+// urlPath is a URL without its query and fragment.
+func urlPath(url string) string {
+	if i := strings.IndexAny(url, "?#"); i >= 0 {
+		url = url[:i]
+	}
+	return url
+}
