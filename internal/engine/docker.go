@@ -1,0 +1,231 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/client"
+	"github.com/docker/docker/pkg/stdcopy"
+
+	"github.com/wasmill/wasmill/internal/fault"
+)
+
+// setupTimeout bounds requests that must not be cut short by the caller's context: a create whose answer is thrown
+// away leaves a container that nobody knows.
+const setupTimeout = time.Minute
+
+// cleanupTimeout bounds killing and removing once the caller's context has ended.
+const cleanupTimeout = 30 * time.Second
+
+// Docker is the Engine on a Docker daemon, version 20.10 or newer.
+//
+// Limits hold under cgroup v1 and v2 alike. Result.OOMKilled is what the daemon reports: on both, it is set when any
+// process of the container was killed for memory, not only the first one. Tmpfs counts as memory. Without swap
+// accounting in the kernel (cgroup v1 without swapaccount=1), Spec.Memory limits memory only, and swap comes on top.
+//
+// Output goes through the attach stream and is never logged by the daemon: a build that prints a gigabyte must not
+// fill the daemon's disk. Once the container has ended, the daemon keeps unread output for two seconds only, so the
+// writer given to Run must not block longer than that.
+type Docker struct {
+	client *client.Client
+}
+
+var _ Engine = (*Docker)(nil)
+
+// NewDocker prepares a client for the daemon that DOCKER_HOST (and DOCKER_CERT_PATH, DOCKER_TLS_VERIFY) names, by
+// default the local socket. It does not connect: Ping does. Its only error is fault.Invalid, for an unusable DOCKER_HOST.
+func NewDocker() (*Docker, error) {
+	c, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
+	if err != nil {
+		return nil, fault.Errorf(fault.Invalid, "configuring the Docker client from the environment: %w", err)
+	}
+	return &Docker{client: c}, nil
+}
+
+// Ping implements Engine.
+func (d *Docker) Ping(ctx context.Context) error {
+	if _, err := d.client.Ping(ctx); err != nil {
+		return d.explain(ctx, "asking the Docker engine whether it is there", err)
+	}
+	return nil
+}
+
+// Close implements Engine.
+func (d *Docker) Close() error { return d.client.Close() }
+
+// Run implements Engine.
+func (d *Docker) Run(ctx context.Context, spec Spec, out io.Writer) (result Result, err error) {
+	if err := spec.validate(); err != nil {
+		return Result{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return Result{}, err
+	}
+	setup, cancel := context.WithTimeout(context.WithoutCancel(ctx), setupTimeout)
+	defer cancel()
+	config, host := translate(spec)
+	created, err := d.client.ContainerCreate(setup, config, host, nil, nil, "wasmill-"+rand.Text())
+	if err != nil {
+		return Result{}, d.explain(ctx, "creating a container from "+spec.Image, err)
+	}
+	defer func() {
+		// A failed removal doesn't spoil a good result: what stays behind carries the labels, and Reap finds it.
+		// Where the run failed as well, the daemon's trouble is already in err.
+		_ = d.remove(context.WithoutCancel(ctx), created.ID)
+	}()
+
+	// Attach and wait come before start, so that neither the output nor the end of a container that exits at once
+	// can be missed.
+	stream, err := d.client.ContainerAttach(setup, created.ID, container.AttachOptions{Stream: true, Stdout: true, Stderr: true})
+	if err != nil {
+		return Result{}, d.explain(ctx, "attaching to a container", err)
+	}
+	defer stream.Close()
+	waiting, stopWaiting := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWaiting()
+	exited, lost := d.client.ContainerWait(waiting, created.ID, container.WaitConditionNextExit)
+	if err := d.client.ContainerStart(setup, created.ID, container.StartOptions{}); err != nil {
+		return Result{}, d.explain(ctx, fmt.Sprintf("starting %q", spec.Command), err)
+	}
+	r := run{docker: d, id: created.ID, exited: exited, lost: lost, copied: copyOutput(stream, out)}
+	if spec.Time > 0 {
+		timer := time.NewTimer(spec.Time)
+		defer timer.Stop()
+		r.timeout = timer.C
+	}
+	if err := r.follow(ctx); err != nil {
+		return Result{}, err
+	}
+	return r.result(ctx)
+}
+
+// run is a started container.
+type run struct {
+	docker   *Docker
+	id       string
+	exited   <-chan container.WaitResponse
+	lost     <-chan error // the daemon went away
+	copied   <-chan error // one value, when all output has been copied or can't be
+	timeout  <-chan time.Time
+	timedOut bool
+}
+
+// follow returns when the container has ended and its output is copied. An error means that one of the two will not
+// happen; the container may then still run.
+func (r *run) follow(ctx context.Context) error {
+	for r.exited != nil || r.copied != nil {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-r.lost:
+			return r.docker.explain(ctx, "waiting for a container", err)
+		case err := <-r.copied:
+			if e := (*writeError)(nil); errors.As(err, &e) {
+				return e.err
+			}
+			if err != nil {
+				return r.docker.explain(ctx, "reading a container's output", err)
+			}
+			r.copied = nil
+		case w := <-r.exited:
+			if w.Error != nil {
+				return r.docker.explain(ctx, "waiting for a container", errors.New(w.Error.Message))
+			}
+			r.exited, r.timeout = nil, nil
+		case <-r.timeout:
+			r.timeout, r.timedOut = nil, true
+			if err := r.docker.client.ContainerKill(ctx, r.id, "KILL"); err != nil && !gone(err) {
+				return r.docker.explain(ctx, "killing a container whose time is up", err)
+			}
+		}
+	}
+	return nil
+}
+
+func (r *run) result(ctx context.Context) (Result, error) {
+	info, err := r.docker.client.ContainerInspect(ctx, r.id)
+	if err != nil {
+		return Result{}, r.docker.explain(ctx, "inspecting a container", err)
+	}
+	result := Result{ExitStatus: info.State.ExitCode, OOMKilled: info.State.OOMKilled, TimedOut: r.timedOut}
+	started, err1 := time.Parse(time.RFC3339Nano, info.State.StartedAt)
+	finished, err2 := time.Parse(time.RFC3339Nano, info.State.FinishedAt)
+	if err := errors.Join(err1, err2); err != nil {
+		return Result{}, fmt.Errorf("reading when a container ran: %w", err)
+	}
+	result.Wall = finished.Sub(started)
+	return result, nil
+}
+
+// writeError tells an error of the caller's writer from one of the stream.
+type writeError struct{ err error }
+
+func (e *writeError) Error() string { return e.err.Error() }
+
+type outWriter struct{ w io.Writer }
+
+func (o outWriter) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	if err != nil {
+		return n, &writeError{err}
+	}
+	return n, nil
+}
+
+// copyOutput writes both streams to out in the order in which the daemon saw them.
+func copyOutput(stream types.HijackedResponse, out io.Writer) <-chan error {
+	copied := make(chan error, 1)
+	go func() {
+		w := outWriter{out}
+		_, err := stdcopy.StdCopy(w, w, stream.Reader)
+		copied <- err
+	}()
+	return copied
+}
+
+// Reap implements Engine. Without labels it would remove every container of the machine, so it refuses.
+func (d *Docker) Reap(ctx context.Context, labels map[string]string) (int, error) {
+	if len(labels) == 0 {
+		return 0, fault.Errorf(fault.Invalid, "removing containers: no labels given")
+	}
+	args := filters.NewArgs()
+	for k, v := range labels {
+		args.Add("label", k+"="+v)
+	}
+	found, err := d.client.ContainerList(ctx, container.ListOptions{All: true, Filters: args})
+	if err != nil {
+		return 0, d.explain(ctx, "listing containers", err)
+	}
+	errs := make([]error, len(found))
+	var wg sync.WaitGroup
+	for i, c := range found {
+		wg.Go(func() { errs[i] = d.remove(ctx, c.ID) })
+	}
+	wg.Wait()
+	removed := len(slices.DeleteFunc(slices.Clone(errs), func(err error) bool { return err != nil }))
+	return removed, errors.Join(errs...)
+}
+
+// remove kills and removes a container. One that is gone already is no error.
+func (d *Docker) remove(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, cleanupTimeout)
+	defer cancel()
+	err := d.client.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	if err != nil && !gone(err) {
+		return d.explain(ctx, "removing a container", err)
+	}
+	return nil
+}
+
+// gone says that a container has ended, is removed, or is being removed by somebody else.
+func gone(err error) bool { return errdefs.IsNotFound(err) || errdefs.IsConflict(err) }
