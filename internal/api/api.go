@@ -1,0 +1,164 @@
+// Package api is the farm's HTTP API: the Farm interface says what can be asked, Handler serves a Farm, and Client
+// is a Farm that asks a Handler. What calls a farm (the CLI, a worker) is written against Farm and does not see
+// whether it runs in the same process. docs/reference/api.md describes the wire.
+package api
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/wasmill/wasmill/internal/record"
+)
+
+// Farm is what an orchestrator does for others. Errors carry a fault.Kind on both sides of the wire.
+type Farm interface {
+	// Join tells a worker where its two addresses are.
+	Join(ctx context.Context) (Join, error)
+	// PutBlob keeps bytes in the registry.
+	PutBlob(ctx context.Context, r io.Reader) (record.Blob, error)
+	// OpenBlob reads what PutBlob or a build has kept; reading verifies the digest.
+	OpenBlob(ctx context.Context, digest record.Digest) (io.ReadCloser, error)
+
+	// Plan says what StartRun with the same request would do, and why.
+	Plan(ctx context.Context, req RunRequest) ([]Action, error)
+	// StartRun begins a run and returns without waiting for it.
+	StartRun(ctx context.Context, req RunRequest) (Run, error)
+	// Runs lists the newest runs, without their actions.
+	Runs(ctx context.Context, limit int) ([]Run, error)
+	// Run is one run with its actions.
+	Run(ctx context.Context, id string) (Run, error)
+	// CancelRun asks a run to stop; its containers are killed. It returns before that has happened.
+	CancelRun(ctx context.Context, id string) error
+
+	// Build is the record of a build by its key, or the newest build of a recipe by its name.
+	Build(ctx context.Context, keyOrRecipe string) (record.Build, error)
+	// Log reads the log of an attempt ("" for the newest), by key or recipe, from offset. It returns what is there now.
+	Log(ctx context.Context, keyOrRecipe string, offset int64) (Log, error)
+	// AppendLog is how a worker streams what an attempt prints. Appending at an offset that is already written
+	// replaces what follows it, so that a repeated call does no harm.
+	AppendLog(ctx context.Context, attempt Attempt, offset int64, r io.Reader) error
+
+	// Toolchains lists what the farm can build with.
+	Toolchains(ctx context.Context) ([]Toolchain, error)
+	// Workers lists the workers that were seen, newest sign of life first.
+	Workers(ctx context.Context) ([]Worker, error)
+
+	// AddSchedule makes or replaces a schedule.
+	AddSchedule(ctx context.Context, s Schedule) error
+	Schedules(ctx context.Context) ([]Schedule, error)
+	// ChangeSchedule triggers, pauses, resumes or removes a schedule.
+	ChangeSchedule(ctx context.Context, name string, change ScheduleChange) error
+}
+
+// Join is what a worker needs to know. Addresses are as the orchestrator was told to announce them.
+type Join struct {
+	Temporal  string `json:"temporal"` // host:port
+	Namespace string `json:"namespace"`
+	Registry  string `json:"registry"` // host:port
+	Version   string `json:"version"`  // of the orchestrator
+}
+
+// RunRequest asks for a run.
+type RunRequest struct {
+	Recipes   record.Digest `json:"recipes"` // of a recipe set as recipe.Pack writes it
+	Select    []string      `json:"select"`  // names, "*", "tag:X"; what these need is added
+	Toolchain string        `json:"toolchain"`
+	Lane      string        `json:"lane"` // interactive, submission, nightly, migration
+	NoCache   bool          `json:"no_cache,omitempty"`
+	Publish   bool          `json:"publish"` // put what passed on the index
+}
+
+// Run is a plan being carried out.
+type Run struct {
+	ID       string     `json:"id"`
+	Lane     string     `json:"lane"`
+	State    string     `json:"state"` // running, passed, failed, canceled
+	Select   []string   `json:"select"`
+	Created  time.Time  `json:"created"`
+	Finished *time.Time `json:"finished,omitempty"`
+	Error    string     `json:"error,omitempty"` // why the run itself, not one of its builds, failed
+	Actions  []Action   `json:"actions,omitempty"`
+}
+
+// Action is one recipe of a run.
+type Action struct {
+	Recipe   string   `json:"recipe"`
+	Version  string   `json:"version"`
+	Kind     string   `json:"kind"` // build, reuse, skip
+	Reason   string   `json:"reason"`
+	Needs    []string `json:"needs,omitempty"`
+	Key      string   `json:"key,omitempty"`
+	Status   string   `json:"status"`          // planned, queued, running, passed, failed, skipped, cached, canceled
+	Cause    string   `json:"cause,omitempty"` // why failed or skipped
+	Phase    string   `json:"phase,omitempty"`
+	Worker   string   `json:"worker,omitempty"`
+	Attempt  int      `json:"attempt,omitempty"`
+	Seconds  float64  `json:"seconds,omitempty"` // wall of the build and its test
+	Artifact string   `json:"artifact,omitempty"`
+	Digest   string   `json:"digest,omitempty"`
+	Size     int64    `json:"size_bytes,omitempty"`
+	Tests    *Tests   `json:"tests,omitempty"`
+}
+
+// Tests counts what a runtime said.
+type Tests struct {
+	Imports int `json:"imports"`
+	Passed  int `json:"passed"`
+	Failed  int `json:"failed"`
+	Skipped int `json:"skipped"`
+}
+
+// Attempt names one try of a build by a worker.
+type Attempt struct {
+	ID     string `json:"id"` // unique; a container's label
+	Recipe string `json:"recipe"`
+	Key    string `json:"key,omitempty"`
+	Worker string `json:"worker"`
+}
+
+// Log is a part of a log.
+type Log struct {
+	Text   []byte `json:"text"`
+	Offset int64  `json:"offset"` // where to read on
+	Ended  bool   `json:"ended"`  // nothing will follow
+}
+
+// Toolchain is a toolchain that the farm knows.
+type Toolchain struct {
+	Name     string `json:"name"`
+	Digest   string `json:"digest"`
+	Platform string `json:"platform"`
+	Compiler string `json:"compiler"`
+	Size     int64  `json:"compressed_bytes"`
+	Baked    bool   `json:"baked"` // the image is in the registry
+}
+
+// Worker is a worker daemon.
+type Worker struct {
+	Name     string    `json:"name"`
+	Classes  []string  `json:"classes"`
+	Slots    int       `json:"slots"`
+	LastSeen time.Time `json:"last_seen"`
+}
+
+// Schedule is a run that starts by itself.
+type Schedule struct {
+	Name   string     `json:"name"`
+	Cron   string     `json:"cron"` // five fields, UTC
+	Run    RunRequest `json:"run"`
+	Paused bool       `json:"paused"`
+	Next   *time.Time `json:"next,omitempty"`
+	Last   *time.Time `json:"last,omitempty"`
+}
+
+// ScheduleChange is one of the constants below.
+type ScheduleChange string
+
+// What can be done with a schedule.
+const (
+	Trigger ScheduleChange = "trigger"
+	Pause   ScheduleChange = "pause"
+	Resume  ScheduleChange = "resume"
+	Remove  ScheduleChange = "remove"
+)

@@ -1,0 +1,190 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/record"
+)
+
+// Client is a Farm on the other side of HTTP.
+type Client struct {
+	base string
+	http *http.Client
+}
+
+var _ Farm = (*Client)(nil)
+
+// NewClient talks to the orchestrator at base, e.g. "http://127.0.0.1:7470".
+func NewClient(base string) *Client {
+	if !strings.Contains(base, "://") {
+		base = "http://" + base
+	}
+	return &Client{base: strings.TrimRight(base, "/"), http: &http.Client{}}
+}
+
+// wireError is the body of every answer with a status of 400 and above.
+type wireError struct {
+	Kind    string `json:"kind"`
+	Message string `json:"message"`
+}
+
+func (c *Client) do(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+"/api/v1"+path, body)
+	if err != nil {
+		return nil, fault.Errorf(fault.Invalid, "asking %s: %w", c.base, err)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		var urlErr *url.Error
+		if errors.As(err, &urlErr) {
+			err = urlErr.Err
+		}
+		return nil, fault.Errorf(fault.Unavailable, "no orchestrator answers at %s (%w): start one with `wasmill up`, or name another with --server", c.base, err)
+	}
+	if resp.StatusCode < 400 {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
+	var we wireError
+	if json.Unmarshal(text, &we) != nil || we.Message == "" {
+		return nil, fault.Errorf(fault.Unavailable, "%s %s%s: %s", method, c.base, path, resp.Status)
+	}
+	return nil, fault.Errorf(fault.Parse(we.Kind), "%s", we.Message)
+}
+
+// call sends in as JSON where it is not nil and reads the answer into out where that is not nil.
+func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		text, err := json.Marshal(in)
+		if err != nil {
+			return fmt.Errorf("encoding a request: %w", err)
+		}
+		body = bytes.NewReader(text)
+	}
+	resp, err := c.do(ctx, method, path, body)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if out == nil {
+		return nil
+	}
+	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+		return fault.Errorf(fault.Unavailable, "reading the answer of %s: %w", c.base, err)
+	}
+	return nil
+}
+
+func ask[T any](ctx context.Context, c *Client, method, path string, in any) (out T, err error) {
+	err = c.call(ctx, method, path, in, &out)
+	return out, err
+}
+
+// Join implements Farm.
+func (c *Client) Join(ctx context.Context) (Join, error) {
+	return ask[Join](ctx, c, http.MethodGet, "/join", nil)
+}
+
+// PutBlob implements Farm.
+func (c *Client) PutBlob(ctx context.Context, r io.Reader) (b record.Blob, err error) {
+	resp, err := c.do(ctx, http.MethodPost, "/blobs", r)
+	if err != nil {
+		return b, err
+	}
+	defer resp.Body.Close()
+	return b, json.NewDecoder(resp.Body).Decode(&b)
+}
+
+// OpenBlob implements Farm.
+func (c *Client) OpenBlob(ctx context.Context, digest record.Digest) (io.ReadCloser, error) {
+	resp, err := c.do(ctx, http.MethodGet, "/blobs/"+string(digest), nil)
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
+// Plan implements Farm.
+func (c *Client) Plan(ctx context.Context, req RunRequest) ([]Action, error) {
+	return ask[[]Action](ctx, c, http.MethodPost, "/plan", req)
+}
+
+// StartRun implements Farm.
+func (c *Client) StartRun(ctx context.Context, req RunRequest) (Run, error) {
+	return ask[Run](ctx, c, http.MethodPost, "/runs", req)
+}
+
+// Runs implements Farm.
+func (c *Client) Runs(ctx context.Context, limit int) ([]Run, error) {
+	return ask[[]Run](ctx, c, http.MethodGet, "/runs?limit="+strconv.Itoa(limit), nil)
+}
+
+// Run implements Farm.
+func (c *Client) Run(ctx context.Context, id string) (Run, error) {
+	return ask[Run](ctx, c, http.MethodGet, "/runs/"+url.PathEscape(id), nil)
+}
+
+// CancelRun implements Farm.
+func (c *Client) CancelRun(ctx context.Context, id string) error {
+	return c.call(ctx, http.MethodPost, "/runs/"+url.PathEscape(id)+"/cancel", nil, nil)
+}
+
+// Build implements Farm.
+func (c *Client) Build(ctx context.Context, keyOrRecipe string) (record.Build, error) {
+	return ask[record.Build](ctx, c, http.MethodGet, "/builds/"+url.PathEscape(keyOrRecipe), nil)
+}
+
+// Log implements Farm.
+func (c *Client) Log(ctx context.Context, keyOrRecipe string, offset int64) (Log, error) {
+	return ask[Log](ctx, c, http.MethodGet, fmt.Sprintf("/builds/%s/log?offset=%d", url.PathEscape(keyOrRecipe), offset), nil)
+}
+
+// AppendLog implements Farm.
+func (c *Client) AppendLog(ctx context.Context, a Attempt, offset int64, r io.Reader) error {
+	q := url.Values{"recipe": {a.Recipe}, "key": {a.Key}, "worker": {a.Worker}, "offset": {strconv.FormatInt(offset, 10)}}
+	resp, err := c.do(ctx, http.MethodPost, "/attempts/"+url.PathEscape(a.ID)+"/log?"+q.Encode(), r)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
+// Toolchains implements Farm.
+func (c *Client) Toolchains(ctx context.Context) ([]Toolchain, error) {
+	return ask[[]Toolchain](ctx, c, http.MethodGet, "/toolchains", nil)
+}
+
+// Workers implements Farm.
+func (c *Client) Workers(ctx context.Context) ([]Worker, error) {
+	return ask[[]Worker](ctx, c, http.MethodGet, "/workers", nil)
+}
+
+// AddSchedule implements Farm.
+func (c *Client) AddSchedule(ctx context.Context, s Schedule) error {
+	return c.call(ctx, http.MethodPut, "/schedules/"+url.PathEscape(s.Name), s, nil)
+}
+
+// Schedules implements Farm.
+func (c *Client) Schedules(ctx context.Context) ([]Schedule, error) {
+	return ask[[]Schedule](ctx, c, http.MethodGet, "/schedules", nil)
+}
+
+// ChangeSchedule implements Farm.
+func (c *Client) ChangeSchedule(ctx context.Context, name string, change ScheduleChange) error {
+	return c.call(ctx, http.MethodPost, "/schedules/"+url.PathEscape(name)+"/"+string(change), nil, nil)
+}

@@ -1,0 +1,206 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/record"
+)
+
+// Fake is a Farm in memory for tests. Its exported fields are what it answers; Script, where set, changes a run each
+// time that it is looked at. It builds nothing.
+type Fake struct {
+	JoinAnswer Join
+	Planned    []Action
+	Script     func(looks int, run *Run)
+	Builds     map[string]record.Build
+	Logs       map[string][]byte
+	Baked      []Toolchain
+	Seen       []Worker
+
+	mu        sync.Mutex
+	blobs     map[record.Digest][]byte
+	runs      []*Run
+	looks     map[string]int
+	schedules []Schedule
+}
+
+var _ Farm = (*Fake)(nil)
+
+// Join implements Farm.
+func (f *Fake) Join(context.Context) (Join, error) { return f.JoinAnswer, nil }
+
+// PutBlob implements Farm.
+func (f *Fake) PutBlob(_ context.Context, r io.Reader) (record.Blob, error) {
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return record.Blob{}, err
+	}
+	sum := sha256.Sum256(data)
+	digest := record.Digest("sha256:" + hex.EncodeToString(sum[:]))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.blobs == nil {
+		f.blobs = map[record.Digest][]byte{}
+	}
+	f.blobs[digest] = data
+	return record.Blob{Digest: digest, Size: int64(len(data))}, nil
+}
+
+// OpenBlob implements Farm.
+func (f *Fake) OpenBlob(_ context.Context, digest record.Digest) (io.ReadCloser, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	data, ok := f.blobs[digest]
+	if !ok {
+		return nil, fault.Errorf(fault.NotFound, "no blob %s", digest)
+	}
+	return io.NopCloser(bytes.NewReader(data)), nil
+}
+
+// Plan implements Farm.
+func (f *Fake) Plan(context.Context, RunRequest) ([]Action, error) { return f.Planned, nil }
+
+// StartRun implements Farm.
+func (f *Fake) StartRun(_ context.Context, req RunRequest) (Run, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, ok := f.blobs[req.Recipes]; !ok {
+		return Run{}, fault.Errorf(fault.Invalid, "no recipes %q were uploaded", req.Recipes)
+	}
+	run := &Run{ID: "run-" + string(rune('1'+len(f.runs))), Lane: req.Lane, State: "running", Select: req.Select, Actions: slices.Clone(f.Planned)}
+	f.runs = append(f.runs, run)
+	return *run, nil
+}
+
+// Runs implements Farm.
+func (f *Fake) Runs(_ context.Context, limit int) ([]Run, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := []Run{}
+	for _, r := range f.runs[:min(limit, len(f.runs))] {
+		out = append(out, *r)
+	}
+	return out, nil
+}
+
+// Run implements Farm.
+func (f *Fake) Run(_ context.Context, id string) (Run, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range f.runs {
+		if r.ID != id {
+			continue
+		}
+		if f.looks == nil {
+			f.looks = map[string]int{}
+		}
+		if f.Script != nil {
+			f.Script(f.looks[id], r)
+		}
+		f.looks[id]++
+		out := *r
+		out.Actions = slices.Clone(r.Actions)
+		return out, nil
+	}
+	return Run{}, fault.Errorf(fault.NotFound, "no run %s", id)
+}
+
+// CancelRun implements Farm.
+func (f *Fake) CancelRun(_ context.Context, id string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range f.runs {
+		if r.ID == id {
+			r.State = "canceled"
+			return nil
+		}
+	}
+	return fault.Errorf(fault.NotFound, "no run %s", id)
+}
+
+// Build implements Farm.
+func (f *Fake) Build(_ context.Context, keyOrRecipe string) (record.Build, error) {
+	b, ok := f.Builds[keyOrRecipe]
+	if !ok {
+		return b, fault.Errorf(fault.NotFound, "no build of %s", keyOrRecipe)
+	}
+	return b, nil
+}
+
+// Log implements Farm.
+func (f *Fake) Log(_ context.Context, keyOrRecipe string, offset int64) (Log, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	text, ok := f.Logs[keyOrRecipe]
+	if !ok {
+		return Log{}, fault.Errorf(fault.NotFound, "no log of %s", keyOrRecipe)
+	}
+	offset = min(offset, int64(len(text)))
+	return Log{Text: text[offset:], Offset: int64(len(text)), Ended: true}, nil
+}
+
+// AppendLog implements Farm.
+func (f *Fake) AppendLog(_ context.Context, a Attempt, offset int64, r io.Reader) error {
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if offset > int64(len(f.Logs[a.Recipe])) {
+		return fault.Errorf(fault.Invalid, "offset %d leaves a gap in the log of %s", offset, a.Recipe)
+	}
+	if f.Logs == nil {
+		f.Logs = map[string][]byte{}
+	}
+	f.Logs[a.Recipe] = append(f.Logs[a.Recipe][:offset:offset], data...)
+	return nil
+}
+
+// Toolchains implements Farm.
+func (f *Fake) Toolchains(context.Context) ([]Toolchain, error) { return f.Baked, nil }
+
+// Workers implements Farm.
+func (f *Fake) Workers(context.Context) ([]Worker, error) { return f.Seen, nil }
+
+// AddSchedule implements Farm.
+func (f *Fake) AddSchedule(_ context.Context, s Schedule) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.schedules = append(slices.DeleteFunc(f.schedules, func(o Schedule) bool { return o.Name == s.Name }), s)
+	return nil
+}
+
+// Schedules implements Farm.
+func (f *Fake) Schedules(context.Context) ([]Schedule, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.schedules), nil
+}
+
+// ChangeSchedule implements Farm.
+func (f *Fake) ChangeSchedule(_ context.Context, name string, change ScheduleChange) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i := slices.IndexFunc(f.schedules, func(s Schedule) bool { return s.Name == name })
+	if i < 0 {
+		return fault.Errorf(fault.NotFound, "no schedule %q", name)
+	}
+	switch change {
+	case Pause, Resume:
+		f.schedules[i].Paused = change == Pause
+	case Remove:
+		f.schedules = slices.Delete(f.schedules, i, i+1)
+	case Trigger:
+	default:
+		return fault.Errorf(fault.Invalid, "a schedule can be triggered, paused, resumed or removed, not %q", change)
+	}
+	return nil
+}

@@ -1,0 +1,136 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/record"
+)
+
+// Handler serves a farm under /api/v1/.
+func Handler(f Farm) http.Handler {
+	mux := http.NewServeMux()
+	route := func(pattern string, h func(r *http.Request) (any, error)) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			out, err := h(r)
+			if err != nil {
+				writeError(w, err)
+				return
+			}
+			writeJSON(w, http.StatusOK, out)
+		})
+	}
+	route("GET /api/v1/join", func(r *http.Request) (any, error) { return f.Join(r.Context()) })
+	route("POST /api/v1/blobs", func(r *http.Request) (any, error) { return f.PutBlob(r.Context(), r.Body) })
+	mux.HandleFunc("GET /api/v1/blobs/{digest}", func(w http.ResponseWriter, r *http.Request) { serveBlob(w, r, f) })
+	route("POST /api/v1/plan", withRequest(f.Plan))
+	route("POST /api/v1/runs", withRequest(f.StartRun))
+	route("GET /api/v1/runs", func(r *http.Request) (any, error) {
+		limit, err := number(r, "limit", 20)
+		if err != nil {
+			return nil, err
+		}
+		return f.Runs(r.Context(), int(limit))
+	})
+	route("GET /api/v1/runs/{id}", func(r *http.Request) (any, error) { return f.Run(r.Context(), r.PathValue("id")) })
+	route("POST /api/v1/runs/{id}/cancel", func(r *http.Request) (any, error) {
+		return struct{}{}, f.CancelRun(r.Context(), r.PathValue("id"))
+	})
+	route("GET /api/v1/builds/{build}", func(r *http.Request) (any, error) { return f.Build(r.Context(), r.PathValue("build")) })
+	route("GET /api/v1/builds/{build}/log", func(r *http.Request) (any, error) {
+		offset, err := number(r, "offset", 0)
+		if err != nil {
+			return nil, err
+		}
+		return f.Log(r.Context(), r.PathValue("build"), offset)
+	})
+	route("POST /api/v1/attempts/{id}/log", func(r *http.Request) (any, error) {
+		offset, err := number(r, "offset", 0)
+		if err != nil {
+			return nil, err
+		}
+		q := r.URL.Query()
+		a := Attempt{ID: r.PathValue("id"), Recipe: q.Get("recipe"), Key: q.Get("key"), Worker: q.Get("worker")}
+		return struct{}{}, f.AppendLog(r.Context(), a, offset, r.Body)
+	})
+	route("GET /api/v1/toolchains", func(r *http.Request) (any, error) { return f.Toolchains(r.Context()) })
+	route("GET /api/v1/workers", func(r *http.Request) (any, error) { return f.Workers(r.Context()) })
+	route("GET /api/v1/schedules", func(r *http.Request) (any, error) { return f.Schedules(r.Context()) })
+	route("PUT /api/v1/schedules/{name}", func(r *http.Request) (any, error) {
+		var s Schedule
+		if err := readJSON(r, &s); err != nil {
+			return nil, err
+		}
+		s.Name = r.PathValue("name")
+		return struct{}{}, f.AddSchedule(r.Context(), s)
+	})
+	route("POST /api/v1/schedules/{name}/{change}", func(r *http.Request) (any, error) {
+		return struct{}{}, f.ChangeSchedule(r.Context(), r.PathValue("name"), ScheduleChange(r.PathValue("change")))
+	})
+	return mux
+}
+
+func withRequest[T any](do func(context.Context, RunRequest) (T, error)) func(*http.Request) (any, error) {
+	return func(r *http.Request) (any, error) {
+		var req RunRequest
+		if err := readJSON(r, &req); err != nil {
+			return nil, err
+		}
+		return do(r.Context(), req)
+	}
+}
+
+func serveBlob(w http.ResponseWriter, r *http.Request, f Farm) {
+	digest := record.Digest(r.PathValue("digest"))
+	blob, err := f.OpenBlob(r.Context(), digest)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	defer blob.Close()
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	// A digest that turns out wrong at the end must not look like a whole answer.
+	if _, err := io.Copy(w, blob); err != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// readJSON is strict: a key that nobody reads is a mistake of the sender.
+func readJSON(r *http.Request, into any) error {
+	dec := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 4<<20))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return fault.Errorf(fault.Invalid, "reading the request's JSON: %w", err)
+	}
+	return nil
+}
+
+func number(r *http.Request, name string, without int64) (int64, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return without, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 {
+		return 0, fault.Errorf(fault.Invalid, "%s=%q is not a number of 0 or more", name, text)
+	}
+	return n, nil
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.Encode(v) //nolint:errcheck // the client is gone; there is nobody left to tell
+}
+
+func writeError(w http.ResponseWriter, err error) {
+	kind := fault.KindOf(err)
+	writeJSON(w, kind.HTTPStatus(), wireError{Kind: kind.String(), Message: err.Error()})
+}
