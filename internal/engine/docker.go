@@ -11,11 +11,9 @@ import (
 	"time"
 
 	"github.com/containerd/errdefs"
-	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/client"
-	"github.com/docker/docker/pkg/stdcopy"
 
 	"github.com/wasmill/wasmill/internal/fault"
 )
@@ -154,8 +152,14 @@ func (r *run) follow(ctx context.Context) error {
 
 func (r *run) result(ctx context.Context) (Result, error) {
 	info, err := r.docker.client.ContainerInspect(ctx, r.id)
+	if gone(err) || err == nil && (info.State.Status == container.StateRemoving || info.State.Dead) {
+		return Result{}, errReaped
+	}
 	if err != nil {
 		return Result{}, r.docker.explain(ctx, "inspecting a container", err)
+	}
+	if info.State.ExitCode == stoppedStatus && !r.timedOut {
+		return Result{}, errStopped
 	}
 	result := Result{ExitStatus: info.State.ExitCode, OOMKilled: info.State.OOMKilled, TimedOut: r.timedOut}
 	started, err1 := time.Parse(time.RFC3339Nano, info.State.StartedAt)
@@ -167,31 +171,11 @@ func (r *run) result(ctx context.Context) (Result, error) {
 	return result, nil
 }
 
-// writeError tells an error of the caller's writer from one of the stream.
-type writeError struct{ err error }
+// errReaped is what Run returns when somebody else has removed its container.
+var errReaped = fault.Errorf(fault.Unavailable, "waiting for a container: somebody removed it while it ran")
 
-func (e *writeError) Error() string { return e.err.Error() }
-
-type outWriter struct{ w io.Writer }
-
-func (o outWriter) Write(p []byte) (int, error) {
-	n, err := o.w.Write(p)
-	if err != nil {
-		return n, &writeError{err}
-	}
-	return n, nil
-}
-
-// copyOutput writes both streams to out in the order in which the daemon saw them.
-func copyOutput(stream types.HijackedResponse, out io.Writer) <-chan error {
-	copied := make(chan error, 1)
-	go func() {
-		w := outWriter{out}
-		_, err := stdcopy.StdCopy(w, w, stream.Reader)
-		copied <- err
-	}()
-	return copied
-}
+// errStopped is what Run returns when the daemon has stopped the container: at its own shutdown, or by `docker stop`.
+var errStopped = fault.Errorf(fault.Unavailable, "waiting for a container: the Docker engine stopped it (is the engine shutting down?)")
 
 // Reap implements Engine. Without labels it would remove every container of the machine, so it refuses.
 func (d *Docker) Reap(ctx context.Context, labels map[string]string) (int, error) {

@@ -52,6 +52,13 @@ func (s Spec) validate() error {
 // cpuPeriod is the kernel's default scheduling period in microseconds.
 const cpuPeriod = 100_000
 
+// A daemon that is shut down stops its containers and still tells how they ended. With the usual SIGTERM that would
+// look like a command that failed; no build ends by SIGHUP of its own, and all programs die of it unless they say not to.
+const (
+	stopSignal    = "SIGHUP"
+	stoppedStatus = 128 + 1
+)
+
 func translate(s Spec) (*container.Config, *container.HostConfig) {
 	config := &container.Config{
 		// A fixed name, because build systems write the host's name into what they make.
@@ -65,6 +72,7 @@ func translate(s Spec) (*container.Config, *container.HostConfig) {
 		Labels:          s.Labels,
 		AttachStdout:    true,
 		AttachStderr:    true,
+		StopSignal:      stopSignal,
 		NetworkDisabled: true,
 		Healthcheck:     &container.HealthConfig{Test: []string{"NONE"}},
 	}

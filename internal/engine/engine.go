@@ -20,6 +20,8 @@ type Engine interface {
 	// Run creates, starts and waits for one container, copies its output to out while it runs, and removes it,
 	// whatever happens. When ctx ends, the container is killed and removed before Run returns ctx's error.
 	// An error from out ends the container too and is returned as it is: this is how a log limit is enforced.
+	// A container that somebody else removes while it runs (Reap, an operator) is fault.Unavailable: nobody may
+	// take that for what the command itself did.
 	Run(ctx context.Context, spec Spec, out io.Writer) (Result, error)
 	// Reap kills and removes every container that carries all the labels, and says how many there were.
 	Reap(ctx context.Context, labels map[string]string) (int, error)
