@@ -1,0 +1,116 @@
+package wheel
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/wheel/wasm"
+)
+
+// Runtime is what a runtime's main module and its JavaScript offer to side modules. Its JSON is part of a toolchain
+// image; it is some 300 KB for Pyodide. Nil maps mean that there is nothing of the kind.
+type Runtime struct {
+	Functions map[string]wasm.Signature `json:"functions"` // exported by the main module
+	Tags      map[string]wasm.Signature `json:"tags"`
+	Data      map[string]bool           `json:"data"` // exported globals: addresses of variables
+	// Script names what JavaScript adds (`wasmImports`). The signature is empty where the script does not tell it; a
+	// JavaScript function takes any call, so it says what the function expects, not what the loader demands.
+	Script map[string]wasm.Signature `json:"script"`
+}
+
+var (
+	scriptTable = regexp.MustCompile(`\bwasmImports\s*=\s*\{([^{}]*)\}`)
+	scriptEntry = regexp.MustCompile(`^\s*["']?([\w$]+)["']?\s*(?::\s*([\w$]+)\s*)?$`)
+	scriptSig   = regexp.MustCompile(`([\w$]+)\.sig\s*=\s*["']([a-z]*)["']`)
+	scriptStub  = regexp.MustCompile(`([\w$]+)\.stub\s*=\s*true`)
+)
+
+// ReadRuntime reads the main module (pyodide.asm.wasm) and the script beside it (pyodide.asm.mjs, as Emscripten writes
+// it). Its errors are fault.Invalid.
+func ReadRuntime(mainModule, script []byte) (*Runtime, error) {
+	m, err := wasm.Parse(bytes.NewReader(mainModule))
+	if err != nil {
+		return nil, fmt.Errorf("reading the runtime's main module: %w", err)
+	}
+	r := &Runtime{
+		Functions: map[string]wasm.Signature{},
+		Tags:      map[string]wasm.Signature{},
+		Data:      map[string]bool{},
+		Script:    map[string]wasm.Signature{},
+	}
+	for _, e := range m.Exports {
+		switch e.Kind {
+		case wasm.Func:
+			r.Functions[e.Name] = e.Signature
+		case wasm.Tag:
+			r.Tags[e.Name] = e.Signature
+		case wasm.Global:
+			r.Data[e.Name] = true
+		}
+	}
+	if err := r.readScript(string(script)); err != nil {
+		return nil, fmt.Errorf("reading the runtime's script: %w", err)
+	}
+	// How the main module itself imports a function is surer than the note in the script.
+	for _, i := range m.Imports {
+		if _, known := r.Script[i.Name]; known && i.Module == "env" && i.Kind == wasm.Func {
+			r.Script[i.Name] = i.Signature
+		}
+	}
+	return r, nil
+}
+
+func (r *Runtime) readScript(script string) error {
+	table := scriptTable.FindStringSubmatch(script)
+	if table == nil {
+		return fault.Errorf(fault.Invalid, "no wasmImports={…} in it: is it the .asm.js or .asm.mjs that Emscripten wrote?")
+	}
+	signatures := map[string]string{}
+	for _, m := range scriptSig.FindAllStringSubmatch(script, -1) {
+		signatures[m[1]] = m[2]
+	}
+	// A stub only says at run time that the function is missing; the loader counts it as undefined.
+	stubs := map[string]bool{}
+	for _, m := range scriptStub.FindAllStringSubmatch(script, -1) {
+		stubs[m[1]] = true
+	}
+	for entry := range strings.SplitSeq(table[1], ",") {
+		if strings.TrimSpace(entry) == "" {
+			continue
+		}
+		m := scriptEntry.FindStringSubmatch(entry)
+		if m == nil {
+			return fault.Errorf(fault.Invalid, "wasmImports has an entry of an unknown form: %q", entry)
+		}
+		name, value := m[1], m[2]
+		if value == "" {
+			value = name
+		}
+		if !stubs[value] {
+			r.Script[name] = scriptSignature(signatures[value])
+		}
+	}
+	return nil
+}
+
+// scriptSignature turns Emscripten's notation (result first, v for none, p for a pointer) into ours.
+func scriptSignature(sig string) wasm.Signature {
+	if sig == "" {
+		return ""
+	}
+	sig = strings.ReplaceAll(sig, "p", "i") // wasm32
+	result, params := strings.Trim(sig[:1], "v"), sig[1:]
+	return wasm.Signature(params + ":" + result)
+}
+
+// Defines says whether a symbol, function or variable, is there.
+func (r *Runtime) Defines(symbol string) bool {
+	if _, ok := r.Functions[symbol]; ok {
+		return true
+	}
+	_, ok := r.Script[symbol]
+	return ok || r.Data[symbol]
+}

@@ -1,0 +1,126 @@
+// Package wasm reads the outside of a WebAssembly module: what it imports and exports, with signatures, and the
+// sections by which dynamic linkers and tools know it (dylink.0, target_features, producers, debug sections). Code and data
+// are skipped, nothing is validated or run. Bytes come from strangers: every read is bounded, and memory grows with what
+// was really read, not with what a header claims.
+//
+// Sources: the core specification's binary format (https://webassembly.github.io/spec/core/binary/) and
+// tool-conventions' DynamicLinking.md and Linking.md (https://github.com/WebAssembly/tool-conventions).
+package wasm
+
+import "strings"
+
+// Module is the outside of one module, in the order of the file.
+type Module struct {
+	Imports  []Import
+	Exports  []Export
+	Memories []Memory // imported ones first
+	Dylink   *Dylink  // nil where there is no dylink.0 section
+	Customs  []Custom
+	Features []Feature // of the section target_features
+}
+
+// Kind is the kind of an import or export.
+type Kind byte
+
+const (
+	Func   Kind = 0
+	Table  Kind = 1
+	Mem    Kind = 2
+	Global Kind = 3
+	Tag    Kind = 4
+)
+
+func (k Kind) String() string {
+	switch k {
+	case Func:
+		return "function"
+	case Table:
+		return "table"
+	case Mem:
+		return "memory"
+	case Global:
+		return "global"
+	case Tag:
+		return "tag"
+	}
+	return "unknown kind"
+}
+
+// Import is one import. Signature is empty for all but functions and tags.
+type Import struct {
+	Module, Name string
+	Kind         Kind
+	Signature    Signature
+}
+
+// Export is one export. Signature is empty for all but functions and tags.
+type Export struct {
+	Name      string
+	Kind      Kind
+	Signature Signature
+}
+
+// Memory says how a memory is declared.
+type Memory struct {
+	Shared bool // between threads
+	Wide   bool // 64-bit addresses
+}
+
+// Custom is a custom section.
+type Custom struct {
+	Name  string
+	Size  int64 // in bytes, the name included
+	First bool  // no section of any kind comes before it
+}
+
+// Feature is an entry of target_features: '+' used, '-' must not be used by what it is linked with.
+type Feature struct {
+	Prefix byte
+	Name   string
+}
+
+// Signature is a function's type: a letter for each parameter, a colon, a letter for each result. Letters are
+// Emscripten's: i i32, j i64, f f32, d f64; and V v128, F funcref, e externref, x exnref, r any other reference.
+type Signature string
+
+var words = map[rune]string{
+	'i': "i32", 'j': "i64", 'f': "f32", 'd': "f64", 'V': "v128",
+	'F': "funcref", 'e': "externref", 'x': "exnref", 'r': "ref",
+}
+
+// String spells the signature out for people: "(i32, i64) -> f64".
+func (s Signature) String() string {
+	params, results, _ := strings.Cut(string(s), ":")
+	spell := func(letters string) string {
+		var w []string
+		for _, l := range letters {
+			w = append(w, words[l])
+		}
+		return "(" + strings.Join(w, ", ") + ")"
+	}
+	out := spell(results)
+	if len(results) == 1 {
+		out = strings.Trim(out, "()")
+	}
+	return spell(params) + " -> " + out
+}
+
+// Uses says whether target_features marks a feature as used.
+func (m *Module) Uses(feature string) bool {
+	for _, f := range m.Features {
+		if f.Name == feature && f.Prefix == '+' {
+			return true
+		}
+	}
+	return false
+}
+
+// Custom finds a custom section by name; nil when there is none.
+func (m *Module) Custom(name string) *Custom {
+	for i := range m.Customs {
+		if m.Customs[i].Name == name {
+			return &m.Customs[i]
+		}
+	}
+	return nil
+}
