@@ -13,6 +13,7 @@ import (
 // Kind classifies an error. The zero Kind is Internal.
 type Kind int
 
+// The kinds. A new one needs a line in the table below and in docs/reference/exit-status.md.
 const (
 	Internal    Kind = iota // a defect of ours; not retried
 	Invalid                 // what the user gave is wrong; not retried

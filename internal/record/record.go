@@ -14,6 +14,7 @@ type Digest string
 // Outcome says how a build or a test ended. It is a result, not an error.
 type Outcome string
 
+// The outcomes.
 const (
 	Passed  Outcome = "passed"
 	Failed  Outcome = "failed"
@@ -23,6 +24,7 @@ const (
 // Phase is a step of a build. The order is the order in which they run.
 type Phase string
 
+// The phases, in their order.
 const (
 	PhaseFetch   Phase = "fetch"   // sources, verified by hash
 	PhaseLock    Phase = "lock"    // build requirements resolved; absent where an earlier lock was reused
@@ -38,6 +40,7 @@ const (
 // FailureKind says what made a build fail; reports group by it.
 type FailureKind string
 
+// The kinds of failure. docs/reference/record.md lists them for people.
 const (
 	HashMismatch   FailureKind = "hash-mismatch"   // what came is not what the recipe names
 	BadArchive     FailureKind = "bad-archive"     // the source would write outside its folder, or is damaged
@@ -147,6 +150,9 @@ type Test struct {
 	Failed  int     `json:"failed"`
 	Skipped int     `json:"skipped"`
 	Log     *Blob   `json:"log,omitempty"`
+
+	Failure    *Failure `json:"failure,omitempty"` // set if Outcome is Failed
+	ExitStatus int      `json:"exit_status"`       // of the runtime's process; 137 where it was killed
 }
 
 // Case is one import or one test.
