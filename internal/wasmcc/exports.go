@@ -1,0 +1,59 @@
+package wasmcc
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// exports are the symbols that a side module exports, each with emcc's leading underscore, sorted.
+func exports(all []arg, output string, env Env) ([]string, error) {
+	var names []string
+	if env.Settings.Exports == "list" {
+		names = slices.Clone(env.Settings.Symbols)
+	} else {
+		objects, err := objectSymbols(all, env)
+		if err != nil {
+			return nil, err
+		}
+		names = objects
+		if env.Settings.Exports != "requested" {
+			names = slices.DeleteFunc(names, func(n string) bool { return !strings.HasPrefix(n, "PyInit") })
+			if len(names) == 0 && slices.ContainsFunc(all, func(a arg) bool { return a.name == "" && isSource(a.value) }) {
+				// Compiled and linked at once, there is no object to look into: the name of the file tells the name of the function
+				// (PEP 489).
+				stem, _, _ := strings.Cut(path.Base(output), ".")
+				names = []string{"PyInit_" + stem}
+			}
+		}
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	for i, n := range names {
+		names[i] = "_" + n
+	}
+	return names, nil
+}
+
+// objectSymbols are the visible symbols of the objects and archives on a command line.
+func objectSymbols(all []arg, env Env) ([]string, error) {
+	var names []string
+	for _, a := range all {
+		ext := path.Ext(a.value)
+		if a.name != "" || ext != ".o" && ext != ".a" && ext != ".obj" && ext != ".lo" {
+			continue
+		}
+		file := abs(env.Dir, a.value)
+		data, err := env.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("linking: %w", err)
+		}
+		symbols, err := Symbols(file, data, env.ReadFile)
+		if err != nil {
+			return nil, fmt.Errorf("reading the symbols of %s: %w", a.value, err)
+		}
+		names = append(names, symbols...)
+	}
+	return names, nil
+}

@@ -1,0 +1,134 @@
+package wasmcc
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// Main plays the tool whose name is the last part of args[0]. It returns an exit status only if no program takes its
+// place. Without SettingsFile (outside a build) a recipe's part is empty.
+func Main(args []string) int {
+	name := filepath.Base(args[0])
+	err := run(name, args[1:])
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintf(os.Stderr, "%s: %s\n", name, err)
+	return 1
+}
+
+func run(name string, args []string) error {
+	dir, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	env := Env{Dir: dir, ReadFile: os.ReadFile}
+	if err := readJSON(ToolchainFile, &env.Toolchain); err != nil {
+		return err
+	}
+	if err := readJSON(SettingsFile, &env.Settings); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	command, err := Plan(name, args, env)
+	if err != nil {
+		return err
+	}
+	if command.Program == "" {
+		_, err := os.Stdout.WriteString(command.Print)
+		return err
+	}
+	if command.Link != nil {
+		if err := note(*command.Link); err != nil {
+			return fmt.Errorf("noting the link: %w", err)
+		}
+	}
+	if command.Exports != nil {
+		if err := writeExports(&command); err != nil {
+			return fmt.Errorf("writing the exports: %w", err)
+		}
+	}
+	program, err := lookUp(command.Program, os.Getenv("PATH"))
+	if err != nil {
+		return err
+	}
+	environ := os.Environ()
+	if program == emcc(false) || program == emcc(true) {
+		environ = clean(environ)
+	}
+	if err := syscall.Exec(program, append([]string{program}, command.Args...), environ); err != nil {
+		return fmt.Errorf("starting %s: %w", program, err)
+	}
+	return nil
+}
+
+func readJSON(file string, to any) error {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, to); err != nil {
+		return fmt.Errorf("reading %s: %w", file, err)
+	}
+	return nil
+}
+
+// note appends a line in one write, so that wrappers at the same time do not mix theirs.
+func note(l Link) error {
+	line, err := json.Marshal(l)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(LinksFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(line, '\n'))
+	return errors.Join(err, f.Close())
+}
+
+func writeExports(c *Command) error {
+	f, err := os.CreateTemp("", "exports-*")
+	if err != nil {
+		return err
+	}
+	for i, a := range c.Args {
+		c.Args[i] = strings.ReplaceAll(a, ExportsPlaceholder, f.Name())
+	}
+	_, err = f.WriteString(strings.Join(c.Exports, "\n") + "\n")
+	return errors.Join(err, f.Close())
+}
+
+// lookUp finds a program on PATH, passing over CrossDir, where the wrapper itself would answer.
+func lookUp(program, path string) (string, error) {
+	if strings.Contains(program, "/") {
+		return program, nil
+	}
+	for _, dir := range filepath.SplitList(path) {
+		file := filepath.Join(dir, program)
+		if dir == "" || filepath.Clean(dir) == CrossDir {
+			continue
+		}
+		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return file, nil
+		}
+	}
+	return "", fmt.Errorf("there is no %s in the build environment", program)
+}
+
+// clean drops what makes a Python believe that it runs on wasm32: emcc is a Python program of the build machine. Meson is
+// too, but looks at the target through these variables.
+func clean(environ []string) []string {
+	kept := environ[:0]
+	for _, e := range environ {
+		if !strings.HasPrefix(e, "_PYTHON_") && !strings.HasPrefix(e, "PYTHONPATH=") && !strings.HasPrefix(e, "PYTHONHOME=") {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
