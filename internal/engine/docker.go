@@ -12,6 +12,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/client"
 
@@ -162,13 +163,36 @@ func (r *run) result(ctx context.Context) (Result, error) {
 		return Result{}, errStopped
 	}
 	result := Result{ExitStatus: info.State.ExitCode, OOMKilled: info.State.OOMKilled, TimedOut: r.timedOut}
+	if result.ExitStatus == killedStatus && !result.OOMKilled && !r.timedOut {
+		result.OOMKilled = r.lateOOM(ctx, info.State.StartedAt)
+	}
 	started, err1 := time.Parse(time.RFC3339Nano, info.State.StartedAt)
 	finished, err2 := time.Parse(time.RFC3339Nano, info.State.FinishedAt)
 	if err := errors.Join(err1, err2); err != nil {
 		return Result{}, fmt.Errorf("reading when a container ran: %w", err)
 	}
-	result.Wall = finished.Sub(started)
+	// The daemon notes the start a little late: what ends at once has ended before.
+	result.Wall = max(0, finished.Sub(started))
 	return result, nil
+}
+
+const killedStatus = 128 + 9
+
+// lateOOM looks for word of a kill for memory that came after word of the container's end: the two reach the daemon
+// on different ways. It is asked only about a command that ended by SIGKILL, and so may take its time.
+func (r *run) lateOOM(ctx context.Context, started string) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	found, end := r.docker.client.Events(ctx, events.ListOptions{
+		Since:   started,
+		Filters: filters.NewArgs(filters.Arg("container", r.id), filters.Arg("event", string(events.ActionOOM))),
+	})
+	select {
+	case <-found:
+		return true
+	case <-end:
+		return false
+	}
 }
 
 // errReaped is what Run returns when somebody else has removed its container.

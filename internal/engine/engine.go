@@ -57,7 +57,7 @@ type Mount struct {
 // Result says how a container ended.
 type Result struct {
 	ExitStatus int
-	OOMKilled  bool // a process in it was killed because Spec.Memory was reached
+	OOMKilled  bool // a process in it was killed because Spec.Memory was reached, and the command failed for it
 	TimedOut   bool
 	Wall       time.Duration // from start to end, without creation and removal
 }

@@ -73,8 +73,8 @@ func playHelper(ctx context.Context, spec engine.Spec, out io.Writer) engine.Res
 			return engine.Result{ExitStatus: 137, OOMKilled: true}
 		}
 	case "child":
-		fmt.Fprintln(out, "child: signal: killed")
-		return engine.Result{OOMKilled: true}
+		fmt.Fprintln(out, "signal: killed")
+		return engine.Result{ExitStatus: 1, OOMKilled: true}
 	case "sleep":
 		fmt.Fprintln(out, "sleeping")
 		<-ctx.Done()

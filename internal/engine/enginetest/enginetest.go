@@ -114,7 +114,7 @@ func (s Setup) outOfMemory(t *testing.T) {
 		t.Errorf("%+v, output %q", got, out)
 	}
 	got, out = s.run(t, s.Spec("child", "eat", fmt.Sprint(256<<20)))
-	if !got.OOMKilled || got.ExitStatus != 0 || out != "child: signal: killed\n" {
+	if !got.OOMKilled || got.ExitStatus != 1 || out != "signal: killed\n" {
 		t.Errorf("a child was killed: %+v, output %q", got, out)
 	}
 	got, out = s.run(t, s.Spec("eat", fmt.Sprint(16<<20)))

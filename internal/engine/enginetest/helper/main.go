@@ -4,7 +4,7 @@
 //	helper print N               write N numbered lines, in turn to standard output and standard error
 //	helper sleep                 announce itself with "sleeping", then do nothing until killed
 //	helper eat BYTES             take memory and touch it
-//	helper child ARG…            run itself with ARG… and end with 0, whatever becomes of the child
+//	helper child ARG…            run itself with ARG…, and clear up for a moment when that has failed, like a real build
 //	helper threads N             have N processes at a time
 //	helper orphans N             leave N dead processes behind, one after the other
 //	helper dial ADDRESS          open a TCP connection
@@ -50,7 +50,10 @@ func run(verb string, args []string) error {
 		}
 		fmt.Println("ate", len(held))
 	case "child":
-		fmt.Println("child:", self(args...).Run())
+		if err := self(args...).Run(); err != nil {
+			time.Sleep(time.Second / 2)
+			return err
+		}
 	case "threads":
 		for range number(args[0]) {
 			if err := self("sleep").Start(); err != nil {
