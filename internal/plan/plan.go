@@ -1,0 +1,143 @@
+// Package plan decides what a run does, and says why. From the recipes, the toolchain and what is remembered of
+// earlier builds, Make derives one action per recipe: build it, reuse a build that had the same inputs, or skip it.
+// The package is pure: no files, no network, no clock. What `wasmill plan` prints is what a run carries out.
+//
+// The same inputs give the same Key. A key that depends on what the run has yet to find out (the output of a host
+// dependency that is built first, build requirements that are not locked yet) stays empty in the plan; Action.Complete
+// derives it when the time has come, and an output that came out unchanged then stops the rebuilding there.
+package plan
+
+import (
+	"time"
+
+	"github.com/wasmill/wasmill/internal/record"
+)
+
+// Request is all that a plan depends on.
+type Request struct {
+	// Recipes are those selected and all that they need, in any order.
+	Recipes   []Recipe
+	Toolchain Toolchain
+	Builder   Builder
+	// Env holds the variables of the worker's environment that builds are allowed to see. Nearly always empty: the
+	// toolchain's own environment is part of its image.
+	Env     map[string]string
+	History History
+	Options Options
+}
+
+// Recipe is a recipe as far as a plan is concerned. Recipes name each other by Name.
+type Recipe struct {
+	Name     string
+	Version  string
+	Disabled bool
+	// Digest covers everything the recipe's own files say about the build, and nothing they say about scheduling.
+	Digest  record.Digest
+	Sources []Input // the archive has no name: its file's name changes with each version
+	Patches []Input // in the order in which they are applied
+	// Host and Run are the names of recipes: what the build needs, and what the wheel needs when it is imported.
+	Host []string
+	Run  []string
+	// NoRequirements: the build has no environment to lock, as for a ready wheel that is only hosted again.
+	NoRequirements bool
+	// ExcludeNewer overrides the toolchain's day for locking build requirements. Zero means it does not.
+	ExcludeNewer time.Time
+}
+
+// Input is something with a name and content.
+type Input struct {
+	Name   string        `json:"name,omitempty"`
+	Digest record.Digest `json:"digest"`
+}
+
+// Toolchain is the toolchain that the plan is for.
+type Toolchain struct {
+	Name         string        `json:"name"`
+	Digest       record.Digest `json:"digest"` // of the image that builds
+	ExcludeNewer time.Time     `json:"exclude_newer"`
+}
+
+// Builder is the program that drives a build inside the container. A new version may do the same steps otherwise.
+type Builder struct {
+	Version string        `json:"version"`
+	Digest  record.Digest `json:"digest"`
+}
+
+// Options are what the one who asks for a run may choose.
+type Options struct {
+	NoCache     bool // build even what was built before
+	RetryFailed bool // build what failed before with the same inputs
+}
+
+// History is what is remembered of earlier builds and locks. Maps may be nil.
+type History struct {
+	// Builds are the builds by key. Their Inputs are not looked at.
+	Builds map[string]Build
+	// Last is the newest build of each recipe, by its name, on any image of the same toolchain.
+	Last map[string]Build
+	// Locks are the digests of locked build requirements by LockKey.
+	Locks map[string]record.Digest
+}
+
+// Build is an earlier build.
+type Build struct {
+	Key     string         `json:"key"`
+	Outcome record.Outcome `json:"outcome"`
+	Failure string         `json:"failure,omitempty"` // why it failed, in one line
+	Output  record.Digest  `json:"output,omitempty"`  // see Output
+	Inputs  Inputs         `json:"inputs,omitzero"`
+}
+
+// Kind is what an action does.
+type Kind string
+
+const (
+	KindBuild Kind = "build"
+	KindReuse Kind = "reuse" // the outcome of an earlier build with the same inputs stands, a failure too
+	KindSkip  Kind = "skip"  // not tried, because the recipe or something it needs can't be had
+)
+
+// Action is what is to be done about one recipe.
+type Action struct {
+	Recipe  string `json:"recipe"`
+	Version string `json:"version"`
+	Kind    Kind   `json:"kind"`
+	Reason  string `json:"reason"`
+	// Cause is the recipe at the root of a skip.
+	Cause string `json:"cause,omitempty"`
+	// Key is empty while it depends on Wants.
+	Key string `json:"key,omitempty"`
+	// Needs are the recipes of the plan that must be done before: host and run dependencies, sorted.
+	Needs []string `json:"needs,omitempty"`
+	// Wants says what must be known before Key can be.
+	Wants Wants `json:"wants,omitzero"`
+	// Reused is the build that a reuse stands on.
+	Reused *Build `json:"reused,omitempty"`
+	// Inputs are what the key is made of, as far as it is known.
+	Inputs Inputs `json:"inputs,omitzero"`
+	// LockKey is under which the locked build requirements are, or are to be, kept. Empty: there are none.
+	LockKey string `json:"lock_key,omitempty"`
+}
+
+// Wants is what a key still lacks.
+type Wants struct {
+	Lock  bool     `json:"lock,omitempty"`  // the build requirements are not locked yet
+	Hosts []string `json:"hosts,omitempty"` // host dependencies whose output is not known yet, sorted
+}
+
+// Plan is what a run carries out. Actions are in an order in which they can be done: by level of the dependency graph,
+// then by name.
+type Plan struct {
+	Toolchain Toolchain `json:"toolchain"`
+	Builder   Builder   `json:"builder"`
+	Actions   []Action  `json:"actions"`
+}
+
+// Count says how many actions are of each kind.
+func (p *Plan) Count() map[Kind]int {
+	n := map[Kind]int{}
+	for _, a := range p.Actions {
+		n[a.Kind]++
+	}
+	return n
+}
