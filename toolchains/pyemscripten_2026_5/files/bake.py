@@ -1,0 +1,167 @@
+"""Makes /opt/wasmill of the toolchain image. Runs once, inside the staged image, without network.
+
+    python3 /files/bake.py
+
+/in holds the locked inputs and spec.json, /files this folder, /out is the folder that becomes the image's last layer;
+/out/opt/wasmill is mounted as /opt/wasmill too, so that every path that gets into a file is the final one. What it writes
+depends on its inputs only: no times, no random names, one process for what is order-dependent.
+"""
+
+import json
+import os
+import pathlib
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+import zipfile
+
+sys.path.insert(0, "/files")
+import pyconfig
+import syslibs
+
+IN, FILES, OUT = map(pathlib.Path, ("/in", "/files", "/out"))
+ROOT = pathlib.Path("/opt/wasmill")
+SPEC = json.loads((IN / "spec.json").read_text())
+SYSCONFIGDATA = "_sysconfigdata__emscripten_wasm32-emscripten"
+
+
+def step(name):
+    # The baker reads these lines as its progress.
+    print(f"==> {name}", flush=True)
+
+
+def run(*argv, **env):
+    done = subprocess.run(argv, env=os.environ | env, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(map(str, argv))} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout + done.stderr
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def python_for_target():
+    """Headers, sysconfig data and pkg-config files of the Python that the wheels will run on."""
+    home, version = ROOT / "python", SPEC["facts"]["python"]
+    include = home / "include" / f"python{version}"
+    shutil.copytree(f"/usr/include/python{version}", include, symlinks=True)
+    with zipfile.ZipFile(IN / "python_stdlib.zip") as stdlib:
+        data = home / "sysconfigdata" / f"{SYSCONFIGDATA}.py"
+        write(data, stdlib.read(data.name).decode())
+    os.environ["PYODIDE_ROOT"] = str(home)  # the file refers to it; every path in it is Pyodide's build machine's
+    values = runpy.run_path(str(data))["build_time_vars"]
+    if values["EXT_SUFFIX"] != SPEC["facts"]["ext_suffix"]:
+        sys.exit(f"the runtime's EXT_SUFFIX is {values['EXT_SUFFIX']}, the spec says {SPEC['facts']['ext_suffix']}")
+    template = pathlib.Path(f"/usr/include/x86_64-linux-gnu/python{version}/pyconfig.h").read_text()
+    write(include / "pyconfig.h", pyconfig.generate(template, values))
+    for name in (f"python-{version}", f"python-{version}-embed", "python3", "python3-embed"):
+        # No Libs: a side module takes its symbols from the main module when it is loaded.
+        write(home / "lib" / "pkgconfig" / f"{name}.pc",
+              f"prefix={home}\nincludedir=${{prefix}}/include\n\nName: Python\n"
+              f"Description: headers of Python {version} for {SPEC['facts']['platform_tag']}\n"
+              f"Version: {version}\nCflags: -I${{includedir}}/python{version}\nLibs:\n")
+
+
+def static_files():
+    etc = ROOT / "etc"
+    for name in ("emscripten.config", "meson-cross.ini", "toolchain.cmake"):
+        write(etc / name, (FILES / name).read_text())
+    wrapper = ROOT / "bin" / "wasmcc"
+    write(wrapper, "")  # a place to mount the worker's wrapper on
+    wrapper.chmod(0o755)
+    for name in SPEC["cross"]:
+        link = ROOT / "cross" / name
+        link.parent.mkdir(exist_ok=True)
+        link.symlink_to("../bin/wasmcc")
+    [wheel] = IN.glob("uv-*.whl")
+    with zipfile.ZipFile(wheel) as z:
+        [name] = [n for n in z.namelist() if n.endswith(".data/scripts/uv")]
+        uv = ROOT / "bin" / "uv"
+        uv.write_bytes(z.read(name))
+        uv.chmod(0o755)
+
+
+def compiler_cache():
+    """Fills the compiler's cache and checks it against the list of what must be in it."""
+    run("embuilder", "build", "sysroot")
+    work = pathlib.Path("/tmp/probes")
+    work.mkdir()
+    for argv in syslibs.probes(work):
+        run(*argv)
+    cache = ROOT / "emcache"
+    for waste in ("symbol_lists", "js_output", "build", "cache.lock", "ports"):
+        path = cache / waste
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    have = {str(p.relative_to(cache)) for p in (cache / "sysroot" / "lib").rglob("*") if p.is_file()}
+    want = set((FILES / "syslibs.txt").read_text().split())
+    if have != want:
+        sys.exit(f"the compiler's cache differs from syslibs.txt: missing {sorted(want - have)}, not listed {sorted(have - want)}")
+
+
+def clang_flags(driver, source):
+    """The LLVM folder, and what the driver hands clang for a compile with the ABI's flags but none of a user's.
+
+    With the ABI's flags, because they change others: how longjmp and exceptions are lowered (-mllvm …) among them.
+    """
+    text = run(driver, "-fPIC", "-fwasm-exceptions", "-sSUPPORT_LONGJMP=wasm", "-v", "-c", f"/tmp/probes/{source}", "-o", "/tmp/probes/flags.o")
+    line = next(l for l in text.splitlines() if re.match(r'\s*"?/\S*clang', l) and " -c " in l and "-cc1" not in l)
+    clang, *argv = [a.strip('"') for a in line.split()]
+    given = {"-v", "-c", f"/tmp/probes/{source}", "-o/tmp/probes/flags.o"}
+    flags = [arg for arg in argv if arg not in given]
+    if any("/tmp" in flag for flag in flags):
+        sys.exit(f"the compiler's flags name this run's own files: {flags}")
+    return str(pathlib.Path(clang).resolve().parent), flags
+
+
+def facts():
+    versions = run("emcc", "-v")
+    found = re.search(r"emcc \(.*?\) (\S+)", versions)[1].split("-")[0]
+    if found != SPEC["facts"]["emscripten"]:
+        sys.exit(f"emcc says it is {found}, the spec says {SPEC['facts']['emscripten']}")
+    out = dict(SPEC["facts"])
+    out["node"] = run("node", "--version").strip().lstrip("v")
+    # llvm is where the wrapper finds clang and llvm-ar by their plain names.
+    out["llvm"], out["clang_flags"] = clang_flags("emcc", "c.c")
+    _, out["clangxx_flags"] = clang_flags("em++", "cxx.cpp")
+    out["exclude_newer"] = SPEC["exclude_newer"]
+    out["env"] = SPEC["env"]
+    write(ROOT / "etc" / "toolchain.json", json.dumps(out, indent=2, sort_keys=True) + "\n")
+
+
+def byte_code():
+    """Python byte code beside its sources: the root is read-only later, and emcc starts a Python for each link.
+
+    Unchecked hashes: nothing looks at a source's time, and nothing in the image changes.
+    """
+    places = ["/usr/lib/python3.15", "/usr/share/emscripten", "/opt/wasmill/python/sysconfigdata"]
+    prefix = OUT / "pycache"
+    for place in places:
+        subprocess.run(
+            [sys.executable, "-m", "compileall", "-qq", "--invalidation-mode", "unchecked-hash", place],
+            env=os.environ | {"PYTHONPYCACHEPREFIX": str(prefix), "PYTHONHASHSEED": "0"},
+        )  # a status other than 0 means files that are not Python 3, such as lib2to3's tests: they have no byte code
+    for pyc in sorted(prefix.rglob("*.pyc")):
+        to = OUT / pyc.parent.relative_to(prefix) / "__pycache__" / pyc.name
+        to.parent.mkdir(parents=True, exist_ok=True)
+        pyc.rename(to)
+    shutil.rmtree(prefix)
+
+
+def main():
+    os.environ |= SPEC["env"] | {"HOME": "/tmp", "EM_FROZEN_CACHE": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+    for name, make in (
+        ("Python headers", python_for_target),
+        ("static files", static_files),
+        ("compiler cache", compiler_cache),
+        ("facts", facts),
+        ("byte code", byte_code),
+    ):
+        step(name)
+        make()
+
+
+main()
