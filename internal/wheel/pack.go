@@ -1,0 +1,229 @@
+package wheel
+
+import (
+	"archive/zip"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/flate"
+
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/record"
+)
+
+// PackOptions says what a repacked wheel is like. Equal contents and options give equal bytes.
+type PackOptions struct {
+	// Epoch is the time of every entry, by convention that of SOURCE_DATE_EPOCH. Zip knows no time before 1980 and only
+	// even seconds; earlier times become 1980-01-01.
+	Epoch time.Time
+	// PlatformTag replaces the platform of every tag but "any". Empty keeps the tags.
+	PlatformTag string
+	// ExtSuffix replaces ".cpython-315-x86_64-linux-gnu.so" and its like: build backends that read their own
+	// interpreter's suffix name extensions so. Empty keeps the names.
+	ExtSuffix string
+}
+
+var nativeSuffix = regexp.MustCompile(`\.cpython-\d+[a-z]*-[a-z0-9_]+-linux-(gnu|musl)[a-z0-9]*\.so$`)
+
+// Repack writes the wheel that lies at src, a wheel file or an unpacked wheel, into the folder dst, under the name that
+// its metadata and tags demand, and says what it wrote. RECORD is made anew and signatures of the old one are left out.
+// The file appears whole or not at all; one of that name is replaced. Contents that are no wheel are fault.Invalid.
+func Repack(src, dst string, opts PackOptions) (record.Artifact, error) {
+	a, err := repack(src, dst, opts)
+	if err != nil {
+		return record.Artifact{}, fmt.Errorf("packing wheel %s: %w", filepath.Base(src), err)
+	}
+	return a, nil
+}
+
+func repack(src, dst string, opts PackOptions) (record.Artifact, error) {
+	s, err := openSource(src)
+	if err != nil {
+		return record.Artifact{}, err
+	}
+	defer s.close()
+	meta, err := s.retag(opts)
+	if err != nil {
+		return record.Artifact{}, err
+	}
+	if err := s.arrange(opts); err != nil {
+		return record.Artifact{}, err
+	}
+	out, err := os.CreateTemp(dst, ".wheel-*")
+	if err != nil {
+		return record.Artifact{}, err
+	}
+	defer os.Remove(out.Name())
+	defer out.Close()
+	sum := sha256.New()
+	p, err := newPacker(io.MultiWriter(out, sum), dst, opts.Epoch)
+	if err != nil {
+		return record.Artifact{}, err
+	}
+	defer p.close()
+	if err := p.write(s); err != nil {
+		return record.Artifact{}, err
+	}
+	size, err := out.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return record.Artifact{}, err
+	}
+	if err := cmp.Or(out.Chmod(0o644), out.Sync(), out.Close()); err != nil {
+		return record.Artifact{}, err
+	}
+	if err := os.Rename(out.Name(), filepath.Join(dst, s.filename.String())); err != nil {
+		return record.Artifact{}, err
+	}
+	metadata := sha256.Sum256(meta.Raw)
+	return record.Artifact{
+		Filename: s.filename.String(), Kind: "wheel", Size: size,
+		Digest:   record.Digest("sha256:" + hex.EncodeToString(sum.Sum(nil))),
+		Metadata: record.Digest("sha256:" + hex.EncodeToString(metadata[:])),
+	}, nil
+}
+
+// arrange renames extensions, drops RECORD and its signatures, and sorts: the contents by name, behind them .dist-info,
+// so that an installer finds it at the archive's end (PEP 427). RECORD is added by the packer.
+func (s *source) arrange(opts PackOptions) error {
+	seen := map[string]bool{}
+	kept := s.entries[:0]
+	for _, e := range s.entries {
+		if opts.ExtSuffix != "" {
+			e.name = nativeSuffix.ReplaceAllLiteralString(e.name, opts.ExtSuffix)
+		}
+		if e.name == s.distInfo+"/RECORD" || unrecorded(s.distInfo, e.name) {
+			continue
+		}
+		if seen[e.name] {
+			return fault.Errorf(fault.Invalid, "two files would have the name %s", e.name)
+		}
+		seen[e.name] = true
+		kept = append(kept, e)
+	}
+	s.entries = kept
+	info := func(e entry) int {
+		if strings.HasPrefix(e.name, s.distInfo+"/") {
+			return 1
+		}
+		return 0
+	}
+	slices.SortFunc(s.entries, func(a, b entry) int {
+		return cmp.Or(cmp.Compare(info(a), info(b)), cmp.Compare(a.name, b.name))
+	})
+	return nil
+}
+
+// packer writes entries one after the other. Each is compressed into a spool file first: with its sizes known, its
+// header can stand before it without a data descriptor behind it, and memory does not grow with the file.
+type packer struct {
+	zip    *zip.Writer
+	spool  *os.File
+	deflat *flate.Writer
+	time   [2]uint16 // MS-DOS date and time
+	lines  []recordLine
+}
+
+func newPacker(out io.Writer, dir string, epoch time.Time) (*packer, error) {
+	spool, err := os.CreateTemp(dir, ".spool-*")
+	if err != nil {
+		return nil, err
+	}
+	os.Remove(spool.Name()) // it lives as long as it is open
+	// klauspost's deflate and not the standard library's: its output changes only when go.mod does, not with the Go
+	// release that happens to build the farm, and equal contents must stay equal bytes.
+	d, err := flate.NewWriter(spool, 6)
+	if err != nil {
+		spool.Close()
+		return nil, err
+	}
+	return &packer{zip: zip.NewWriter(out), spool: spool, deflat: d, time: dosTime(epoch)}, nil
+}
+
+func (p *packer) close() { p.spool.Close() }
+
+func (p *packer) write(s *source) error {
+	for _, e := range s.entries {
+		if err := p.add(e); err != nil {
+			return fmt.Errorf("packing %s: %w", e.name, err)
+		}
+	}
+	self := s.distInfo + "/RECORD"
+	b, err := formatRecord(append(p.lines, recordLine{Path: self}))
+	if err != nil {
+		return err
+	}
+	if err := p.add(textEntry(self, b)); err != nil {
+		return fmt.Errorf("packing RECORD: %w", err)
+	}
+	return p.zip.Close()
+}
+
+func (p *packer) add(e entry) error {
+	if _, err := p.spool.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	if err := p.spool.Truncate(0); err != nil {
+		return err
+	}
+	p.deflat.Reset(p.spool)
+	r, err := e.open()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	sum, crc := sha256.New(), newCRC()
+	n, err := io.Copy(io.MultiWriter(p.deflat, sum, crc), r)
+	if err != nil {
+		return damaged(e.name, err)
+	}
+	if err := p.deflat.Close(); err != nil {
+		return err
+	}
+	packed, err := p.spool.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return err
+	}
+	if _, err := p.spool.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	h := &zip.FileHeader{
+		Name: e.name, Method: zip.Deflate, CRC32: crc.Sum32(),
+		UncompressedSize64: uint64(n), CompressedSize64: uint64(packed),
+		ModifiedDate: p.time[0], ModifiedTime: p.time[1], //nolint:staticcheck // Modified is not written by CreateRaw
+	}
+	h.SetMode(e.mode())
+	w, err := p.zip.CreateRaw(h)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(w, p.spool); err != nil {
+		return err
+	}
+	p.lines = append(p.lines, recordLine{e.name, recordHash(sum), strconv.FormatInt(n, 10)})
+	return nil
+}
+
+// dosTime is UTC: the zip format has no zones.
+func dosTime(t time.Time) [2]uint16 {
+	t = t.UTC()
+	if t.Year() < 1980 {
+		t = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	if t.Year() > 2107 {
+		t = time.Date(2107, 12, 31, 23, 59, 58, 0, time.UTC)
+	}
+	return [2]uint16{
+		uint16((t.Year()-1980)<<9 | int(t.Month())<<5 | t.Day()),
+		uint16(t.Hour()<<11 | t.Minute()<<5 | t.Second()/2),
+	}
+}
