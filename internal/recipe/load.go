@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -70,48 +71,45 @@ func (r *Recipe) checkFolder(errs *Errors) error {
 	if folder := filepath.Base(r.Dir); r.Name != "" && r.Name != folder {
 		errs.add(r.At("package.name"), "rename the one or the other", "`package.name` is `%s`, but the folder is `%s`", r.Name, folder)
 	}
+	files, err := r.Files()
+	if fault.KindOf(err) == fault.Invalid {
+		errs.add(Position{r.File, 1, 1}, "", "%v", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	names := make([]string, len(files))
+	for i, f := range files {
+		names[i] = f.Name
+		if isTest(f.Name) {
+			r.Tests = append(r.Tests, f.Name)
+		}
+	}
 	for i, p := range r.Source.Patches {
-		r.checkFile(errs, fmt.Sprintf("source.patches[%d]", i), p)
+		r.checkFile(errs, fmt.Sprintf("source.patches[%d]", i), p, names)
 	}
 	for i, e := range r.Source.Extras {
-		r.checkFile(errs, fmt.Sprintf("source.extras[%d][0]", i), e.From)
-	}
-	entries, err := os.ReadDir(r.Dir)
-	if err != nil {
-		return fmt.Errorf("reading recipe's folder: %w", err)
-	}
-	for _, e := range entries {
-		if isTest(e.Name()) && e.Type().IsRegular() {
-			r.Tests = append(r.Tests, e.Name())
-		}
+		r.checkFile(errs, fmt.Sprintf("source.extras[%d][0]", i), e.From, names)
 	}
 	return nil
 }
 
-// checkFile demands that a file which the recipe names is there.
-func (r *Recipe) checkFile(errs *Errors, at, name string) {
-	if !filepath.IsLocal(filepath.FromSlash(name)) {
-		return // noted already
-	}
-	if _, err := os.Stat(r.Path(name)); err == nil {
-		return
+// checkFile demands that a file or folder which the recipe names is among the recipe's files.
+func (r *Recipe) checkFile(errs *Errors, at, name string, files []string) {
+	clean := path.Clean(name)
+	if !filepath.IsLocal(filepath.FromSlash(name)) || slices.Contains(files, clean) ||
+		slices.ContainsFunc(files, func(f string) bool { return strings.HasPrefix(f, clean+"/") }) {
+		return // a name that leads out has been noted already
 	}
 	hint := ""
-	folder := filepath.Dir(r.Path(name))
-	if entries, err := os.ReadDir(folder); err == nil {
-		var names []string
-		for _, e := range entries {
-			names = append(names, e.Name())
-		}
-		slices.Sort(names)
-		if near := nearest(filepath.Base(name), names); near != "" {
-			hint = fmt.Sprintf("did you mean `%s`?", near)
-		}
+	if near := nearest(clean, files); near != "" {
+		hint = fmt.Sprintf("did you mean `%s`?", near)
 	}
 	errs.add(r.At(at), hint, "there is no file `%s` in the recipe's folder", name)
 }
 
 // isTest is the rule by which files beside a meta.yaml are tests.
 func isTest(name string) bool {
-	return strings.HasPrefix(name, "test_") && strings.HasSuffix(name, ".py")
+	return strings.HasPrefix(name, "test_") && strings.HasSuffix(name, ".py") && !strings.Contains(name, "/")
 }

@@ -40,9 +40,9 @@ type Recipe struct {
 	Extra   any
 	Wasmill Wasmill
 
-	// File is the meta.yaml, spelled as it was given to Load; errors name it so. It is empty if there is none.
+	// File is the meta.yaml, spelled as it was given to Load; errors name it so. FromProject puts pyproject.toml here.
 	File string
-	// Dir is the absolute path of the recipe's folder; patches, extras and tests lie below it.
+	// Dir is the absolute path of the recipe's folder, below which patches, extras and tests lie, or of the project.
 	Dir string
 	// Tests are the names of the test_*.py beside meta.yaml, sorted.
 	Tests []string
@@ -57,7 +57,8 @@ type Source struct {
 	URL string
 	// SHA256 is 64 hexadecimal digits in lower case.
 	SHA256 string
-	// Path is a folder or archive relative to Dir. With it there are no patches and no extras.
+	// Path is a folder or archive relative to Dir. With it there are no patches and no extras. It may lead out of
+	// Dir, as in `../other/src`; what came from elsewhere by way of Unpack never does.
 	Path string
 	// ExtractDir is the folder in the archive that holds the source; empty means the archive's name without its
 	// extension.
@@ -197,6 +198,10 @@ type PatchNote struct {
 	// Status is pending, submitted, merged-in VERSION, or wontfix.
 	Status string
 }
+
+// HasFolder says whether the recipe stands in a folder of its own, with a meta.yaml. A project that FromProject made a
+// recipe for does not.
+func (r *Recipe) HasFolder() bool { return filepath.Base(r.File) == MetaFile }
 
 // Imports are the import names: top-level, or else the name.
 func (r *Recipe) Imports() []string {

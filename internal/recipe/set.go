@@ -130,6 +130,16 @@ func (s *Set) Recipes() []*Recipe {
 	return all
 }
 
+// all are the recipes with the excluded ones, by canonical name.
+func (s *Set) all() []*Recipe {
+	all := s.Recipes()
+	for _, x := range s.excluded {
+		all = append(all, x.Recipe)
+	}
+	slices.SortFunc(all, func(a, b *Recipe) int { return strings.Compare(Canonical(a.Name), Canonical(b.Name)) })
+	return all
+}
+
 // Excluded are the recipes that are left out, by canonical name.
 func (s *Set) Excluded() []Exclusion {
 	all := make([]Exclusion, 0, len(s.excluded))
