@@ -141,14 +141,7 @@ func TestDamagedBlobIsNotHandedOut(t *testing.T) {
 
 func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
-		t.Skipf("a small file system can't be mounted here: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
+	mountSmall(t, dir)
 	blobs := open(t, start(t, dir).Addr())
 	small, err := blobs.Put(t.Context(), "text/plain", strings.NewReader("fits"))
 	if err != nil {
@@ -161,6 +154,19 @@ func TestFullDisk(t *testing.T) {
 	if got := storetest.Read(t, blobs, small.Digest); string(got) != "fits" {
 		t.Errorf("what was there before reads %q", got)
 	}
+}
+
+// mountSmall makes dir a file system of one megabyte, or skips the test where that is not allowed.
+func mountSmall(t *testing.T, dir string) {
+	t.Helper()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
+		t.Skipf("a small file system can't be mounted here: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 type endless struct{}

@@ -1,0 +1,231 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/wasmill/wasmill/internal/plan"
+	"github.com/wasmill/wasmill/internal/record"
+)
+
+// DB is the farm's memory. It is safe for concurrent use. Each method is one transaction: it happens as a whole or not
+// at all, and once it has returned without an error it outlives a crash. Each method may be repeated with the same
+// arguments, because the activities that call them are. Times come from the caller and are kept to the microsecond,
+// in UTC. What is asked for by name and not there is fault.NotFound.
+type DB interface {
+	Runs
+	Builds
+	Locks
+	Publications
+	Attempts
+	Workers
+	Settings
+	// Close waits for running transactions. It is safe to call twice.
+	Close() error
+}
+
+// Run is a plan being carried out.
+type Run struct {
+	ID       string
+	Lane     string
+	Workflow string          // the id of the workflow that carries it out
+	Request  json.RawMessage // as the API took it
+	Plan     *plan.Plan      // nil before it was planned, and in lists
+	Outcome  string          // "" while it goes on; then passed, failed or canceled
+	Error    string          // why the run itself, not one of its builds, failed
+	Created  time.Time
+	Started  time.Time // zero before
+	Finished time.Time // zero before
+}
+
+// Status is where an action of a run stands.
+type Status string
+
+const (
+	Planned  Status = "planned"
+	Queued   Status = "queued"
+	Running  Status = "running"
+	Passed   Status = "passed"
+	Failed   Status = "failed"
+	Skipped  Status = "skipped"
+	Cached   Status = "cached" // an earlier build stands
+	Canceled Status = "canceled"
+)
+
+// Ended says that nothing more happens to the action in this run.
+func (s Status) Ended() bool {
+	switch s {
+	case Planned, Queued, Running:
+		return false
+	}
+	return true
+}
+
+// RunAction is what a run does about one recipe, and how far it is.
+type RunAction struct {
+	Recipe  string
+	Version string
+	Action  plan.Kind
+	Reason  string // why it is done
+	Needs   []string
+	Key     string
+	Status  Status
+	Cause   string // why it failed or was skipped
+	Phase   record.Phase
+	Attempt int // counts from 1
+	Worker  string
+	Seconds float64 // wall of the build and its test
+	Started time.Time
+	Ended   time.Time
+}
+
+// Runs keeps runs.
+type Runs interface {
+	// CreateRun notes a run before its workflow starts. One that is there already stays as it is.
+	CreateRun(ctx context.Context, run Run) error
+	// PlanRun gives a run its plan and actions, and notes when it began. A run that has a plan keeps it.
+	PlanRun(ctx context.Context, id string, p *plan.Plan, at time.Time) error
+	// UpdateAction notes how far a recipe is; Needs, Action, Reason and Version stay as planned, and an empty Key leaves
+	// the one that is known. News of an earlier attempt than the one noted, and of an action that has ended in this
+	// attempt, is dropped: a heartbeat may arrive late.
+	UpdateAction(ctx context.Context, run string, a RunAction) error
+	// FinishRun notes a run's end. The first end stands.
+	FinishRun(ctx context.Context, id, outcome, failure string, at time.Time) error
+	// Run reads a run and its actions, in the order of the plan.
+	Run(ctx context.Context, id string) (Run, []RunAction, error)
+	// Runs lists the newest runs first, without plans. A limit of 0 is no limit.
+	Runs(ctx context.Context, limit int) ([]Run, error)
+	// OpenRuns lists the runs that have not finished, oldest first: a restarted orchestrator looks after them.
+	OpenRuns(ctx context.Context) ([]Run, error)
+}
+
+// Build is what is remembered of a build.
+type Build struct {
+	Record   record.Build
+	Inputs   plan.Inputs
+	Finished time.Time
+	Used     time.Time // when it was last built or reused; not before Finished
+}
+
+// Builds keeps builds by key.
+type Builds interface {
+	// PutBuild remembers a build and says whether it did. For the second build under a key the rules of
+	// Blobs.PutBuild hold: other artifact bytes are fault.Conflict, the same ones change nothing but Used.
+	PutBuild(ctx context.Context, b Build) (stored bool, err error)
+	// UseBuilds notes that a run stands on these builds.
+	UseBuilds(ctx context.Context, keys []string, at time.Time) error
+	// Build finds a build by its key.
+	Build(ctx context.Context, key string) (Build, error)
+	// LatestBuild finds the build of a recipe that was last built or reused, on one toolchain or, if that is empty, any.
+	LatestBuild(ctx context.Context, recipe, toolchain string) (Build, error)
+	// History is what a plan for a toolchain has to know, at one moment.
+	History(ctx context.Context, toolchain string) (plan.History, error)
+}
+
+// Lock is a set of locked build requirements.
+type Lock struct {
+	Digest  record.Digest
+	Content json.RawMessage // fetch.Lock
+}
+
+// Locks keeps locked build requirements by plan.LockKey.
+type Locks interface {
+	// PutLock keeps a lock and returns the one that is kept: the first under a key stands, so that two workers that
+	// resolved at the same time go on with the same one.
+	PutLock(ctx context.Context, key string, lock Lock, at time.Time) (Lock, error)
+	Lock(ctx context.Context, key string) (Lock, error)
+}
+
+// Publication is a file that clients can install.
+type Publication struct {
+	Toolchain      string
+	Project        string // normalised as in PEP 503
+	Name           string // as METADATA spells it
+	Version        string
+	Filename       string
+	Digest         record.Digest
+	Size           int64         // bytes
+	Metadata       record.Digest // of METADATA, a blob of its own (PEP 658)
+	RequiresPython string
+	Imports        []string
+	Depends        []string // projects, normalised
+	Key            string   // of the build
+	Run            string   // that published it
+	Published      time.Time
+}
+
+// Catalog is all that is published for a toolchain at one moment.
+type Catalog struct {
+	// Generation counts the changes, from 1; 0 means that nothing was ever published.
+	Generation int64
+	// Files are by project, then by file name.
+	Files []Publication
+}
+
+// Publications keeps what is served to clients.
+type Publications interface {
+	// Publish makes files visible, all in the same moment, and returns the generation. A file of the same name with the
+	// same bytes stays as it is. With other bytes it is fault.Conflict and nothing is published, unless replace says
+	// that the new ones are wanted. The generation rises only if something changed.
+	Publish(ctx context.Context, toolchain string, files []Publication, replace bool) (generation int64, err error)
+	// Catalog reads all that is published for a toolchain.
+	Catalog(ctx context.Context, toolchain string) (Catalog, error)
+	// Generation is cheap, and tells whether a Catalog read earlier still holds.
+	Generation(ctx context.Context, toolchain string) (int64, error)
+}
+
+// Attempt is one try of a build by a worker.
+type Attempt struct {
+	ID        string // also the label of its container
+	Key       string // empty before it is known
+	Recipe    string
+	Run       string
+	Worker    string
+	Number    int    // counts from 1
+	Outcome   string // "" while it goes on
+	LogPath   string // where the log grows while it goes on
+	Log       *record.Blob
+	Started   time.Time
+	Heartbeat time.Time // last sign of life
+	Ended     time.Time // zero while it goes on
+}
+
+// Attempts keeps attempts.
+type Attempts interface {
+	// BeginAttempt notes an attempt; one that is there already stays as it is.
+	BeginAttempt(ctx context.Context, a Attempt) error
+	// Heartbeat notes a sign of life, and the key once it is known ("" leaves it). After the end it changes nothing.
+	Heartbeat(ctx context.Context, id, key string, at time.Time) error
+	// EndAttempt notes how an attempt ended. The first end stands.
+	EndAttempt(ctx context.Context, id, outcome string, log *record.Blob, at time.Time) error
+	Attempt(ctx context.Context, id string) (Attempt, error)
+	// Attempts lists the newest attempts first, of a key or of a recipe. A limit of 0 is no limit.
+	Attempts(ctx context.Context, keyOrRecipe string, limit int) ([]Attempt, error)
+	// OpenAttempts lists the attempts that have not ended, oldest first.
+	OpenAttempts(ctx context.Context) ([]Attempt, error)
+}
+
+// Worker is a worker daemon.
+type Worker struct {
+	Name      string
+	Classes   []string
+	Slots     int
+	Version   string
+	FirstSeen time.Time
+	LastSeen  time.Time
+}
+
+// Workers keeps who was seen.
+type Workers interface {
+	// SeeWorker notes a sign of life at LastSeen; FirstSeen is kept from the first one.
+	SeeWorker(ctx context.Context, w Worker) error
+	// Workers lists all workers, by name.
+	Workers(ctx context.Context) ([]Worker, error)
+}
+
+// Settings keeps single values by name.
+type Settings interface {
+	Setting(ctx context.Context, name string) (string, error)
+	SetSetting(ctx context.Context, name, value string) error
+}

@@ -1,0 +1,152 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/plan"
+	"github.com/wasmill/wasmill/internal/record"
+)
+
+// PutBuild implements Builds.
+func (s *SQLite) PutBuild(ctx context.Context, b Build) (stored bool, err error) {
+	r := &b.Record
+	if r.Key == "" {
+		return false, fault.Errorf(fault.Invalid, "remembering the build of %s: it has no key", r.Recipe)
+	}
+	inputs, err := json.Marshal(b.Inputs)
+	if err != nil {
+		return false, fmt.Errorf("encoding the inputs of %s: %w", r.Recipe, err)
+	}
+	raw, err := json.Marshal(r)
+	if err != nil {
+		return false, fmt.Errorf("encoding the record of %s: %w", r.Recipe, err)
+	}
+	err = s.change(ctx, "remembering the build of "+r.Recipe, func(tx *sql.Tx) error {
+		stored = true
+		old, err := one(ctx, tx, scanBuild, selectBuilds+` WHERE key = ?`, r.Key)
+		if err == nil {
+			if stored, err = supersedes(&old.Record, r); err != nil {
+				return err
+			}
+		} else if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if !stored {
+			return use(ctx, tx, r.Key, b.Finished)
+		}
+		var failure record.Failure
+		if r.Failure != nil {
+			failure = *r.Failure
+		}
+		var artifact record.Artifact
+		if len(r.Artifacts) > 0 {
+			artifact = r.Artifacts[0]
+		}
+		var test record.Test
+		if r.Test != nil {
+			test = *r.Test
+		}
+		_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO builds (key, recipe, version, toolchain, toolchain_digest, outcome, failure_kind,
+			failure_message, artifact, digest, size, output, tests_passed, tests_failed, tests_skipped, inputs, record, finished, used)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			r.Key, r.Recipe, r.Version, r.Toolchain.Name, r.Toolchain.Digest, r.Outcome, failure.Kind,
+			failure.Message, artifact.Filename, artifact.Digest, artifact.Size, plan.Output(r),
+			test.Passed, test.Failed, test.Skipped, string(inputs), string(raw), micros(b.Finished), micros(b.Finished))
+		return err
+	})
+	return stored && err == nil, err
+}
+
+// UseBuilds implements Builds.
+func (s *SQLite) UseBuilds(ctx context.Context, keys []string, at time.Time) error {
+	return s.change(ctx, "noting which builds are used", func(tx *sql.Tx) error {
+		for _, key := range keys {
+			if err := use(ctx, tx, key, at); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func use(ctx context.Context, tx *sql.Tx, key string, at time.Time) error {
+	_, err := tx.ExecContext(ctx, `UPDATE builds SET used = max(used, ?) WHERE key = ?`, micros(at), key)
+	return err
+}
+
+const selectBuilds = `SELECT record, inputs, finished, used FROM builds`
+
+// Build implements Builds.
+func (s *SQLite) Build(ctx context.Context, key string) (b Build, err error) {
+	err = s.look(ctx, "reading build "+key, func(tx *sql.Tx) error {
+		b, err = one(ctx, tx, scanBuild, selectBuilds+` WHERE key = ?`, key)
+		return err
+	})
+	return b, err
+}
+
+// LatestBuild implements Builds.
+func (s *SQLite) LatestBuild(ctx context.Context, recipe, toolchain string) (b Build, err error) {
+	err = s.look(ctx, "reading the latest build of "+recipe, func(tx *sql.Tx) error {
+		b, err = one(ctx, tx, scanBuild, selectBuilds+` WHERE recipe = ? AND (? = '' OR toolchain = ?)
+			ORDER BY used DESC, key LIMIT 1`, recipe, toolchain, toolchain)
+		return err
+	})
+	return b, err
+}
+
+func scanBuild(rows *sql.Rows) (b Build, err error) {
+	var raw, inputs string
+	var finished, used int64
+	if err := rows.Scan(&raw, &inputs, &finished, &used); err != nil {
+		return b, err
+	}
+	b.Finished, b.Used = moment(finished), moment(used)
+	return b, errors.Join(json.Unmarshal([]byte(raw), &b.Record), json.Unmarshal([]byte(inputs), &b.Inputs))
+}
+
+// History implements Builds. The rows are walked from the most recently used on, so that the first of a recipe is its
+// last build, the only one whose inputs are decoded.
+func (s *SQLite) History(ctx context.Context, toolchain string) (plan.History, error) {
+	h := plan.History{Builds: map[string]plan.Build{}, Last: map[string]plan.Build{}, Locks: map[string]record.Digest{}}
+	err := s.look(ctx, "reading the history of builds", func(tx *sql.Tx) error {
+		scan := func(rows *sql.Rows) (struct{}, error) {
+			var b plan.Build
+			var recipe string
+			var kind record.FailureKind
+			var inputs sql.RawBytes
+			if err := rows.Scan(&b.Key, &recipe, &b.Outcome, &kind, &b.Failure, &b.Output, &inputs); err != nil {
+				return struct{}{}, err
+			}
+			if kind != "" {
+				b.Failure = string(kind) + ": " + b.Failure
+			}
+			h.Builds[b.Key] = b
+			if _, seen := h.Last[recipe]; seen {
+				return struct{}{}, nil
+			}
+			err := json.Unmarshal(inputs, &b.Inputs)
+			h.Last[recipe] = b
+			return struct{}{}, err
+		}
+		if _, err := query(ctx, tx, scan, `SELECT key, recipe, outcome, failure_kind, failure_message, output, inputs FROM builds
+			WHERE toolchain = ? ORDER BY used DESC, key`, toolchain); err != nil {
+			return err
+		}
+		_, err := query(ctx, tx, func(rows *sql.Rows) (struct{}, error) {
+			var key string
+			var digest record.Digest
+			err := rows.Scan(&key, &digest)
+			h.Locks[key] = digest
+			return struct{}{}, err
+		}, `SELECT key, digest FROM locks`)
+		return err
+	})
+	return h, err
+}

@@ -1,0 +1,167 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/plan"
+)
+
+// CreateRun implements Runs.
+func (s *SQLite) CreateRun(ctx context.Context, r Run) error {
+	if r.ID == "" {
+		return fault.Errorf(fault.Invalid, "noting a run: it has no id")
+	}
+	return s.change(ctx, "noting run "+r.ID, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO runs (id, lane, workflow, request, plan, outcome, error, created, started, finished)
+			VALUES (?, ?, ?, ?, '', '', '', ?, 0, 0) ON CONFLICT DO NOTHING`,
+			r.ID, r.Lane, r.Workflow, string(r.Request), micros(r.Created))
+		return err
+	})
+}
+
+// PlanRun implements Runs.
+func (s *SQLite) PlanRun(ctx context.Context, id string, p *plan.Plan, at time.Time) error {
+	raw, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("encoding the plan of run %s: %w", id, err)
+	}
+	return s.change(ctx, "noting the plan of run "+id, func(tx *sql.Tx) error {
+		var kept string
+		if err := tx.QueryRowContext(ctx, `SELECT plan FROM runs WHERE id = ?`, id).Scan(&kept); err != nil || kept != "" {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE runs SET plan = ?, started = ? WHERE id = ?`, string(raw), micros(at), id); err != nil {
+			return err
+		}
+		insert, err := tx.PrepareContext(ctx, `INSERT INTO run_actions (run, recipe, position, version, action, reason, needs, key,
+			status, cause, phase, attempt, worker, seconds, started, ended) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, '', 0, 0, ?)`)
+		if err != nil {
+			return err
+		}
+		defer insert.Close()
+		for i, a := range p.Actions {
+			status, cause, ended := Planned, "", int64(0)
+			switch {
+			case a.Kind == plan.KindSkip:
+				status, cause, ended = Skipped, a.Reason, micros(at)
+			case a.Kind == plan.KindReuse:
+				status, ended = Cached, micros(at)
+				if a.Reused != nil && a.Reused.Failure != "" {
+					status, cause = Failed, a.Reused.Failure
+				}
+			}
+			needs, err := json.Marshal(a.Needs)
+			if err != nil {
+				return err
+			}
+			if _, err := insert.ExecContext(ctx, id, a.Recipe, i, a.Version, a.Kind, a.Reason, string(needs), a.Key, status, cause, ended); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// UpdateAction implements Runs.
+func (s *SQLite) UpdateAction(ctx context.Context, run string, a RunAction) error {
+	what := "noting how far " + a.Recipe + " is in run " + run
+	return s.change(ctx, what, func(tx *sql.Tx) error {
+		var status Status
+		var attempt int
+		err := tx.QueryRowContext(ctx, `SELECT status, attempt FROM run_actions WHERE run = ? AND recipe = ?`, run, a.Recipe).Scan(&status, &attempt)
+		if err != nil {
+			return err
+		}
+		if a.Attempt < attempt || a.Attempt == attempt && status.Ended() && !a.Status.Ended() {
+			return nil
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE run_actions SET key = CASE ? WHEN '' THEN key ELSE ? END, status = ?, cause = ?, phase = ?,
+			attempt = ?, worker = ?, seconds = ?, started = ?, ended = ? WHERE run = ? AND recipe = ?`,
+			a.Key, a.Key, a.Status, a.Cause, a.Phase, a.Attempt, a.Worker, a.Seconds, micros(a.Started), micros(a.Ended), run, a.Recipe)
+		return err
+	})
+}
+
+// FinishRun implements Runs.
+func (s *SQLite) FinishRun(ctx context.Context, id, outcome, failure string, at time.Time) error {
+	return s.change(ctx, "noting the end of run "+id, func(tx *sql.Tx) error {
+		if err := exists(ctx, tx, `SELECT 1 FROM runs WHERE id = ?`, id); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE runs SET outcome = ?, error = ?, finished = ? WHERE id = ? AND finished = 0`, outcome, failure, micros(at), id)
+		return err
+	})
+}
+
+// Run implements Runs.
+func (s *SQLite) Run(ctx context.Context, id string) (Run, []RunAction, error) {
+	var run Run
+	var actions []RunAction
+	err := s.look(ctx, "reading run "+id, func(tx *sql.Tx) error {
+		var raw string
+		if err := tx.QueryRowContext(ctx, `SELECT plan FROM runs WHERE id = ?`, id).Scan(&raw); err != nil {
+			return err
+		}
+		found, err := query(ctx, tx, scanRun, selectRuns+` WHERE id = ?`, id)
+		if err != nil {
+			return err
+		}
+		run = found[0]
+		if raw != "" {
+			if err := json.Unmarshal([]byte(raw), &run.Plan); err != nil {
+				return fmt.Errorf("decoding its plan: %w", err)
+			}
+		}
+		actions, err = query(ctx, tx, scanAction, `SELECT recipe, version, action, reason, needs, key, status, cause, phase, attempt, worker,
+			seconds, started, ended FROM run_actions WHERE run = ? ORDER BY position`, id)
+		return err
+	})
+	return run, actions, err
+}
+
+const selectRuns = `SELECT id, lane, workflow, request, outcome, error, created, started, finished FROM runs`
+
+// Runs implements Runs.
+func (s *SQLite) Runs(ctx context.Context, limit int) (runs []Run, err error) {
+	err = s.look(ctx, "listing runs", func(tx *sql.Tx) error {
+		runs, err = query(ctx, tx, scanRun, selectRuns+` ORDER BY created DESC, id LIMIT ?`, limitOf(limit))
+		return err
+	})
+	return runs, err
+}
+
+// OpenRuns implements Runs.
+func (s *SQLite) OpenRuns(ctx context.Context) (runs []Run, err error) {
+	err = s.look(ctx, "listing runs", func(tx *sql.Tx) error {
+		runs, err = query(ctx, tx, scanRun, selectRuns+` WHERE finished = 0 ORDER BY created, id`)
+		return err
+	})
+	return runs, err
+}
+
+func scanRun(rows *sql.Rows) (r Run, err error) {
+	var request string
+	var created, started, finished int64
+	err = rows.Scan(&r.ID, &r.Lane, &r.Workflow, &request, &r.Outcome, &r.Error, &created, &started, &finished)
+	if request != "" {
+		r.Request = json.RawMessage(request)
+	}
+	r.Created, r.Started, r.Finished = moment(created), moment(started), moment(finished)
+	return r, err
+}
+
+func scanAction(rows *sql.Rows) (a RunAction, err error) {
+	var needs string
+	var started, ended int64
+	if err := rows.Scan(&a.Recipe, &a.Version, &a.Action, &a.Reason, &needs, &a.Key, &a.Status, &a.Cause, &a.Phase, &a.Attempt,
+		&a.Worker, &a.Seconds, &started, &ended); err != nil {
+		return a, err
+	}
+	a.Started, a.Ended = moment(started), moment(ended)
+	return a, json.Unmarshal([]byte(needs), &a.Needs)
+}

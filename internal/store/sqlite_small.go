@@ -1,0 +1,89 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"time"
+)
+
+// PutLock implements Locks.
+func (s *SQLite) PutLock(ctx context.Context, key string, lock Lock, at time.Time) (kept Lock, err error) {
+	err = s.change(ctx, "keeping a lock of build requirements", func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO locks (key, digest, content, created) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+			key, lock.Digest, string(lock.Content), micros(at)); err != nil {
+			return err
+		}
+		kept, err = one(ctx, tx, scanLock, selectLock, key)
+		return err
+	})
+	return kept, err
+}
+
+// Lock implements Locks.
+func (s *SQLite) Lock(ctx context.Context, key string) (lock Lock, err error) {
+	err = s.look(ctx, "reading a lock of build requirements", func(tx *sql.Tx) error {
+		lock, err = one(ctx, tx, scanLock, selectLock, key)
+		return err
+	})
+	return lock, err
+}
+
+const selectLock = `SELECT digest, content FROM locks WHERE key = ?`
+
+func scanLock(rows *sql.Rows) (l Lock, err error) {
+	var content string
+	err = rows.Scan(&l.Digest, &content)
+	l.Content = json.RawMessage(content)
+	return l, err
+}
+
+// SeeWorker implements Workers.
+func (s *SQLite) SeeWorker(ctx context.Context, w Worker) error {
+	return s.change(ctx, "noting worker "+w.Name, func(tx *sql.Tx) error {
+		classes, err := json.Marshal(w.Classes)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO workers (name, classes, slots, version, first_seen, last_seen) VALUES (?, ?, ?, ?, ?, ?)
+			ON CONFLICT (name) DO UPDATE SET classes = excluded.classes, slots = excluded.slots, version = excluded.version,
+			last_seen = max(last_seen, excluded.last_seen)`,
+			w.Name, string(classes), w.Slots, w.Version, micros(w.LastSeen), micros(w.LastSeen))
+		return err
+	})
+}
+
+// Workers implements Workers.
+func (s *SQLite) Workers(ctx context.Context) (list []Worker, err error) {
+	err = s.look(ctx, "listing workers", func(tx *sql.Tx) error {
+		list, err = query(ctx, tx, scanWorker, `SELECT name, classes, slots, version, first_seen, last_seen FROM workers ORDER BY name`)
+		return err
+	})
+	return list, err
+}
+
+func scanWorker(rows *sql.Rows) (w Worker, err error) {
+	var classes string
+	var first, last int64
+	if err := rows.Scan(&w.Name, &classes, &w.Slots, &w.Version, &first, &last); err != nil {
+		return w, err
+	}
+	w.FirstSeen, w.LastSeen = moment(first), moment(last)
+	return w, json.Unmarshal([]byte(classes), &w.Classes)
+}
+
+// Setting implements Settings.
+func (s *SQLite) Setting(ctx context.Context, name string) (value string, err error) {
+	err = s.look(ctx, "reading setting "+name, func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, `SELECT value FROM settings WHERE name = ?`, name).Scan(&value)
+	})
+	return value, err
+}
+
+// SetSetting implements Settings.
+func (s *SQLite) SetSetting(ctx context.Context, name, value string) error {
+	return s.change(ctx, "keeping setting "+name, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, value)
+		return err
+	})
+}

@@ -1,0 +1,513 @@
+package storetest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/plan"
+	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/store"
+)
+
+// DB runs the contract of store.DB against the databases that open gives, an empty one each time.
+func DB(t *testing.T, open func(t *testing.T) store.DB) {
+	for name, story := range map[string]func(*testing.T, store.DB){
+		"the life of a run":                     runLife,
+		"runs are listed newest first":          runList,
+		"late news of an action is dropped":     lateNews,
+		"what is not there is not found":        nothingThere,
+		"a build is remembered":                 buildRemembered,
+		"a key has one artifact":                oneArtifact,
+		"the latest build is the one used last": latestBuild,
+		"the history is what a plan needs":      history,
+		"the first lock stands":                 firstLock,
+		"publishing":                            publishing,
+		"publishing is all or nothing":          publishingAtomic,
+		"readers see whole publications":        publishingConsistent,
+		"the life of an attempt":                attemptLife,
+		"workers are seen":                      workersSeen,
+		"settings are kept":                     settingsKept,
+		"writers do not disturb each other":     manyWriters,
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := open(t)
+			t.Cleanup(func() {
+				if err := db.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			story(t, db)
+		})
+	}
+}
+
+// At is a time, some minutes into the stories.
+func At(minutes int) time.Time {
+	return time.Date(2030, 1, 2, 3, 4, 5, 678_000, time.UTC).Add(time.Duration(minutes) * time.Minute)
+}
+
+func smallPlan() *plan.Plan {
+	failed := plan.Build{Key: key("b"), Outcome: record.Failed, Failure: "compile-failed: no"}
+	return &plan.Plan{
+		Toolchain: plan.Toolchain{Name: "tc", Digest: Digest([]byte("tc"))},
+		Actions: []plan.Action{
+			{Recipe: "z-first", Version: "1", Kind: plan.KindBuild, Reason: "no earlier build"},
+			{Recipe: "a", Version: "2", Kind: plan.KindReuse, Reason: "cached", Key: key("a"), Needs: []string{"z-first"}},
+			{Recipe: "b", Version: "3", Kind: plan.KindReuse, Reason: "failed before", Key: key("b"), Reused: &failed},
+			{Recipe: "c", Version: "4", Kind: plan.KindSkip, Reason: "needs b", Cause: "b", Needs: []string{"a", "b"}},
+		},
+	}
+}
+
+func runLife(t *testing.T, db store.DB) {
+	ctx := t.Context()
+	want := store.Run{ID: "r1", Lane: "nightly", Workflow: "run/r1", Request: json.RawMessage(`{"select":["*"]}`), Created: At(0)}
+	for range 2 {
+		must(t, db.CreateRun(ctx, want))
+	}
+	wantRun(t, db, want, nil)
+
+	want.Plan, want.Started = smallPlan(), At(1)
+	must(t, db.PlanRun(ctx, "r1", want.Plan, At(1)))
+	must(t, db.PlanRun(ctx, "r1", &plan.Plan{}, At(2))) // a retried activity may have planned anew
+	actions := []store.RunAction{
+		{Recipe: "z-first", Version: "1", Action: plan.KindBuild, Reason: "no earlier build", Status: store.Planned},
+		{Recipe: "a", Version: "2", Action: plan.KindReuse, Reason: "cached", Key: key("a"), Needs: []string{"z-first"}, Status: store.Cached, Ended: At(1)},
+		{Recipe: "b", Version: "3", Action: plan.KindReuse, Reason: "failed before", Key: key("b"), Status: store.Failed, Cause: "compile-failed: no", Ended: At(1)},
+		{Recipe: "c", Version: "4", Action: plan.KindSkip, Reason: "needs b", Needs: []string{"a", "b"}, Status: store.Skipped, Cause: "needs b", Ended: At(1)},
+	}
+	wantRun(t, db, want, actions)
+
+	news := store.RunAction{Recipe: "z-first", Status: store.Running, Phase: record.PhaseCompile, Attempt: 1, Worker: "w1", Key: key("z"), Started: At(3)}
+	must(t, db.UpdateAction(ctx, "r1", news))
+	news.Status, news.Phase, news.Key, news.Seconds, news.Ended = store.Passed, "", "", 61.5, At(4)
+	must(t, db.UpdateAction(ctx, "r1", news))
+	actions[0].Status, actions[0].Attempt, actions[0].Worker, actions[0].Key = store.Passed, 1, "w1", key("z")
+	actions[0].Seconds, actions[0].Started, actions[0].Ended = 61.5, At(3), At(4)
+	wantRun(t, db, want, actions)
+
+	open, err := db.OpenRuns(ctx)
+	if err != nil || len(open) != 1 || open[0].ID != "r1" {
+		t.Errorf("OpenRuns: %v, %v; want r1", open, err)
+	}
+	must(t, db.FinishRun(ctx, "r1", "failed", "", At(5)))
+	must(t, db.FinishRun(ctx, "r1", "canceled", "too late", At(6)))
+	want.Outcome, want.Finished = "failed", At(5)
+	wantRun(t, db, want, actions)
+	if open, err := db.OpenRuns(ctx); err != nil || len(open) != 0 {
+		t.Errorf("OpenRuns: %v, %v; want none", open, err)
+	}
+}
+
+func wantRun(t *testing.T, db store.DB, want store.Run, actions []store.RunAction) {
+	t.Helper()
+	run, got, err := db.Run(t.Context(), want.ID)
+	must(t, err)
+	if diff := cmp.Diff(want, run); diff != "" {
+		t.Errorf("run (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(actions, got); diff != "" {
+		t.Errorf("actions (-want +got):\n%s", diff)
+	}
+}
+
+func runList(t *testing.T, db store.DB) {
+	for i := range 5 {
+		must(t, db.CreateRun(t.Context(), store.Run{ID: fmt.Sprint("r", i), Created: At(i % 3)}))
+	}
+	for limit, want := range map[int][]string{0: {"r2", "r1", "r4", "r0", "r3"}, 2: {"r2", "r1"}} {
+		runs, err := db.Runs(t.Context(), limit)
+		must(t, err)
+		var got []string
+		for _, r := range runs {
+			got = append(got, r.ID)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("limit %d (-want +got):\n%s", limit, diff)
+		}
+	}
+}
+
+func lateNews(t *testing.T, db store.DB) {
+	must(t, db.CreateRun(t.Context(), store.Run{ID: "r", Created: At(0)}))
+	must(t, db.PlanRun(t.Context(), "r", smallPlan(), At(0)))
+	for _, step := range []struct {
+		what    string
+		status  store.Status
+		attempt int
+		want    store.Status
+	}{
+		{"it begins", store.Running, 1, store.Running},
+		{"its worker is lost, another begins", store.Running, 2, store.Running},
+		{"the lost one ends after all", store.Failed, 1, store.Running},
+		{"the second passes", store.Passed, 2, store.Passed},
+		{"a heartbeat comes late", store.Running, 2, store.Passed},
+		{"it is tried again", store.Queued, 3, store.Queued},
+	} {
+		must(t, db.UpdateAction(t.Context(), "r", store.RunAction{Recipe: "z-first", Status: step.status, Attempt: step.attempt}))
+		_, actions, err := db.Run(t.Context(), "r")
+		must(t, err)
+		if actions[0].Status != step.want {
+			t.Errorf("%s: the status is %s, want %s", step.what, actions[0].Status, step.want)
+		}
+	}
+}
+
+func nothingThere(t *testing.T, db store.DB) {
+	ctx := t.Context()
+	must(t, db.CreateRun(ctx, store.Run{ID: "there", Created: At(0)}))
+	_, _, run := db.Run(ctx, "x")
+	_, build := db.Build(ctx, "x")
+	_, latest := db.LatestBuild(ctx, "x", "")
+	_, lock := db.Lock(ctx, "x")
+	_, attempt := db.Attempt(ctx, "x")
+	_, setting := db.Setting(ctx, "x")
+	for what, err := range map[string]error{
+		"Run": run, "Build": build, "LatestBuild": latest, "Lock": lock, "Attempt": attempt, "Setting": setting,
+		"PlanRun":      db.PlanRun(ctx, "x", smallPlan(), At(0)),
+		"UpdateAction": db.UpdateAction(ctx, "there", store.RunAction{Recipe: "x"}),
+		"FinishRun":    db.FinishRun(ctx, "x", "passed", "", At(0)),
+		"Heartbeat":    db.Heartbeat(ctx, "x", "", At(0)),
+		"EndAttempt":   db.EndAttempt(ctx, "x", "passed", nil, At(0)),
+	} {
+		wantKind(t, what, err, fault.NotFound)
+	}
+	wantKind(t, "CreateRun without an id", db.CreateRun(ctx, store.Run{}), fault.Invalid)
+	_, err := db.PutBuild(ctx, store.Build{})
+	wantKind(t, "PutBuild without a key", err, fault.Invalid)
+	if c, err := db.Catalog(ctx, "x"); err != nil || c.Generation != 0 || c.Files != nil {
+		t.Errorf("Catalog of what was never published: %v, %v", c, err)
+	}
+}
+
+func remembered(recipe string, minute int) store.Build {
+	r, _ := Passed(recipe, []byte("wheel of "+recipe))
+	return store.Build{
+		Record: *r, Finished: At(minute), Used: At(minute),
+		Inputs: plan.Inputs{Recipe: Digest([]byte(recipe)), Toolchain: r.Toolchain.Digest, Env: map[string]string{"A": "b"}},
+	}
+}
+
+func buildRemembered(t *testing.T, db store.DB) {
+	want := remembered("numpy", 0)
+	stored, err := db.PutBuild(t.Context(), want)
+	if err != nil || !stored {
+		t.Fatalf("PutBuild: %v, %v", stored, err)
+	}
+	got, err := db.Build(t.Context(), want.Record.Key)
+	must(t, err)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("build (-want +got):\n%s", diff)
+	}
+}
+
+func oneArtifact(t *testing.T, db store.DB) {
+	ctx := t.Context()
+	failure := remembered("h3", 0)
+	failure.Record = *Failed("h3")
+	passed := remembered("h3", 1)
+	again := remembered("h3", 2)
+	again.Record.Worker = "another"
+	other := remembered("h3", 3)
+	other.Record.Artifacts = []record.Artifact{{Filename: "h3.whl", Digest: Digest([]byte("else"))}}
+	for _, step := range []struct {
+		what   string
+		build  store.Build
+		stored bool
+		kind   fault.Kind // of the error; Internal stands for none
+	}{
+		{"a failure", failure, true, 0},
+		{"it passes when tried again", passed, true, 0},
+		{"the same bytes", again, false, 0},
+		{"a failure after it", failure, false, 0},
+		{"other bytes", other, false, fault.Conflict},
+	} {
+		stored, err := db.PutBuild(ctx, step.build)
+		if stored != step.stored || (err != nil) != (step.kind != 0) || step.kind != 0 && fault.KindOf(err) != step.kind {
+			t.Errorf("%s: stored %v, %v; want stored %v and kind %v", step.what, stored, err, step.stored, step.kind)
+		}
+	}
+	got, err := db.Build(ctx, passed.Record.Key)
+	must(t, err)
+	passed.Used = At(2)
+	if diff := cmp.Diff(passed, got); diff != "" {
+		t.Errorf("build (-want +got):\n%s", diff)
+	}
+}
+
+func latestBuild(t *testing.T, db store.DB) {
+	ctx := t.Context()
+	versions := []store.Build{remembered("lz4", 0), remembered("lz4", 1), remembered("lz4", 2)}
+	for i := range versions {
+		versions[i].Record.Key = key(fmt.Sprint("lz4", i))
+		if i == 2 {
+			versions[i].Record.Toolchain.Name = "another"
+		}
+		_, err := db.PutBuild(ctx, versions[i])
+		must(t, err)
+	}
+	latest := func(toolchain string) string {
+		b, err := db.LatestBuild(ctx, "lz4", toolchain)
+		must(t, err)
+		return b.Record.Key
+	}
+	if got := latest(""); got != versions[2].Record.Key {
+		t.Errorf("latest on any toolchain: %s", got)
+	}
+	if got := latest("pyemscripten_2026_5"); got != versions[1].Record.Key {
+		t.Errorf("latest on the toolchain: %s", got)
+	}
+	must(t, db.UseBuilds(ctx, []string{versions[0].Record.Key, "unknown"}, At(5)))
+	if got := latest(""); got != versions[0].Record.Key {
+		t.Errorf("latest after the first was used again: %s", got)
+	}
+}
+
+func history(t *testing.T, db store.DB) {
+	ctx := t.Context()
+	old, now, bad := remembered("a", 0), remembered("a", 1), remembered("b", 2)
+	old.Record.Key = key("old a")
+	bad.Record = *Failed("b")
+	elsewhere := remembered("c", 3)
+	elsewhere.Record.Toolchain.Name = "another"
+	for _, b := range []store.Build{old, now, bad, elsewhere} {
+		_, err := db.PutBuild(ctx, b)
+		must(t, err)
+	}
+	_, err := db.PutLock(ctx, "lock", store.Lock{Digest: Digest([]byte("l")), Content: json.RawMessage(`{}`)}, At(0))
+	must(t, err)
+
+	brief := func(b store.Build) plan.Build {
+		return plan.Build{Key: b.Record.Key, Outcome: b.Record.Outcome, Output: plan.Output(&b.Record)}
+	}
+	nowBrief, badBrief := brief(now), brief(bad)
+	badBrief.Failure = "compile-failed: unknown type name 'foo'"
+	want := plan.History{
+		Builds: map[string]plan.Build{old.Record.Key: brief(old), now.Record.Key: nowBrief, bad.Record.Key: badBrief},
+		Locks:  map[string]record.Digest{"lock": Digest([]byte("l"))},
+	}
+	nowBrief.Inputs, badBrief.Inputs = now.Inputs, bad.Inputs
+	want.Last = map[string]plan.Build{"a": nowBrief, "b": badBrief}
+	got, err := db.History(ctx, "pyemscripten_2026_5")
+	must(t, err)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("history (-want +got):\n%s", diff)
+	}
+}
+
+func firstLock(t *testing.T, db store.DB) {
+	first := store.Lock{Digest: Digest([]byte("1")), Content: json.RawMessage(`{"packages":[]}`)}
+	second := store.Lock{Digest: Digest([]byte("2")), Content: json.RawMessage(`{"packages":["x"]}`)}
+	for _, lock := range []store.Lock{first, second} {
+		kept, err := db.PutLock(t.Context(), "k", lock, At(0))
+		must(t, err)
+		if diff := cmp.Diff(first, kept); diff != "" {
+			t.Errorf("kept (-want +got):\n%s", diff)
+		}
+	}
+	got, err := db.Lock(t.Context(), "k")
+	must(t, err)
+	if diff := cmp.Diff(first, got); diff != "" {
+		t.Errorf("lock (-want +got):\n%s", diff)
+	}
+}
+
+func file(project, content string) store.Publication {
+	return store.Publication{
+		Toolchain: "tc", Project: project, Name: project, Version: "1", Filename: project + "-1.whl",
+		Digest: Digest([]byte(content)), Size: int64(len(content)), Metadata: Digest([]byte("m" + content)),
+		RequiresPython: ">=3.9", Imports: []string{project}, Depends: []string{"six"}, Key: key(project), Run: "r", Published: At(0),
+	}
+}
+
+func publishing(t *testing.T, db store.DB) {
+	ctx := t.Context()
+	b, a := file("b", "b"), file("a", "a")
+	for _, step := range []struct {
+		what       string
+		files      []store.Publication
+		replace    bool
+		generation int64
+	}{
+		{"two files", []store.Publication{b, a}, false, 1},
+		{"the same again", []store.Publication{a, b}, false, 1},
+		{"nothing", nil, false, 1},
+		{"one is replaced", []store.Publication{file("a", "new")}, true, 2},
+	} {
+		generation, err := db.Publish(ctx, "tc", step.files, step.replace)
+		if err != nil || generation != step.generation {
+			t.Errorf("%s: generation %d, %v; want %d", step.what, generation, err, step.generation)
+		}
+	}
+	if generation, err := db.Generation(ctx, "tc"); err != nil || generation != 2 {
+		t.Errorf("Generation: %d, %v; want 2", generation, err)
+	}
+	got, err := db.Catalog(ctx, "tc")
+	must(t, err)
+	if diff := cmp.Diff(store.Catalog{Generation: 2, Files: []store.Publication{file("a", "new"), b}}, got); diff != "" {
+		t.Errorf("catalog (-want +got):\n%s", diff)
+	}
+	if other, err := db.Catalog(ctx, "another"); err != nil || other.Generation != 0 || len(other.Files) != 0 {
+		t.Errorf("catalog of another toolchain: %v, %v", other, err)
+	}
+}
+
+func publishingAtomic(t *testing.T, db store.DB) {
+	ctx := t.Context()
+	_, err := db.Publish(ctx, "tc", []store.Publication{file("m", "m")}, false)
+	must(t, err)
+	before, err := db.Catalog(ctx, "tc")
+	must(t, err)
+	_, err = db.Publish(ctx, "tc", []store.Publication{file("a", "a"), file("m", "other"), file("z", "z")}, false)
+	wantKind(t, "publishing other bytes", err, fault.Conflict)
+	after, err := db.Catalog(ctx, "tc")
+	must(t, err)
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Errorf("half published (-before +after):\n%s", diff)
+	}
+}
+
+func publishingConsistent(t *testing.T, db store.DB) {
+	const times, together = 30, 5
+	var group errgroup.Group
+	group.Go(func() error {
+		for i := range times {
+			var files []store.Publication
+			for j := range together {
+				files = append(files, file(fmt.Sprintf("p%02d-%d", i, j), "x"))
+			}
+			if _, err := db.Publish(t.Context(), "tc", files, false); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for range 2 {
+		group.Go(func() error {
+			for last := int64(0); last < times; {
+				c, err := db.Catalog(t.Context(), "tc")
+				if err != nil {
+					return err
+				}
+				if c.Generation < last || int64(len(c.Files)) != c.Generation*together {
+					return fmt.Errorf("generation %d with %d files after generation %d", c.Generation, len(c.Files), last)
+				}
+				last = c.Generation
+			}
+			return nil
+		})
+	}
+	must(t, group.Wait())
+}
+
+func attemptLife(t *testing.T, db store.DB) {
+	ctx := t.Context()
+	want := store.Attempt{ID: "t1", Recipe: "h3", Run: "r", Worker: "w", Number: 1, LogPath: "logs/t1", Started: At(0), Heartbeat: At(0)}
+	for range 2 {
+		must(t, db.BeginAttempt(ctx, want))
+	}
+	must(t, db.BeginAttempt(ctx, store.Attempt{ID: "t2", Recipe: "h3", Number: 2, Started: At(9)}))
+	must(t, db.Heartbeat(ctx, "t1", key("h3"), At(2)))
+	must(t, db.Heartbeat(ctx, "t1", "", At(1)))
+	want.Key, want.Heartbeat = key("h3"), At(2)
+	check := func() {
+		t.Helper()
+		got, err := db.Attempt(ctx, "t1")
+		must(t, err)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("attempt (-want +got):\n%s", diff)
+		}
+	}
+	check()
+	want.Log, want.Outcome, want.Ended = &record.Blob{Digest: Digest([]byte("log")), Size: 3}, "passed", At(3)
+	must(t, db.EndAttempt(ctx, "t1", "passed", want.Log, At(3)))
+	must(t, db.EndAttempt(ctx, "t1", "failed", nil, At(4)))
+	must(t, db.Heartbeat(ctx, "t1", "", At(5)))
+	check()
+
+	ids := func(list []store.Attempt, err error) (ids []string) {
+		t.Helper()
+		must(t, err)
+		for _, a := range list {
+			ids = append(ids, a.ID)
+		}
+		return ids
+	}
+	for what, c := range map[string]struct{ got, want []string }{
+		"of the recipe": {ids(db.Attempts(ctx, "h3", 0)), []string{"t2", "t1"}},
+		"the newest":    {ids(db.Attempts(ctx, "h3", 1)), []string{"t2"}},
+		"of the key":    {ids(db.Attempts(ctx, key("h3"), 0)), []string{"t1"}},
+		"open":          {ids(db.OpenAttempts(ctx)), []string{"t2"}},
+	} {
+		if diff := cmp.Diff(c.want, c.got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", what, diff)
+		}
+	}
+}
+
+func workersSeen(t *testing.T, db store.DB) {
+	ctx := t.Context()
+	must(t, db.SeeWorker(ctx, store.Worker{Name: "b", Classes: []string{"small"}, Slots: 1, LastSeen: At(0)}))
+	must(t, db.SeeWorker(ctx, store.Worker{Name: "a", Classes: []string{"small"}, Slots: 1, LastSeen: At(1)}))
+	must(t, db.SeeWorker(ctx, store.Worker{Name: "b", Classes: []string{"small", "large"}, Slots: 2, Version: "2", LastSeen: At(2)}))
+	got, err := db.Workers(ctx)
+	must(t, err)
+	want := []store.Worker{
+		{Name: "a", Classes: []string{"small"}, Slots: 1, FirstSeen: At(1), LastSeen: At(1)},
+		{Name: "b", Classes: []string{"small", "large"}, Slots: 2, Version: "2", FirstSeen: At(0), LastSeen: At(2)},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("workers (-want +got):\n%s", diff)
+	}
+}
+
+func settingsKept(t *testing.T, db store.DB) {
+	for _, value := range []string{"one", "two"} {
+		must(t, db.SetSetting(t.Context(), "s", value))
+		if got, err := db.Setting(t.Context(), "s"); err != nil || got != value {
+			t.Errorf("Setting: %q, %v; want %q", got, err, value)
+		}
+	}
+}
+
+// manyWriters checks that of many who put a build under one key, all with other bytes, one wins and all others hear of
+// it.
+func manyWriters(t *testing.T, db store.DB) {
+	const n = 20
+	results := make([]error, n)
+	var group errgroup.Group
+	for i := range n {
+		group.Go(func() error {
+			b := remembered("race", i)
+			b.Record.Artifacts[0].Digest = Digest(fmt.Append(nil, i))
+			_, results[i] = db.PutBuild(t.Context(), b)
+			return db.SetSetting(t.Context(), fmt.Sprint("writer ", i), "was here")
+		})
+	}
+	must(t, group.Wait())
+	won := 0
+	for _, err := range results {
+		if err == nil {
+			won++
+		} else if fault.KindOf(err) != fault.Conflict {
+			t.Errorf("a writer that lost: %v", err)
+		}
+	}
+	if won != 1 {
+		t.Errorf("%d writers won, want one: %v", won, errors.Join(results...))
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
