@@ -63,7 +63,17 @@ func (d *Docker) Ping(ctx context.Context) error {
 func (d *Docker) Close() error { return d.client.Close() }
 
 // Run implements Engine.
-func (d *Docker) Run(ctx context.Context, spec Spec, out io.Writer) (result Result, err error) {
+func (d *Docker) Run(ctx context.Context, spec Spec, out io.Writer) (Result, error) {
+	return d.run(ctx, spec, isolated, out)
+}
+
+// RunOnHost is Run with the machine's own network, for clients that install from an index on this machine. It is no
+// method of Engine, so that nothing which builds or tests a package can reach it.
+func (d *Docker) RunOnHost(ctx context.Context, spec Spec, out io.Writer) (Result, error) {
+	return d.run(ctx, spec, onHost, out)
+}
+
+func (d *Docker) run(ctx context.Context, spec Spec, n network, out io.Writer) (Result, error) {
 	if err := spec.validate(); err != nil {
 		return Result{}, err
 	}
@@ -72,7 +82,7 @@ func (d *Docker) Run(ctx context.Context, spec Spec, out io.Writer) (result Resu
 	}
 	setup, cancel := context.WithTimeout(context.WithoutCancel(ctx), setupTimeout)
 	defer cancel()
-	config, host := translate(spec)
+	config, host := translate(spec, n)
 	created, err := d.client.ContainerCreate(setup, config, host, nil, nil, "wasmill-"+rand.Text())
 	if err != nil {
 		return Result{}, d.explain(ctx, "creating a container from "+spec.Image, err)
@@ -164,7 +174,7 @@ func (r *run) result(ctx context.Context) (Result, error) {
 	}
 	result := Result{ExitStatus: info.State.ExitCode, OOMKilled: info.State.OOMKilled, TimedOut: r.timedOut}
 	if result.ExitStatus == killedStatus && !result.OOMKilled && !r.timedOut {
-		result.OOMKilled = r.lateOOM(ctx, info.State.StartedAt)
+		result.OOMKilled = r.lateOOM(ctx, info.Created)
 	}
 	started, err1 := time.Parse(time.RFC3339Nano, info.State.StartedAt)
 	finished, err2 := time.Parse(time.RFC3339Nano, info.State.FinishedAt)
@@ -180,11 +190,11 @@ const killedStatus = 128 + 9
 
 // lateOOM looks for word of a kill for memory that came after word of the container's end: the two reach the daemon
 // on different ways. It is asked only about a command that ended by SIGKILL, and so may take its time.
-func (r *run) lateOOM(ctx context.Context, started string) bool {
+func (r *run) lateOOM(ctx context.Context, created string) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	found, end := r.docker.client.Events(ctx, events.ListOptions{
-		Since:   started,
+		Since:   created, // a container that is killed at once is dead before the daemon notes its start
 		Filters: filters.NewArgs(filters.Arg("container", r.id), filters.Arg("event", string(events.ActionOOM))),
 	})
 	select {

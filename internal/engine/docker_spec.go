@@ -59,7 +59,15 @@ const (
 	stoppedStatus = 128 + 1
 )
 
-func translate(s Spec) (*container.Config, *container.HostConfig) {
+// network is what a container can reach.
+type network string
+
+const (
+	isolated network = "none" // nothing
+	onHost   network = "host" // what the machine can
+)
+
+func translate(s Spec, n network) (*container.Config, *container.HostConfig) {
 	config := &container.Config{
 		// A fixed name, because build systems write the host's name into what they make.
 		Hostname:        "wasmill",
@@ -73,14 +81,14 @@ func translate(s Spec) (*container.Config, *container.HostConfig) {
 		AttachStdout:    true,
 		AttachStderr:    true,
 		StopSignal:      stopSignal,
-		NetworkDisabled: true,
+		NetworkDisabled: n == isolated,
 		Healthcheck:     &container.HealthConfig{Test: []string{"NONE"}},
 	}
 	// Dead grandchildren count against the pids limit until somebody reaps them. A build's first process has
 	// other things to do, so the daemon's init does.
 	init := true
 	host := &container.HostConfig{
-		NetworkMode:    "none",
+		NetworkMode:    container.NetworkMode(n),
 		IpcMode:        container.IPCModePrivate,
 		ReadonlyRootfs: true,
 		CapDrop:        strslice.StrSlice{"ALL"},
