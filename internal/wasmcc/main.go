@@ -53,7 +53,7 @@ func run(name string, args []string) error {
 			return fmt.Errorf("writing the exports: %w", err)
 		}
 	}
-	program, err := lookUp(command.Program, os.Getenv("PATH"))
+	program, err := LookUp(command.Program, os.Getenv("PATH"))
 	if err != nil {
 		return err
 	}
@@ -104,8 +104,8 @@ func writeExports(c *Command) error {
 	return errors.Join(err, f.Close())
 }
 
-// lookUp finds a program on PATH, passing over CrossDir, where the wrapper itself would answer.
-func lookUp(program, path string) (string, error) {
+// LookUp finds a program on a PATH, passing over CrossDir, where the wrapper itself would answer.
+func LookUp(program, path string) (string, error) {
 	if strings.Contains(program, "/") {
 		return program, nil
 	}

@@ -1,0 +1,178 @@
+package driver
+
+import (
+	"archive/zip"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/wasmcc"
+	"github.com/wasmill/wasmill/internal/wasmcc/job"
+)
+
+//go:embed hook.py
+var hookProgram []byte
+
+// request and answer are hook.py's.
+type request struct {
+	Hook      string         `json:"hook"`
+	Settings  map[string]any `json:"settings"`
+	Dist      string         `json:"dist"`
+	MesonFile string         `json:"meson_cross_file"`
+}
+
+type answer struct {
+	Requires []string `json:"requires"`
+	Wheel    string   `json:"wheel"`
+	Modules  []string `json:"modules"`
+}
+
+// ask finds out which requirements the backend names beyond the static ones. It runs natively, and in a copy of the source:
+// backends leave files there, and a build that knows its requirements already must give the same wheel.
+func (r *run) ask() ([]string, error) {
+	copied := filepath.Join(job.Work, "ask", filepath.Base(r.job.Dir))
+	if err := os.MkdirAll(filepath.Dir(copied), 0o755); err != nil {
+		return nil, err
+	}
+	if err := r.command(r.job.Dir, "/usr/bin/cp", "-aT", ".", copied); err != nil {
+		return nil, fmt.Errorf("copying the source: %w", err)
+	}
+	defer os.RemoveAll(filepath.Dir(copied))
+	fmt.Println("==> get_requires_for_build_wheel")
+	a, err := r.hook(job.Env+"/bin/python", copied, request{Hook: "requires", Settings: r.settings()})
+	return slices.DeleteFunc(a.Requires, func(s string) bool { return slices.Contains(r.job.Known, s) }), err
+}
+
+func (r *run) compile() error {
+	cross(r.env, r.job)
+	if r.job.CrossScript != "" {
+		if err := r.script("cross-script", r.job.CrossScript, r.job.Dir); err != nil {
+			return err
+		}
+	}
+	err := writeJSON(wasmcc.SettingsFile, wasmcc.Settings{
+		CFlags: words(r.job.CFlags, r.env), CXXFlags: words(r.job.CXXFlags, r.env), LDFlags: words(r.job.LDFlags, r.env),
+		Exports: r.job.Exports, Symbols: r.job.Symbols, Root: r.job.Dir,
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Println("==> build_wheel")
+	a, err := r.hook(job.Env+"/bin/python", r.job.Dir, request{Hook: "wheel", Settings: r.settings(), Dist: job.Dist, MesonFile: wasmcc.MesonFile})
+	if err != nil {
+		return err
+	}
+	if a.Wheel == "" || a.Wheel != filepath.Base(a.Wheel) {
+		return fail(record.CompileFailed, "the build backend says that it made %q, which is no file name", a.Wheel)
+	}
+	r.result.Wheel, r.result.Modules = a.Wheel, a.Modules
+	r.result.Links, err = links()
+	return err
+}
+
+// settings are the backend's config settings. One value is a string to the backend, several are a list.
+func (r *run) settings() map[string]any {
+	out := map[string]any{}
+	for _, s := range r.job.Settings {
+		values := make([]string, len(s.Values))
+		for i, v := range s.Values {
+			values[i] = expand(v, r.env)
+		}
+		if len(values) == 1 {
+			out[s.Key] = values[0]
+		} else {
+			out[s.Key] = values
+		}
+	}
+	return out
+}
+
+func (r *run) hook(python, dir string, q request) (answer, error) {
+	var a answer
+	program, question, reply := job.Home+"/hook.py", job.Home+"/hook.json", job.Home+"/answer.json"
+	if err := os.WriteFile(program, hookProgram, 0o644); err != nil {
+		return a, err
+	}
+	if err := writeJSON(question, q); err != nil {
+		return a, err
+	}
+	// -P: the folder of the program is not to be where the backend's imports are looked for.
+	if err := r.command(dir, python, "-P", program, question, reply); err != nil {
+		return a, fail(record.CompileFailed, "the build backend failed in %s: %s", hookNames[q.Hook], err)
+	}
+	data, err := os.ReadFile(reply)
+	if err != nil {
+		return a, fail(record.CompileFailed, "the build backend ended in %s without an answer", hookNames[q.Hook])
+	}
+	if err := json.Unmarshal(data, &a); err != nil {
+		return a, fmt.Errorf("reading the backend's answer: %w", err)
+	}
+	return a, nil
+}
+
+var hookNames = map[string]string{"static": "reading pyproject.toml", "requires": "get_requires_for_build_wheel", "wheel": "build_wheel"}
+
+// links are the shared objects that the wrapper noted.
+func links() ([]string, error) {
+	data, err := os.ReadFile(wasmcc.LinksFile)
+	if err != nil && !os.IsNotExist(err) {
+		return nil, err
+	}
+	names := map[string]bool{}
+	for line := range strings.Lines(string(data)) {
+		var l wasmcc.Link
+		if json.Unmarshal([]byte(line), &l) == nil {
+			names[filepath.Base(l.Output)] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names)), nil
+}
+
+// unzip unpacks a wheel for the post script.
+func unzip(file, dir string) error {
+	z, err := zip.OpenReader(file)
+	if err != nil {
+		return fmt.Errorf("unpacking the wheel: %w", err)
+	}
+	defer z.Close()
+	for _, f := range z.File {
+		if err := unzipFile(f, dir); err != nil {
+			return fmt.Errorf("unpacking the wheel: %w", err)
+		}
+	}
+	return nil
+}
+
+func unzipFile(f *zip.File, dir string) error {
+	if !filepath.IsLocal(f.Name) {
+		return fmt.Errorf("%q leads out of it", f.Name)
+	}
+	to := filepath.Join(dir, f.Name)
+	if f.FileInfo().IsDir() {
+		return os.MkdirAll(to, 0o755)
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	in, err := f.Open()
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644|f.Mode()&0o111)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		out.Close()
+		return err
+	}
+	return out.Close()
+}

@@ -1,0 +1,69 @@
+package driver
+
+import (
+	"maps"
+	"strconv"
+	"strings"
+
+	"github.com/wasmill/wasmill/internal/wasmcc"
+	"github.com/wasmill/wasmill/internal/wasmcc/job"
+)
+
+const (
+	nativePath = job.Env + "/bin:/usr/local/bin:/usr/bin:/bin"
+	python     = "/opt/wasmill/python"
+	sysconfig  = "_sysconfigdata__emscripten_wasm32-emscripten"
+)
+
+// environment is what a recipe's script sees: the variables that Pyodide's recipes rely on, and what makes builds
+// repeatable. Nothing comes from outside. The compiler wrappers are not in it yet.
+func environment(j job.Job) map[string]string {
+	include := wasmcc.PythonInclude + "/python" + j.Python
+	cflags := strings.Join(wasmcc.BaseCFlags, " ") + " -I" + include
+	ldflags := strings.Join(wasmcc.BaseLDFlags, " ")
+	major, minor, _ := strings.Cut(j.Python, ".")
+	jobs := strconv.Itoa(max(j.Jobs, 1))
+	env := map[string]string{
+		"PATH": nativePath, "HOME": job.Home, "TMPDIR": "/tmp", "LANG": "C.UTF-8", "TZ": "UTC", "USER": "build", "SHELL": "/bin/bash", "TERM": "dumb",
+
+		"SOURCE_DATE_EPOCH": strconv.FormatInt(j.Epoch, 10), "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1",
+		"PYTHONNOUSERSITE": "1", "ZERO_AR_DATE": "1",
+
+		"PYODIDE": "1", "PYODIDE_PACKAGE_ABI": "1", "PYODIDE_ROOT": python, "PYODIDE_JOBS": jobs,
+		"PYODIDE_ABI_VERSION": abiVersion(j.PlatformTag), "PYODIDE_EMSCRIPTEN_VERSION": j.Emscripten,
+		"PKGDIR": job.Recipe, "PKG_VERSION": j.Version, "PKG_BUILD_DIR": j.Dir, "DISTDIR": job.Dist,
+		"WASM_LIBRARY_DIR": job.Libs, "EM_PKG_CONFIG_PATH": job.Libs + "/lib/pkgconfig",
+		"PKG_CONFIG_LIBDIR": job.Libs + "/lib/pkgconfig:" + python + "/lib/pkgconfig",
+		"PYTHONINCLUDE":     include, "TARGETINSTALLDIR": python, "HOSTSITEPACKAGES": job.Env + "/lib/python" + j.Python + "/site-packages",
+		"PYVERSION": j.Python, "PYMAJOR": major, "PYMINOR": minor, "PYMICRO": "0", "SYSCONFIG_NAME": sysconfig, "PLATFORM_TRIPLET": "wasm32-emscripten",
+		"SIDE_MODULE_CFLAGS": cflags, "SIDE_MODULE_CXXFLAGS": cflags, "SIDE_MODULE_LDFLAGS": ldflags + " -sSIDE_MODULE=1",
+		"CMAKE_TOOLCHAIN_FILE": wasmcc.CMakeFile, "MESON_CROSS_FILE": wasmcc.MesonFile,
+		"CMAKE_BUILD_PARALLEL_LEVEL": jobs, "MAX_JOBS": jobs,
+		"CARGO_BUILD_TARGET": "wasm32-unknown-emscripten", "PYO3_CROSS_LIB_DIR": python + "/sysconfigdata", "PYO3_CROSS_PYTHON_VERSION": j.Python,
+
+		"EMSDK_PYTHON": "/usr/bin/python" + j.Python,
+	}
+	maps.Copy(env, j.Environment)
+	return env
+}
+
+// cross adds the compiler wrappers, and makes a Python believe that it runs on the target. It must not be in force where Linux wheels
+// are installed: pip refuses them then.
+func cross(env map[string]string, j job.Job) {
+	env["PATH"] = wasmcc.CrossDir + ":" + env["PATH"]
+	for name, tool := range map[string]string{
+		"CC": "cc", "CXX": "c++", "AR": "ar", "RANLIB": "ranlib", "STRIP": "strip", "NM": "nm", "LD": "ld",
+		"LDSHARED": "cc -shared", "LDCXXSHARED": "c++ -shared",
+	} {
+		env[name] = wasmcc.CrossDir + "/" + tool
+	}
+	env["_PYTHON_HOST_PLATFORM"] = j.PlatformTag
+	env["_PYTHON_SYSCONFIGDATA_NAME"] = sysconfig
+	env["_PYTHON_SYSCONFIGDATA_PATH"] = python + "/sysconfigdata"
+}
+
+// abiVersion is "2026_5" of "pyemscripten_2026_5_wasm32".
+func abiVersion(tag string) string {
+	_, v, _ := strings.Cut(tag, "_")
+	return strings.TrimSuffix(v, "_wasm32")
+}

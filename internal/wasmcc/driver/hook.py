@@ -1,0 +1,89 @@
+"""Runs hooks of one source tree's build backend (PEP 517), in the current folder.
+
+    python -P hook.py REQUEST ANSWER
+
+REQUEST is JSON: {"hook": "static" | "requires" | "wheel", "settings": {...}, "dist": folder, "meson_cross_file": file}.
+ANSWER gets {"requires": [...]} or {"wheel": file name, "modules": [dotted names]}.
+"""
+
+import importlib
+import importlib.metadata
+import json
+import os
+import re
+import sys
+import tomllib
+
+LEGACY = {"requires": ["setuptools >= 40.8.0"], "build-backend": "setuptools.build_meta:__legacy__"}
+
+
+def build_system():
+    """The build-system table; its defaults are those of PEP 517 and PEP 518."""
+    try:
+        with open("pyproject.toml", "rb") as f:
+            table = tomllib.load(f).get("build-system", LEGACY)
+    except FileNotFoundError:
+        return LEGACY
+    if "requires" not in table:
+        sys.exit("pyproject.toml: build-system has no requires (PEP 518 demands it)")
+    return LEGACY | table
+
+
+def load(table):
+    here = os.getcwd()
+    sys.path[:0] = [os.path.join(here, p) for p in table.get("backend-path", [])]
+    module, _, attributes = table["build-backend"].partition(":")
+    backend = importlib.import_module(module)
+    for name in filter(None, attributes.split(".")):
+        backend = getattr(backend, name)
+    return backend
+
+
+def watch_setuptools(modules):
+    """Notes the extension modules that setuptools sets out to build, be it that they fail and the package goes on."""
+    from setuptools.command.build_ext import build_ext
+
+    run = build_ext.run
+
+    def noting(self):
+        modules.update(self.get_ext_fullname(e.name) for e in self.extensions or ())
+        return run(self)
+
+    build_ext.run = noting
+
+
+def missing(requirements):
+    """Without the bare names of what is installed: the environment has them already."""
+    have = {re.sub(r"[-_.]+", "-", d.name).lower() for d in importlib.metadata.distributions()}
+    return [r for r in requirements if re.sub(r"[-_.]+", "-", r.strip()).lower() not in have]
+
+
+def main(request):
+    table = build_system()
+    if request["hook"] == "static":
+        return {"requires": table["requires"]}
+    backend = load(table)
+    settings = request["settings"] or None
+    if request["hook"] == "requires":
+        # The hook is optional; without it there are no further requirements.
+        ask = getattr(backend, "get_requires_for_build_wheel", lambda settings: [])
+        return {"requires": missing(ask(settings))}
+    modules = set()
+    if "setuptools" in sys.modules:
+        watch_setuptools(modules)
+    if table["build-backend"].partition(":")[0] == "mesonpy":
+        # A project may bring its own meson, which is not found on PATH and so not wrapped.
+        settings = dict(settings or {})
+        given = settings.get("setup-args", [])
+        given = [given] if isinstance(given, str) else given
+        if not any(a.startswith("--cross-file") for a in given):
+            settings["setup-args"] = ["--cross-file=" + request["meson_cross_file"], *given]
+    return {"wheel": backend.build_wheel(request["dist"], settings), "modules": sorted(modules)}
+
+
+# setuptools leaves its own words in sys.argv.
+_, ask, reply = sys.argv
+with open(ask) as f:
+    answer = main(json.load(f))
+with open(reply, "w") as f:
+    json.dump(answer, f)
