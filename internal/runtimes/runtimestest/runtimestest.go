@@ -35,6 +35,12 @@ func Image(t *testing.T) string {
 // Wheel writes a pure wheel with these files into a folder. Requires are PEP 508 requirements.
 func Wheel(t *testing.T, dir, name, version string, files map[string]string, requires ...string) runtimes.Wheel {
 	t.Helper()
+	return TaggedWheel(t, dir, name, version, "py3-none-any", files, requires...)
+}
+
+// TaggedWheel is Wheel with a tag such as "cp315-cp315-pyemscripten_2026_5_wasm32"; nothing in it is compiled.
+func TaggedWheel(t *testing.T, dir, name, version, tag string, files map[string]string, requires ...string) runtimes.Wheel {
+	t.Helper()
 	info := fmt.Sprintf("%s-%s.dist-info/", name, version)
 	metadata := fmt.Sprintf("Metadata-Version: 2.1\nName: %s\nVersion: %s\n", name, version)
 	for _, r := range requires {
@@ -42,7 +48,7 @@ func Wheel(t *testing.T, dir, name, version string, files map[string]string, req
 	}
 	all := maps.Clone(files)
 	all[info+"METADATA"] = metadata
-	all[info+"WHEEL"] = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+	all[info+"WHEEL"] = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: " + tag + "\n"
 	var lines string
 	for _, file := range slices.Sorted(maps.Keys(all)) {
 		lines += file + ",,\n"
@@ -63,7 +69,7 @@ func Wheel(t *testing.T, dir, name, version string, files map[string]string, req
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(dir, fmt.Sprintf("%s-%s-py3-none-any.whl", name, version))
+	path := filepath.Join(dir, fmt.Sprintf("%s-%s-%s.whl", name, version, tag))
 	if err := os.WriteFile(path, archive.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}
