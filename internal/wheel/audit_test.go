@@ -1,0 +1,235 @@
+package wheel_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/wheel"
+	"github.com/wasmill/wasmill/internal/wheel/wasm"
+	"github.com/wasmill/wasmill/internal/wheel/wasm/wasmtest"
+	"github.com/wasmill/wasmill/internal/wheel/wheeltest"
+)
+
+const (
+	platform = "pyemscripten_2026_5_wasm32"
+	suffix   = ".cpython-315-wasm32-emscripten.so"
+	ext      = "a/_c" + suffix
+)
+
+var provided = &wheel.Runtime{
+	Functions: map[string]wasm.Signature{"PyLong_FromLong": "i:i", "free": "i:"},
+	Tags:      map[string]wasm.Signature{"__cpp_exception": "i:", "__c_longjmp": "i:"},
+	Data:      map[string]bool{"_Py_NoneStruct": true, "__stack_pointer": true},
+	Script:    map[string]wasm.Signature{"fd_write": "iiii:i", "hypot": ""},
+}
+
+func function(name string, sig wasm.Signature) wasm.Import {
+	return wasm.Import{Module: "env", Name: name, Kind: wasm.Func, Signature: sig}
+}
+
+func variable(module, name string) wasm.Import {
+	return wasm.Import{Module: module, Name: name, Kind: wasm.Global}
+}
+
+// side is a sound extension module with what the case adds to it.
+func side(m wasmtest.Module) string {
+	m.Imports = append([]wasm.Import{
+		function("PyLong_FromLong", "i:i"),
+		{Module: "env", Name: "__indirect_function_table", Kind: wasm.Table},
+		variable("env", "__memory_base"),
+		variable("env", "__stack_pointer"),
+		variable("GOT.mem", "_Py_NoneStruct"),
+		variable("GOT.func", "free"),
+	}, m.Imports...)
+	m.Exports = append(m.Exports, wasm.Export{Name: "PyInit__c", Kind: wasm.Func, Signature: ":i"})
+	return string(m.Bytes())
+}
+
+func imports(list ...wasm.Import) map[string]string {
+	return map[string]string{ext: side(wasmtest.Module{Imports: list})}
+}
+
+func library(exports ...wasm.Export) string {
+	return string(wasmtest.Module{Exports: exports}.Bytes())
+}
+
+func TestAuditOfModules(t *testing.T) {
+	needs := func(runtimePath ...string) string {
+		return side(wasmtest.Module{
+			Needed: []string{"libx.so"}, RuntimePath: runtimePath,
+			Imports: []wasm.Import{function("x_open", "i:i"), variable("GOT.mem", "x_table")},
+		})
+	}
+	x := library(wasm.Export{Name: "x_open", Kind: wasm.Func, Signature: "i:i"}, wasm.Export{Name: "x_table", Kind: wasm.Global})
+
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  []string // "rule file symbol"
+	}{
+		"sound":                         {imports(), nil},
+		"JavaScript provides":           {imports(function("fd_write", "iiii:i"), function("hypot", "dd:d")), nil},
+		"wasi goes to JavaScript":       {imports(wasm.Import{Module: "wasi_snapshot_preview1", Name: "fd_write", Kind: wasm.Func, Signature: "iiii:i"}), nil},
+		"wasm exceptions":               {imports(wasm.Import{Module: "env", Name: "__cpp_exception", Kind: wasm.Tag, Signature: "i:"}), nil},
+		"its own symbol":                {map[string]string{ext: side(wasmtest.Module{Imports: []wasm.Import{variable("GOT.func", "own")}, Exports: []wasm.Export{{Name: "own", Kind: wasm.Func, Signature: ":"}}})}, nil},
+		"JavaScript in C (EM_JS)":       {map[string]string{ext: side(wasmtest.Module{Imports: []wasm.Import{function("log", "i:")}, Exports: []wasm.Export{{Name: "__em_js__log", Kind: wasm.Global}}})}, nil},
+		"weak and absent":               {map[string]string{ext: side(wasmtest.Module{Imports: []wasm.Import{function("maybe", ":"), variable("GOT.func", "maybe")}, Weak: []string{"maybe"}})}, nil},
+		"library by RUNTIME_PATH":       {map[string]string{ext: needs("$ORIGIN/../a.libs"), "a.libs/libx.so": x}, nil},
+		"library beside it":             {map[string]string{ext: needs("/usr/lib", "$ORIGIN"), "a/libx.so": x}, nil},
+		"undefined function":            {imports(function("gamma_inc", "d:d")), []string{"undefined-symbol " + ext + " gamma_inc"}},
+		"undefined address":             {imports(variable("GOT.func", "gone"), variable("GOT.mem", "lost")), []string{"undefined-symbol " + ext + " gone", "undefined-symbol " + ext + " lost"}},
+		"undefined global":              {imports(variable("env", "__tls_base")), []string{"undefined-symbol " + ext + " __tls_base"}},
+		"undefined tag":                 {imports(wasm.Import{Module: "env", Name: "own_tag", Kind: wasm.Tag, Signature: "i:"}), []string{"undefined-symbol " + ext + " own_tag"}},
+		"other type than the runtime's": {imports(function("PyLong_FromLong", "j:i")), []string{"signature-mismatch " + ext + " PyLong_FromLong"}},
+		"other type than JavaScript's":  {imports(function("fd_write", "iiji:i")), []string{"loose-signature " + ext + " fd_write"}},
+		"twice the same":                {imports(function("gone", ":"), function("gone", ":")), []string{"undefined-symbol " + ext + " gone"}},
+		"exceptions by JavaScript": {
+			imports(function("invoke_vii", "iii:"), function("__cxa_find_matching_catch_3", "i:i"), function("_emscripten_throw_longjmp", ":")),
+			[]string{"js-exceptions " + ext + " __cxa_find_matching_catch_3", "js-exceptions " + ext + " _emscripten_throw_longjmp", "js-exceptions " + ext + " invoke_vii"},
+		},
+		"a module of another loader": {imports(wasm.Import{Module: "wbg", Name: "log", Kind: wasm.Func, Signature: "i:"}), []string{"foreign-import " + ext + " wbg.log"}},
+		"shared memory":              {map[string]string{ext: side(wasmtest.Module{Shared: true})}, []string{"threads " + ext + " memory"}},
+		"atomics":                    {map[string]string{ext: side(wasmtest.Module{Features: []string{"+atomics"}})}, []string{"threads " + ext + " "}},
+		"stripped":                   {map[string]string{ext: side(wasmtest.Module{NoDylink: true})}, []string{"no-dylink " + ext + " "}},
+		"dylink.0 moved":             {map[string]string{ext: side(wasmtest.Module{DylinkLate: true})}, []string{"dylink-not-first " + ext + " "}},
+		"compiled for the host":      {map[string]string{ext: "\x7fELF\x02\x01\x01\x00"}, []string{"not-wasm " + ext + " "}},
+		"no init function":           {map[string]string{ext: library()}, []string{"missing-init " + ext + " PyInit__c"}},
+		"init by PEP 793":            {map[string]string{ext: library(wasm.Export{Name: "PyModExport__c", Kind: wasm.Func, Signature: ":i"})}, nil},
+		"host's suffix":              {map[string]string{"a/_c.cpython-315-x86_64-linux-gnu.so": side(wasmtest.Module{})}, []string{"wrong-suffix a/_c.cpython-315-x86_64-linux-gnu.so "}},
+		"needed, nowhere":            {map[string]string{ext: needs("$ORIGIN")}, []string{"missing-needed " + ext + " libx.so", "undefined-symbol " + ext + " x_open", "undefined-symbol " + ext + " x_table"}},
+		"needed, no RUNTIME_PATH":    {map[string]string{ext: needs(), "a.libs/libx.so": x}, []string{"no-runtime-path " + ext + " libx.so", "undefined-symbol " + ext + " x_open", "undefined-symbol " + ext + " x_table"}},
+		"needed, wrong RUNTIME_PATH": {map[string]string{ext: needs("$ORIGIN/a.libs"), "a.libs/libx.so": x}, []string{"no-runtime-path " + ext + " libx.so", "undefined-symbol " + ext + " x_open", "undefined-symbol " + ext + " x_table"}},
+		"library of another type": {
+			map[string]string{ext: needs("$ORIGIN"), "a/libx.so": library(wasm.Export{Name: "x_open", Kind: wasm.Func, Signature: "j:i"}, wasm.Export{Name: "x_table", Kind: wasm.Global})},
+			[]string{"loose-signature " + ext + " x_open"},
+		},
+		"a library's own library": {map[string]string{
+			ext:         side(wasmtest.Module{Needed: []string{"liby.so"}, RuntimePath: []string{"$ORIGIN"}, Imports: []wasm.Import{function("x_open", "i:i")}}),
+			"a/liby.so": string(wasmtest.Module{Needed: []string{"libx.so", "liby.so"}, RuntimePath: []string{"$ORIGIN"}}.Bytes()),
+			"a/libx.so": x,
+		}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			spec := wheeltest.Spec{Name: "a", Version: "1", Tag: "cp315-cp315-" + platform, Files: c.files}
+			if d := cmp.Diff(c.want, audit(t, spec, platform)); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+// The matrix that was measured on the runtimes themselves: one module each, on an old and a new ABI.
+func TestAuditKnowsWhatEachABICanDo(t *testing.T) {
+	const old = "pyemscripten_2024_0_wasm32"
+	for name, c := range map[string]struct {
+		files      map[string]string
+		old, newer []string
+	}{
+		"C":               {map[string]string{"_c.abi3.so": side(wasmtest.Module{})}, nil, nil},
+		"setjmp":          {map[string]string{"_c.abi3.so": side(wasmtest.Module{Imports: []wasm.Import{{Module: "env", Name: "__c_longjmp", Kind: wasm.Tag, Signature: "i:"}}})}, []string{"wasm-exceptions _c.abi3.so __c_longjmp"}, nil},
+		"C++ exceptions":  {map[string]string{"_c.abi3.so": side(wasmtest.Module{Imports: []wasm.Import{{Module: "env", Name: "__cpp_exception", Kind: wasm.Tag, Signature: "i:"}}})}, []string{"wasm-exceptions _c.abi3.so __cpp_exception"}, nil},
+		"JS exceptions":   {map[string]string{"_c.abi3.so": side(wasmtest.Module{Imports: []wasm.Import{function("invoke_v", "i:")}})}, nil, []string{"js-exceptions _c.abi3.so invoke_v"}},
+		"no RUNTIME_PATH": {map[string]string{"_c.abi3.so": side(wasmtest.Module{Needed: []string{"liba.so"}}), "x.libs/liba.so": library()}, []string{"no-runtime-path _c.abi3.so liba.so"}, []string{"no-runtime-path _c.abi3.so liba.so"}},
+		"and with one":    {map[string]string{"_c.abi3.so": side(wasmtest.Module{Needed: []string{"liba.so"}, RuntimePath: []string{"$ORIGIN/x.libs"}}), "x.libs/liba.so": library()}, []string{"no-runtime-path _c.abi3.so liba.so"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for tag, want := range map[string][]string{old: c.old, platform: c.newer} {
+				spec := wheeltest.Spec{Name: "a", Version: "1", Tag: "cp311-abi3-" + tag, Files: c.files}
+				if d := cmp.Diff(want, audit(t, spec, tag)); d != "" {
+					t.Errorf("on %s: %s", tag, d)
+				}
+			}
+		})
+	}
+}
+
+func TestAuditOfTheWheel(t *testing.T) {
+	tag := "cp315-cp315-" + platform
+	good := imports()
+	for name, c := range map[string]struct {
+		spec wheeltest.Spec
+		want []string
+	}{
+		"pure":              {wheeltest.Spec{Name: "a", Version: "1", Files: map[string]string{"a.py": ""}}, nil},
+		"other platform":    {wheeltest.Spec{Name: "a", Version: "1", Tag: "cp315-cp315-pyemscripten_2026_0_wasm32", Files: good}, []string{"wrong-tag a-1-cp315-cp315-pyemscripten_2026_0_wasm32.whl "}},
+		"other Python":      {wheeltest.Spec{Name: "a", Version: "1", Tag: "cp314-cp314-" + platform, Files: good}, []string{"wrong-tag a-1-cp314-cp314-" + platform + ".whl "}},
+		"WHEEL differs":     {wheeltest.Spec{Name: "a", Version: "1", Tag: tag, InnerTag: "cp315-cp315-linux_x86_64", Files: good}, []string{"tag-mismatch a-1.dist-info/WHEEL "}},
+		"half pure":         {wheeltest.Spec{Name: "a", Version: "1", Files: good}, []string{"binary-in-pure " + ext + " "}},
+		"nothing in it":     {wheeltest.Spec{Name: "a", Version: "1", Tag: tag}, []string{"no-binary a-1-" + tag + ".whl "}},
+		"other version":     {wheeltest.Spec{Name: "a", Version: "1", Files: map[string]string{"a-1.dist-info/METADATA": "Name: a\nVersion: 1.1\n"}}, []string{"metadata-mismatch a-1.dist-info/METADATA "}},
+		"same version":      {wheeltest.Spec{Name: "a", Version: "1", Files: map[string]string{"a-1.dist-info/METADATA": "Name: A\nVersion: 1.0\n"}}, nil},
+		"other name":        {wheeltest.Spec{Name: "a", Version: "1", Files: map[string]string{"a-1.dist-info/METADATA": "Name: b\nVersion: 1\n"}}, []string{"metadata-mismatch a-1.dist-info/METADATA "}},
+		"changed afterward": {wheeltest.Spec{Name: "a", Version: "1", Files: map[string]string{"a.py": "", "a-1.dist-info/RECORD": "a.py,sha256=AAAA,0\na-1.dist-info/METADATA,,\na-1.dist-info/WHEEL,,\na-1.dist-info/RECORD,,\n"}}, []string{"record-mismatch a-1.dist-info/METADATA ", "record-mismatch a-1.dist-info/WHEEL ", "record-mismatch a.py "}},
+		"no metadata":       {wheeltest.Spec{Name: "a", Version: "1", Without: []string{"a-1.dist-info/METADATA"}}, []string{"bad-wheel a-1-py3-none-any.whl "}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if d := cmp.Diff(c.want, audit(t, c.spec, platform)); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+	if _, err := wheel.Audit("/nonexistent/a-1-py3-none-any.whl", wheel.ABI{}, provided); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("a missing file is no finding: %v", err)
+	}
+}
+
+func audit(t *testing.T, spec wheeltest.Spec, platform string) []string {
+	t.Helper()
+	abi, err := wheel.NewABI(platform, "3.15")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := wheel.Audit(wheeltest.Write(t, t.TempDir(), spec), abi, provided)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, f := range found {
+		if f.Reason == "" || f.Severity == "" {
+			t.Errorf("incomplete: %+v", f)
+		}
+		out = append(out, strings.Join([]string{f.Rule, f.File, f.Symbol}, " "))
+	}
+	return out
+}
+
+func TestRulesAreDocumented(t *testing.T) {
+	seen := map[string]bool{}
+	for _, r := range wheel.Rules() {
+		if seen[r.Name] || r.Doc == "" || (r.Severity != wheel.Error && r.Severity != wheel.Warning) {
+			t.Errorf("rule %+v", r)
+		}
+		seen[r.Name] = true
+	}
+}
+
+func TestCheckExtensions(t *testing.T) {
+	tag := "cp315-cp315-" + platform
+	want := wheel.Expectation{PlatformTag: platform, Extensions: []string{"a._c"}}
+	pure := wheel.Expectation{Pure: true, PlatformTag: platform}
+	for name, c := range map[string]struct {
+		spec wheeltest.Spec
+		want wheel.Expectation
+		says string // empty: nothing to say
+	}{
+		"as announced":         {wheeltest.Spec{Tag: tag, Files: imports()}, want, ""},
+		"any will do":          {wheeltest.Spec{Tag: tag, Files: imports()}, wheel.Expectation{PlatformTag: platform}, ""},
+		"pure instead":         {wheeltest.Spec{Files: map[string]string{"a.py": ""}}, want, "did not compile"},
+		"tagged for the host":  {wheeltest.Spec{Tag: "cp315-cp315-linux_x86_64", Files: imports()}, want, "tagged linux_x86_64"},
+		"half":                 {wheeltest.Spec{Tag: tag, Files: map[string]string{"a/_other" + suffix: ""}}, want, "lacks the extension module a._c"},
+		"tagged and empty":     {wheeltest.Spec{Tag: tag}, wheel.Expectation{PlatformTag: platform}, "holds no extension"},
+		"pure as announced":    {wheeltest.Spec{}, pure, ""},
+		"pure but tagged":      {wheeltest.Spec{Tag: tag, Files: imports()}, pure, "says wasmill.pure, but the wheel is tagged"},
+		"pure with a stowaway": {wheeltest.Spec{Files: imports()}, pure, "holds " + ext},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.spec.Name, c.spec.Version = "a", "1"
+			f := wheel.CheckExtensions(open(t, wheeltest.Write(t, t.TempDir(), c.spec)), c.want)
+			if (f == nil) != (c.says == "") || f != nil && !strings.Contains(f.Message, c.says) {
+				t.Errorf("got %+v, want %q", f, c.says)
+			}
+		})
+	}
+}

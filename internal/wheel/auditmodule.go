@@ -1,0 +1,172 @@
+package wheel
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/wheel/wasm"
+)
+
+// module is a library of the wheel under audit.
+type module struct {
+	*wasm.Module
+	file    string // in the wheel
+	exports map[string]wasm.Export
+	weak    map[string]bool // imports that may stay undefined
+	needed  []*module       // those found, in the order of NEEDED
+}
+
+func (a *auditor) modules() error {
+	all := map[string]*module{} // by path under site-packages
+	for _, file := range a.w.Libraries() {
+		m, err := a.parse(file)
+		if err != nil {
+			return err
+		}
+		if m != nil {
+			all[a.w.installed(file)] = m
+		}
+	}
+	for _, m := range all {
+		a.resolveNeeded(m, all)
+	}
+	for _, e := range a.w.Extensions() {
+		a.extension(e, all[a.w.installed(e.File)])
+	}
+	for _, m := range all {
+		a.dylink(m)
+		a.threads(m)
+		a.imports(m)
+	}
+	return nil
+}
+
+// parse reads one library; nil, with a finding, when it is no module.
+func (a *auditor) parse(file string) (*module, error) {
+	r, err := a.w.OpenFile(file)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	parsed, err := wasm.Parse(r)
+	if err != nil {
+		if fault.KindOf(err) == fault.Invalid {
+			a.report(NotWasm, file, "", "%v", err)
+			return nil, nil
+		}
+		return nil, damaged(file, err)
+	}
+	m := &module{Module: parsed, file: file, exports: map[string]wasm.Export{}, weak: map[string]bool{}}
+	for _, e := range parsed.Exports {
+		m.exports[e.Name] = e
+	}
+	if m.Dylink != nil {
+		for _, s := range m.Dylink.Imports {
+			if s.Weak() {
+				m.weak[s.Name] = true
+			}
+		}
+	}
+	return m, nil
+}
+
+// extension checks what Python itself wants of an extension module. A plain ".so" may be a library beside the modules,
+// so only the other suffixes promise an init function.
+func (a *auditor) extension(e Extension, m *module) {
+	if e.Suffix != ".so" && e.Suffix != ".abi3.so" && e.Suffix != a.abi.ExtSuffix {
+		a.report(WrongSuffix, e.File, "", "CPython %s on %s looks for %s, .abi3.so and .so", a.abi.Python, a.abi.PlatformTag, a.abi.ExtSuffix)
+	}
+	if m == nil || e.Suffix == ".so" {
+		return
+	}
+	name := e.Module[strings.LastIndex(e.Module, ".")+1:]
+	if strings.Trim(name, asciiIdentifier) != "" {
+		return // PyInitU_ and punycode (PEP 489): rare enough to leave to the import test
+	}
+	for _, prefix := range []string{"PyInit_", "PyModExport_"} { // PEP 489, PEP 793
+		if x, ok := m.exports[prefix+name]; ok && x.Kind == wasm.Func {
+			return
+		}
+	}
+	a.report(MissingInit, e.File, "PyInit_"+name, "is not exported")
+}
+
+const asciiIdentifier = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
+
+func (a *auditor) dylink(m *module) {
+	switch c := m.Custom("dylink.0"); {
+	case c == nil:
+		a.report(NoDylink, m.file, "", "there is no dylink.0 section: not linked with -sSIDE_MODULE, or stripped")
+	case !c.First:
+		a.report(DylinkNotFirst, m.file, "", "dylink.0 comes after other sections")
+	}
+}
+
+func (a *auditor) threads(m *module) {
+	if slices.ContainsFunc(m.Memories, func(mem wasm.Memory) bool { return mem.Shared }) {
+		a.report(Threads, m.file, "memory", "wants a memory that is shared between threads")
+	} else if m.Uses("atomics") {
+		a.report(Threads, m.file, "", "uses the feature atomics")
+	}
+}
+
+// resolveNeeded follows NEEDED as Emscripten's loader does: along RUNTIME_PATH, $ORIGIN being the module's own folder.
+func (a *auditor) resolveNeeded(m *module, all map[string]*module) {
+	if m.Dylink == nil {
+		return
+	}
+	origin := path.Dir(a.w.installed(m.file))
+	for _, name := range m.Dylink.Needed {
+		if found := a.alongRuntimePath(name, origin, m, all); found != nil {
+			m.needed = append(m.needed, found)
+			continue
+		}
+		inside := ""
+		for file, other := range all {
+			if path.Base(file) == path.Base(name) && (inside == "" || other.file < inside) {
+				inside = other.file
+			}
+		}
+		switch {
+		case inside == "":
+			a.report(MissingNeeded, m.file, name, "no file of that name is in the wheel")
+		case !a.abi.RuntimePath:
+			a.report(NoRuntimePath, m.file, name, "%s is in the wheel, but %s knows no RUNTIME_PATH", inside, a.abi.PlatformTag)
+		case len(m.Dylink.RuntimePath) == 0:
+			a.report(NoRuntimePath, m.file, name, "%s is in the wheel, but the module has no RUNTIME_PATH", inside)
+		default:
+			a.report(NoRuntimePath, m.file, name, "%s is in the wheel, but RUNTIME_PATH is %s", inside, strings.Join(m.Dylink.RuntimePath, ":"))
+		}
+	}
+}
+
+func (a *auditor) alongRuntimePath(name, origin string, m *module, all map[string]*module) *module {
+	if !a.abi.RuntimePath {
+		return nil
+	}
+	for _, dir := range m.Dylink.RuntimePath {
+		if rest, ok := strings.CutPrefix(dir, "$ORIGIN"); ok {
+			if found := all[path.Join(origin, rest, name)]; found != nil {
+				return found
+			}
+		}
+	}
+	return nil
+}
+
+// closure is all that is loaded with m, without m itself: the loader puts the exports of needed libraries, and of what
+// they need in turn, into one scope.
+func (m *module) closure() []*module {
+	var out []*module
+	seen := map[*module]bool{m: true}
+	for queue := m.needed; len(queue) > 0; queue = queue[1:] {
+		if n := queue[0]; !seen[n] {
+			seen[n] = true
+			out = append(out, n)
+			queue = append(slices.Clone(queue), n.needed...)
+		}
+	}
+	return out
+}
