@@ -1,0 +1,161 @@
+package workflows
+
+import (
+	"slices"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/wasmill/wasmill/internal/record"
+)
+
+// do carries out a build action, from its last decision to its end.
+func (r *run) do(ctx workflow.Context, a Action) Change {
+	for {
+		now, err := callResolve(ctx, r.in, a.Recipe)
+		if err != nil {
+			return failure(err)
+		}
+		if now.Kind != KindBuild {
+			return settled(now)
+		}
+		// A run that continues as new takes along only what has started.
+		if err := workflow.Await(ctx, func() bool { return !r.leaving }); err != nil {
+			return failure(err)
+		}
+		a.Key, a.Job = now.Key, now.Job
+		f := &Flight{
+			Recipe: a.Recipe, Key: a.Key,
+			Build: BuildWorkflowID(a.Recipe, r.in.Toolchain, a.Key, r.in.RunID, r.in.NoCache),
+		}
+		child, err := r.start(ctx, a, f)
+		switch {
+		case err == nil:
+			return r.watch(ctx, f, child)
+		case !temporal.IsWorkflowExecutionAlreadyStartedError(err):
+			return failure(err)
+		}
+		// Another run is building this key. If that build is canceled, it was not for our sake: start our own.
+		end := r.join(ctx, f)
+		if end.State != Canceled || ctx.Err() != nil {
+			return end
+		}
+	}
+}
+
+func (r *run) start(ctx workflow.Context, a Action, f *Flight) (workflow.ChildWorkflowFuture, error) {
+	timeout := a.Timeout
+	if timeout == 0 {
+		timeout = r.in.Tunables.BuildTimeout
+	}
+	class := a.Class
+	if class == "" {
+		class = Small
+	}
+	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+		WorkflowID:            f.Build,
+		TaskQueue:             FarmQueue,
+		WaitForCancellation:   true,                                // a run has ended when its containers are gone
+		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON, // continuing as new closes the parent, too
+		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		WorkflowTaskTimeout:   workflowTaskTimeout,
+		Priority:              r.in.Lane.buildPriority(),
+	})
+	child := workflow.ExecuteChildWorkflow(ctx, buildWorkflow, BuildInput{
+		Task: Task{
+			RunID: r.in.RunID, Build: f.Build, Recipe: a.Recipe, Toolchain: r.in.Toolchain, Key: a.Key, Job: a.Job, NoCache: r.in.NoCache,
+		},
+		Lane: r.in.Lane, Class: class, Timeout: timeout, Tunables: r.in.Tunables,
+	})
+	var execution workflow.Execution
+	r.starting++
+	err := child.GetChildWorkflowExecution().Get(ctx, &execution)
+	r.starting--
+	if err == nil {
+		r.started++
+		f.RunID, f.Owned = execution.RunID, true
+	}
+	return child, err
+}
+
+// watch awaits a child of this execution.
+func (r *run) watch(ctx workflow.Context, f *Flight, child workflow.ChildWorkflowFuture) Change {
+	defer r.takeOff(ctx, f)()
+	var result BuildResult
+	err := child.Get(ctx, &result)
+	return f.end(result, err)
+}
+
+// join awaits a build that another run has started.
+func (r *run) join(ctx workflow.Context, f *Flight) Change {
+	defer r.takeOff(ctx, f)()
+	result, err := callJoin(ctx, r.in, *f).get(ctx)
+	return f.end(result, err)
+}
+
+// resume awaits a build that was asked for before the run continued as new.
+func (r *run) resume(ctx workflow.Context, f *Flight, a Action) Change {
+	if f.Owned {
+		return r.awaitOwned(ctx, f)
+	}
+	result, err := callJoin(ctx, r.in, *f).get(ctx)
+	r.land(f)
+	if end := f.end(result, err); end.State != Canceled || ctx.Err() != nil {
+		return end
+	}
+	return r.do(ctx, a)
+}
+
+// awaitOwned awaits what an earlier execution has started. It is no child of this one: to cancel it takes a request, and
+// its end is awaited all the same.
+func (r *run) awaitOwned(ctx workflow.Context, f *Flight) Change {
+	defer r.land(f)
+	calm, _ := workflow.NewDisconnectedContext(ctx)
+	call := callJoin(calm, r.in, *f)
+	if err := workflow.Await(ctx, call.future.IsReady); err != nil {
+		_ = workflow.RequestCancelExternalWorkflow(calm, f.Build, f.RunID).Get(calm, nil) // fails if it has just ended
+	}
+	result, err := call.get(calm)
+	return f.end(result, err)
+}
+
+// takeOff notes that a build was asked for; the returned function, that it has ended.
+func (r *run) takeOff(ctx workflow.Context, f *Flight) func() {
+	r.flights = append(r.flights, f)
+	r.note(ctx, []Change{{Recipe: f.Recipe, State: Queued, Build: f.Build, Joined: !f.Owned, Key: f.Key}})
+	return func() { r.land(f) }
+}
+
+func (r *run) land(f *Flight) {
+	r.flights = slices.DeleteFunc(r.flights, func(other *Flight) bool { return other == f })
+}
+
+func (f *Flight) end(result BuildResult, err error) Change {
+	c := failure(err)
+	if err == nil {
+		c = Change{State: Passed, Record: result.Record}
+		if result.Outcome != record.Passed {
+			c.State = Failed
+			if result.Failure != nil {
+				c.Reason = result.Failure.Message
+			}
+		}
+	}
+	c.Build, c.Joined, c.Key = f.Build, !f.Owned, result.Key
+	if c.Key == "" {
+		c.Key = f.Key
+	}
+	return c
+}
+
+// failure is the end of an action for which the machinery gave no result.
+func failure(err error) Change {
+	switch {
+	case err == nil:
+		return Change{}
+	case temporal.IsCanceledError(err):
+		return Change{State: Canceled, Reason: "canceled"}
+	}
+	return Change{State: Errored, Reason: fromTemporal(err).Error()}
+}

@@ -1,0 +1,67 @@
+package workflows
+
+import (
+	"strings"
+
+	"go.temporal.io/sdk/temporal"
+)
+
+// FarmQueue is the task queue of all workflows and of the farm's activities.
+const FarmQueue = "farm"
+
+// Queue is the task queue of a class.
+func (c Class) Queue() string {
+	if c == "" {
+		c = Small
+	}
+	return "build-" + string(c)
+}
+
+// Names under which workflows and activities are registered; they are in every history.
+const (
+	runWorkflow   = "Run"
+	buildWorkflow = "Build"
+
+	planActivity    = "Plan"
+	resolveActivity = "Resolve"
+	recordActivity  = "Record"
+	storeActivity   = "Store"
+	finishActivity  = "FinishRun"
+	joinActivity    = "AwaitBuild"
+	buildActivity   = "Build"
+	testActivity    = "Test"
+)
+
+const runPrefix = "run/"
+
+// RunWorkflowID is the ID of the workflow of a run.
+func RunWorkflowID(runID string) string { return runPrefix + runID }
+
+func runIDOf(workflowID string) string { return strings.TrimPrefix(workflowID, runPrefix) }
+
+// BuildWorkflowID is the ID of a build's workflow. Two runs that want the same key get the same ID, and so one build. A
+// build whose key is not known, or that must not use the cache, belongs to its run alone.
+func BuildWorkflowID(recipe, toolchain, key, runID string, noCache bool) string {
+	last := key
+	if key == "" || noCache {
+		last = runID
+	}
+	if name, digest, ok := strings.Cut(toolchain, "@sha256:"); ok {
+		toolchain = name + "@" + digest[:min(12, len(digest))]
+	}
+	return strings.Join([]string{"build", recipe, toolchain, last}, "/")
+}
+
+// Temporal knows five priorities, 1 is the highest. A test goes one before the builds of its own lane: it is short, and
+// what depends on the recipe waits for it, while builds in a full queue may take hours to come up.
+func (l Lane) buildPriority() temporal.Priority {
+	key := map[Lane]int{Interactive: 2, Submission: 3, Nightly: 4, Migration: 5}[l]
+	if key == 0 {
+		key = 3
+	}
+	return temporal.Priority{PriorityKey: key}
+}
+
+func (l Lane) testPriority() temporal.Priority {
+	return temporal.Priority{PriorityKey: l.buildPriority().PriorityKey - 1}
+}

@@ -1,0 +1,208 @@
+package workflows
+
+import (
+	"errors"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/wasmill/wasmill/internal/fault"
+)
+
+// Carried is what a run takes along when it continues as new: only what is still to be done, so that it gets smaller.
+type Carried struct {
+	Actions []Action      `json:"actions"`
+	Flights []Flight      `json:"flights,omitempty"`
+	Counts  map[State]int `json:"counts,omitempty"`
+}
+
+// Flight is a build that was asked for before, and whose end is awaited.
+type Flight struct {
+	Recipe string `json:"recipe"`
+	Key    string `json:"key,omitempty"`
+	Build  string `json:"build"`            // workflow ID
+	RunID  string `json:"run_id,omitempty"` // Temporal's ID of that execution; empty for the latest
+	Owned  bool   `json:"owned,omitempty"`  // this run has started it, and cancels it when it is canceled itself
+}
+
+// run is one execution of the Run workflow. Its methods run in the workflow's coroutines, of which only one runs at a
+// time.
+type run struct {
+	in       RunInput
+	graph    *graph
+	counts   map[State]int
+	changes  []Change  // not recorded yet
+	flights  []*Flight // builds that were asked for and have not ended
+	busy     int       // coroutines that carry out an action
+	starting int       // children asked for that may not have started yet
+	started  int       // children started by this execution
+	leaving  bool      // nothing is started any more: the run continues as new
+}
+
+// Run is the workflow of a run. Its error is fault.Canceled, with the RunResult in the details, or says why the run as
+// such could not be carried out; failed recipes are a result.
+func Run(ctx workflow.Context, in RunInput) (RunResult, error) {
+	if in.RunID == "" {
+		in.RunID = runIDOf(workflow.GetInfo(ctx).WorkflowExecution.ID)
+	}
+	in.Tunables = in.Tunables.withDefaults()
+	r := &run{in: in, counts: map[State]int{}}
+
+	inner, cancel := workflow.WithCancel(ctx)
+	err := r.begin(inner)
+	if err == nil {
+		err = r.carryOut(inner)
+	}
+	if workflow.IsContinueAsNewError(err) {
+		return RunResult{}, err
+	}
+	cancel() // after an error builds may be in flight
+	return r.finish(ctx, err)
+}
+
+func (r *run) begin(ctx workflow.Context) error {
+	carried := r.in.Carried
+	if carried == nil {
+		plan, err := callPlan(ctx, r.in)
+		if err != nil {
+			return err
+		}
+		carried = &Carried{Actions: plan.Actions}
+	}
+	g, changes, err := newGraph(carried.Actions)
+	if err != nil {
+		return err
+	}
+	r.graph = g
+	if carried.Counts != nil {
+		r.counts = carried.Counts
+	}
+	r.note(ctx, changes)
+	for _, f := range carried.Flights {
+		a := g.resume(f.Recipe)
+		r.flights = append(r.flights, &f)
+		r.spawn(ctx, f.Recipe, func(ctx workflow.Context) Change { return r.resume(ctx, &f, a) })
+	}
+	return nil
+}
+
+// carryOut returns when all actions have ended, or with the reason why it stopped before.
+func (r *run) carryOut(ctx workflow.Context) error {
+	for {
+		for !r.leaving && r.busy < r.in.Tunables.Parallel {
+			a, ok := r.graph.next()
+			if !ok {
+				break
+			}
+			r.spawn(ctx, a.Recipe, func(ctx workflow.Context) Change { return r.do(ctx, a) })
+		}
+		if err := r.record(ctx); err != nil {
+			return err
+		}
+		switch {
+		case len(r.changes) > 0:
+			continue
+		case r.graph.open == 0:
+			return nil
+		case r.busy == 0:
+			return r.graph.stuck()
+		case r.leaving && r.starting == 0:
+			return r.continueAsNew(ctx)
+		}
+		r.leaving = r.leaving || r.started >= r.in.Tunables.BuildsPerExecution || workflow.GetInfo(ctx).GetContinueAsNewSuggested()
+		if err := workflow.Await(ctx, func() bool { return len(r.changes) > 0 || r.leaving && r.starting == 0 }); err != nil {
+			return err
+		}
+	}
+}
+
+// spawn carries out one action in a coroutine.
+func (r *run) spawn(ctx workflow.Context, recipe string, do func(workflow.Context) Change) {
+	r.busy++
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		end := do(ctx)
+		end.Recipe, end.At = recipe, workflow.Now(ctx)
+		r.busy--
+		r.note(ctx, r.graph.settle(end))
+	})
+}
+
+// note keeps changes for the next record, which is written once for all that one task of the workflow has brought.
+func (r *run) note(ctx workflow.Context, changes []Change) {
+	for _, c := range changes {
+		if c.At.IsZero() {
+			c.At = workflow.Now(ctx)
+		}
+		if c.State != Queued {
+			r.counts[c.State]++
+		}
+		r.changes = append(r.changes, c)
+	}
+}
+
+func (r *run) record(ctx workflow.Context) error {
+	if len(r.changes) == 0 {
+		return nil
+	}
+	batch := r.changes
+	r.changes = nil
+	return callRecord(ctx, r.in, batch)
+}
+
+func (r *run) continueAsNew(ctx workflow.Context) error {
+	next := r.in
+	next.Carried = &Carried{Actions: r.graph.rest(), Counts: r.counts}
+	for _, f := range r.flights {
+		next.Carried.Flights = append(next.Carried.Flights, *f)
+	}
+	return workflow.NewContinueAsNewError(ctx, Run, next)
+}
+
+// finish waits for what is in flight, and notes how it all ended, even if the run was canceled.
+func (r *run) finish(ctx workflow.Context, cause error) (RunResult, error) {
+	result := RunResult{RunID: r.in.RunID, Counts: r.counts}
+	calm, _ := workflow.NewDisconnectedContext(ctx)
+	if r.graph != nil {
+		if err := workflow.Await(calm, func() bool { return r.busy == 0 }); err != nil {
+			return result, err
+		}
+		for _, a := range r.graph.rest() {
+			r.note(calm, []Change{{Recipe: a.Recipe, State: Canceled, Reason: "the run ended before"}})
+		}
+	}
+	recordErr := r.record(calm)
+	if cause == nil {
+		cause = recordErr
+	}
+	switch {
+	case ctx.Err() != nil || temporal.IsCanceledError(cause):
+		result.Outcome = Canceled
+	case cause != nil:
+		result.Outcome = Errored
+		result.Error = fromTemporal(cause).Error()
+	case r.counts[Failed]+r.counts[Errored]+r.counts[Canceled] > 0:
+		result.Outcome = Failed
+	default:
+		result.Outcome = Passed
+	}
+	if err := callFinish(calm, r.in, result); err != nil && cause == nil {
+		cause = err
+	}
+	switch {
+	case result.Outcome == Canceled:
+		return result, temporal.NewCanceledError(result)
+	case cause != nil:
+		return result, asFailure(cause)
+	}
+	return result, nil
+}
+
+// asFailure keeps the kind of an error that ends a workflow.
+func asFailure(err error) error {
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) {
+		return app
+	}
+	err = fromTemporal(err)
+	return temporal.NewNonRetryableApplicationError(err.Error(), fault.KindOf(err).String(), nil)
+}

@@ -1,0 +1,338 @@
+package workflows
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+	"go.uber.org/zap"
+
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/record"
+)
+
+var request = RunInput{RunID: "r1", Request: "sha256:request", Lane: Submission, Toolchain: "tc"}
+
+// environment is the SDK's simulated server, in which time is skipped.
+func environment(t *testing.T, farm *fakeFarm, w *fakeWorker) *testsuite.TestWorkflowEnvironment {
+	t.Helper()
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(log.Logger(newLogger(zap.NewNop())))
+	env := suite.NewTestWorkflowEnvironment()
+	env.SetTestTimeout(time.Minute)
+	RegisterFarm(env, nil, farm)
+	RegisterWorker(env, w)
+	return env
+}
+
+func carryOut(t *testing.T, farm *fakeFarm, w *fakeWorker, in RunInput) (RunResult, error) {
+	t.Helper()
+	env := environment(t, farm, w)
+	env.ExecuteWorkflow(runWorkflow, in)
+	return outcome(t, env)
+}
+
+func outcome(t *testing.T, env *testsuite.TestWorkflowEnvironment) (RunResult, error) {
+	t.Helper()
+	if !env.IsWorkflowCompleted() {
+		t.Fatal("the workflow has not ended")
+	}
+	if err := env.GetWorkflowError(); err != nil {
+		return RunResult{}, err
+	}
+	var result RunResult
+	if err := env.GetWorkflowResult(&result); err != nil {
+		t.Fatal(err)
+	}
+	return result, nil
+}
+
+func TestDiamondIsBuiltInOrder(t *testing.T) {
+	farm := &fakeFarm{plan: builds(map[string][]string{"top": nil, "left": {"top"}, "right": {"top"}, "bottom": {"left", "right"}})}
+	w := &fakeWorker{}
+	result, err := carryOut(t, farm, w, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(RunResult{RunID: "r1", Outcome: Passed, Counts: map[State]int{Passed: 4}}, result); diff != "" {
+		t.Error(diff)
+	}
+	order := w.order()
+	if len(order) != 4 || order[0] != "top" || order[3] != "bottom" {
+		t.Errorf("built in the order %v", order)
+	}
+	slices.Sort(farm.stored)
+	want := []string{"bottom sha256:tested", "left sha256:tested", "right sha256:tested", "top sha256:tested"}
+	if diff := cmp.Diff(want, farm.stored); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]RunResult{result}, farm.finished); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFailureStopsOnlyWhatDependsOnIt(t *testing.T) {
+	farm := &fakeFarm{plan: builds(map[string][]string{"bad": nil, "child": {"bad"}, "grandchild": {"child"}, "good": nil})}
+	w := &fakeWorker{build: map[string]step{"bad": doesNotCompile}}
+	result, err := carryOut(t, farm, w, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := RunResult{RunID: "r1", Outcome: Failed, Counts: map[State]int{Passed: 1, Failed: 1, Skipped: 2}}
+	if diff := cmp.Diff(want, result); diff != "" {
+		t.Error(diff)
+	}
+	for _, c := range []Change{
+		{Recipe: "bad", State: Failed, Reason: "no member named 'x'", Key: "key-bad", Record: "sha256:failed", Build: "build/bad/tc/key-bad"},
+		{Recipe: "child", State: Skipped, Cause: "bad", Root: "bad", Reason: "it needs bad, which failed"},
+		{Recipe: "grandchild", State: Skipped, Cause: "child", Root: "bad", Reason: "it needs child, which was skipped because of bad"},
+	} {
+		got := farm.last(c.Recipe)
+		got.At = time.Time{}
+		if diff := cmp.Diff(c, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if n := w.built()["bad"]; n != 1 {
+		t.Errorf("a compile failure was tried %d times", n)
+	}
+	if slices.Contains(w.tests, "bad") {
+		t.Error("what was not built was tested")
+	}
+	if !slices.Contains(farm.stored, "bad sha256:failed") {
+		t.Errorf("the failure was not stored: %v", farm.stored)
+	}
+}
+
+func TestFailedTestFailsTheBuild(t *testing.T) {
+	farm := &fakeFarm{plan: builds(map[string][]string{"a": nil})}
+	result, err := carryOut(t, farm, &fakeWorker{test: map[string]step{"a": doesNotCompile}}, request)
+	if err != nil || result.Outcome != Failed {
+		t.Errorf("got %v, %v", result, err)
+	}
+}
+
+func TestTroubleWithTheMachinery(t *testing.T) {
+	trouble := func(kind fault.Kind, times int) step {
+		return func(_ context.Context, task Task, a Attempt) (BuildResult, error) {
+			if a.Number <= times {
+				return BuildResult{}, fault.Errorf(kind, "engine away")
+			}
+			return BuildResult{Outcome: record.Passed, Key: task.Key}, nil
+		}
+	}
+	for _, tc := range []struct {
+		story    string
+		step     step
+		want     State
+		attempts int
+		reason   string
+	}{
+		{"passes at the third attempt", trouble(fault.Unavailable, 2), Passed, 3, ""},
+		{"is given up in the end", trouble(fault.Exhausted, 99), Errored, 5, "engine away"},
+		{"is not tried again when that can't help", trouble(fault.Internal, 99), Errored, 1, "engine away"},
+		{"is not tried again after a bad input", trouble(fault.Invalid, 99), Errored, 1, "engine away"},
+		{"is not tried again after a panic", func(context.Context, Task, Attempt) (BuildResult, error) { panic("oops") }, Errored, 1, "oops"},
+	} {
+		t.Run(tc.story, func(t *testing.T) {
+			farm := &fakeFarm{plan: builds(map[string][]string{"a": nil, "b": {"a"}})}
+			w := &fakeWorker{build: map[string]step{"a": tc.step}}
+			if _, err := carryOut(t, farm, w, request); err != nil {
+				t.Fatal(err)
+			}
+			got := farm.last("a")
+			if got.State != tc.want || !strings.Contains(got.Reason, tc.reason) || w.built()["a"] != tc.attempts {
+				t.Errorf("%s after %d attempts: %s", got.State, w.built()["a"], got.Reason)
+			}
+			if after := farm.last("b").State; (after == Passed) != (tc.want == Passed) {
+				t.Errorf("what depends on it is %s", after)
+			}
+		})
+	}
+}
+
+func TestWhatThePlanSettlesStartsNothing(t *testing.T) {
+	farm := &fakeFarm{plan: []Action{
+		{Recipe: "same", Kind: KindReuse, Outcome: record.Passed},
+		{Recipe: "broken", Kind: KindReuse, Outcome: record.Failed, Reason: "failed before with this key"},
+		{Recipe: "off", Kind: KindSkip, Reason: "disabled"},
+		{Recipe: "after-broken", Kind: KindBuild, Needs: []string{"broken", "same"}},
+	}}
+	w := &fakeWorker{}
+	result, err := carryOut(t, farm, w, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[State]int{Reused: 1, Failed: 1, Skipped: 2}, result.Counts); diff != "" {
+		t.Error(diff)
+	}
+	if len(w.builds) != 0 || farm.batches != 1 {
+		t.Errorf("%d builds, %d batches of changes", len(w.builds), farm.batches)
+	}
+}
+
+func TestUnchangedOutputStopsTheSpread(t *testing.T) {
+	same := Action{Kind: KindReuse, Outcome: record.Passed}
+	farm := &fakeFarm{
+		plan:     builds(map[string][]string{"base": nil, "mid": {"base"}, "top": {"mid"}, "other": {"base"}}),
+		resolved: map[string]Action{"mid": same, "top": same},
+	}
+	w := &fakeWorker{}
+	if _, err := carryOut(t, farm, w, request); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]int{"base": 1, "other": 1}, w.built()); diff != "" {
+		t.Error(diff)
+	}
+	if got := farm.last("other"); got.Key != "key-other" {
+		t.Errorf("the key of what was built is %q", got.Key)
+	}
+	if diff := cmp.Diff(map[string]State{"base": Passed, "mid": Reused, "top": Reused, "other": Passed}, farm.states()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestCancelEndsWhatRunsAndStartsNothing(t *testing.T) {
+	farm := &fakeFarm{plan: builds(map[string][]string{"long": nil, "after": {"long"}, "quick": nil})}
+	w := &fakeWorker{}
+	env := environment(t, farm, w)
+	w.build = map[string]step{"long": untilCanceled(func(string) { env.CancelWorkflow() }, func(string) {})}
+	env.ExecuteWorkflow(runWorkflow, request)
+
+	_, err := outcome(t, env)
+	var canceled *temporal.CanceledError
+	if !errors.As(err, &canceled) {
+		t.Fatalf("the run ended with %v", err)
+	}
+	var result RunResult
+	if err := canceled.Details(&result); err != nil || result.Outcome != Canceled {
+		t.Errorf("the result of the canceled run is %v, %v", result, err)
+	}
+	if len(farm.finished) != 1 {
+		t.Fatalf("the run was finished %d times", len(farm.finished))
+	}
+	states := farm.states()
+	if states["long"] != Canceled || states["after"] == Passed || w.built()["after"] != 0 {
+		t.Errorf("after the cancel: %v", states)
+	}
+}
+
+func TestRunThatCannotBePlanned(t *testing.T) {
+	for _, tc := range []struct {
+		story string
+		farm  *fakeFarm
+		kind  fault.Kind
+		says  string
+	}{
+		{"the farm refuses", &fakeFarm{planErr: fault.Errorf(fault.Invalid, "recipe nope is not known")}, fault.Invalid, "recipe nope is not known"},
+		{"a circle", &fakeFarm{plan: builds(map[string][]string{"a": {"b"}, "b": {"a"}, "c": nil})}, fault.Invalid, "a, b"},
+		{"a need outside of the plan", &fakeFarm{plan: builds(map[string][]string{"a": {"x"}})}, fault.Internal, "a needs x"},
+		{"a recipe twice", &fakeFarm{plan: []Action{{Recipe: "a"}, {Recipe: "a"}}}, fault.Internal, "twice"},
+	} {
+		t.Run(tc.story, func(t *testing.T) {
+			_, err := carryOut(t, tc.farm, &fakeWorker{}, request)
+			err = fromTemporal(err)
+			if fault.KindOf(err) != tc.kind || !strings.Contains(err.Error(), tc.says) {
+				t.Errorf("got %v (%v)", err, fault.KindOf(err))
+			}
+			if n := len(tc.farm.finished); n != 1 || tc.farm.finished[0].Outcome != Errored || !strings.Contains(tc.farm.finished[0].Error, tc.says) {
+				t.Errorf("the farm was told %v", tc.farm.finished)
+			}
+		})
+	}
+}
+
+func TestStatesAreNotLostWhenTheDatabaseIsAway(t *testing.T) {
+	farm := &fakeFarm{plan: builds(map[string][]string{"a": nil}), recordErr: fault.Errorf(fault.Unavailable, "database is locked")}
+	if _, err := carryOut(t, farm, &fakeWorker{}, request); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]State{"a": Passed}, farm.states()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// chains is a plan of n recipes in chains of ten.
+func chains(n int) []Action {
+	graph := map[string][]string{}
+	for i := range n {
+		var needs []string
+		if i%10 != 0 {
+			needs = []string{fmt.Sprintf("recipe-%05d", i-1)}
+		}
+		graph[fmt.Sprintf("recipe-%05d", i)] = needs
+	}
+	return builds(graph)
+}
+
+func TestLargePlan(t *testing.T) {
+	farm := &fakeFarm{plan: chains(500)}
+	w := &fakeWorker{}
+	in := request
+	in.Tunables = Tunables{Parallel: 20, BuildsPerExecution: 1000}
+	result, err := carryOut(t, farm, w, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[State]int{Passed: 500}, result.Counts); diff != "" {
+		t.Error(diff)
+	}
+	if w.most > 20 {
+		t.Errorf("%d builds at a time", w.most)
+	}
+}
+
+func TestRunContinuesAsNew(t *testing.T) {
+	farm := &fakeFarm{plan: chains(30)}
+	w := &fakeWorker{}
+	in := request
+	in.Tunables = Tunables{Parallel: 2, BuildsPerExecution: 5}
+	env := environment(t, farm, w)
+	env.ExecuteWorkflow(runWorkflow, in)
+	var again *workflow.ContinueAsNewError
+	if err := env.GetWorkflowError(); !errors.As(err, &again) {
+		t.Fatalf("the run ended with %v", err)
+	}
+	var next []RunInput
+	for _, p := range again.Input.GetPayloads() {
+		var in RunInput
+		if err := json.Unmarshal(p.GetData(), &in); err != nil {
+			t.Fatal(err)
+		}
+		next = append(next, in)
+	}
+	c := next[0].Carried
+	if len(c.Actions)+c.Counts[Passed] != 30 || len(farm.finished) != 0 {
+		t.Errorf("%d actions are carried on, %d have passed, finished: %v", len(c.Actions), c.Counts[Passed], farm.finished)
+	}
+	for _, f := range c.Flights {
+		if !f.Owned || f.RunID == "" {
+			t.Errorf("the flight %v has not started", f)
+		}
+	}
+}
+
+func TestPlanOfTenThousandFitsIntoAPayload(t *testing.T) {
+	actions := chains(10_000)
+	for i := range actions {
+		actions[i].Class, actions[i].Timeout = Medium, time.Hour
+	}
+	data, err := json.Marshal(Plan{Actions: actions})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const limit = 2 << 20 // Temporal's limit of one payload
+	if len(data) > limit {
+		t.Errorf("the plan takes %d bytes", len(data))
+	}
+}

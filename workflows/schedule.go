@@ -1,0 +1,110 @@
+package workflows
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+
+	"github.com/wasmill/wasmill/internal/fault"
+)
+
+// Schedule is a run that is started again and again.
+type Schedule struct {
+	Name   string      `json:"name"`
+	Cron   string      `json:"cron"` // five fields, in UTC; CRON_TZ=… before them names another zone
+	Paused bool        `json:"paused,omitempty"`
+	Note   string      `json:"note,omitempty"` // why it is paused
+	Next   []time.Time `json:"next,omitempty"` // the next starts
+	Last   *StartedRun `json:"last,omitempty"`
+}
+
+// StartedRun is a run that a schedule has started.
+type StartedRun struct {
+	RunID string    `json:"run_id"`
+	At    time.Time `json:"at"`
+}
+
+const cronMemo = "cron" // the server keeps only what it has made of the expression
+
+// CreateSchedule starts a run like in at every time of cron; each gets a RunID of name and time. A run that is due while
+// the one before goes on is left out. After a time away, only starts missed within the last hour are caught up. A run
+// that can't be carried out pauses the schedule; failed recipes don't. The error is fault.Conflict when the name is taken
+// and fault.Invalid for a cron expression that can't be read.
+func CreateSchedule(ctx context.Context, c client.Client, name, cron string, in RunInput) error {
+	if in.RunID != "" {
+		return fault.Errorf(fault.Internal, "creating schedule %s: its runs can't all be %s", name, in.RunID)
+	}
+	_, err := c.ScheduleClient().Create(ctx, client.ScheduleOptions{
+		ID:             name,
+		Spec:           client.ScheduleSpec{CronExpressions: []string{cron}},
+		Overlap:        enumspb.SCHEDULE_OVERLAP_POLICY_SKIP,
+		CatchupWindow:  time.Hour,
+		PauseOnFailure: true,
+		Memo:           map[string]any{cronMemo: cron},
+		Action: &client.ScheduleWorkflowAction{
+			ID:                  RunWorkflowID(name), // the server appends the time
+			Workflow:            runWorkflow,
+			Args:                []any{in},
+			TaskQueue:           FarmQueue,
+			WorkflowTaskTimeout: workflowTaskTimeout,
+			Priority:            in.Lane.buildPriority(),
+		},
+	})
+	return fromTemporal(err)
+}
+
+// ListSchedules gives all schedules by name. A change shows up in it within a second or two.
+func ListSchedules(ctx context.Context, c client.Client) ([]Schedule, error) {
+	entries, err := c.ScheduleClient().List(ctx, client.ScheduleListOptions{})
+	if err != nil {
+		return nil, fromTemporal(err)
+	}
+	var list []Schedule
+	for entries.HasNext() {
+		e, err := entries.Next()
+		if err != nil {
+			return nil, fromTemporal(err)
+		}
+		s := Schedule{Name: e.ID, Paused: e.Paused, Note: e.Note, Next: e.NextActionTimes}
+		if p := e.Memo.GetFields()[cronMemo]; p != nil {
+			if err := converter.GetDefaultDataConverter().FromPayload(p, &s.Cron); err != nil {
+				return nil, fault.Errorf(fault.Internal, "reading schedule %s: %w", e.ID, err)
+			}
+		}
+		if n := len(e.RecentActions); n > 0 {
+			last := e.RecentActions[n-1]
+			s.Last = &StartedRun{At: last.ActualTime}
+			if w := last.StartWorkflowResult; w != nil {
+				s.Last.RunID = runIDOf(w.WorkflowID)
+			}
+		}
+		list = append(list, s)
+	}
+	slices.SortFunc(list, func(a, b Schedule) int { return strings.Compare(a.Name, b.Name) })
+	return list, nil
+}
+
+// DeleteSchedule forgets a schedule; a run of it goes on.
+func DeleteSchedule(ctx context.Context, c client.Client, name string) error {
+	return fromTemporal(c.ScheduleClient().GetHandle(ctx, name).Delete(ctx))
+}
+
+// TriggerSchedule starts a run of the schedule now, unless one goes on.
+func TriggerSchedule(ctx context.Context, c client.Client, name string) error {
+	return fromTemporal(c.ScheduleClient().GetHandle(ctx, name).Trigger(ctx, client.ScheduleTriggerOptions{}))
+}
+
+// PauseSchedule starts no runs until ResumeSchedule; a run of it goes on.
+func PauseSchedule(ctx context.Context, c client.Client, name, why string) error {
+	return fromTemporal(c.ScheduleClient().GetHandle(ctx, name).Pause(ctx, client.SchedulePauseOptions{Note: why}))
+}
+
+// ResumeSchedule ends a pause, also one that a failed run began.
+func ResumeSchedule(ctx context.Context, c client.Client, name string) error {
+	return fromTemporal(c.ScheduleClient().GetHandle(ctx, name).Unpause(ctx, client.ScheduleUnpauseOptions{}))
+}

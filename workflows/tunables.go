@@ -1,0 +1,78 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/wasmill/wasmill/internal/fault"
+)
+
+// Tunables are the numbers that decide how a run behaves.
+type Tunables struct {
+	Parallel           int           `json:"parallel"`             // builds of one run that are asked for at a time
+	BuildsPerExecution int           `json:"builds_per_execution"` // after as many a run continues as new
+	BuildTimeout       time.Duration `json:"build_timeout"`        // of containers whose recipe says nothing
+	BuildMargin        time.Duration `json:"build_margin"`         // on top, for fetching, packing and storing
+	TestTimeout        time.Duration `json:"test_timeout"`
+	FarmTimeout        time.Duration `json:"farm_timeout"`     // of an activity on the farm
+	WorkerHeartbeat    time.Duration `json:"worker_heartbeat"` // after as long without a sign the attempt is given up
+	FarmHeartbeat      time.Duration `json:"farm_heartbeat"`
+	Attempts           int           `json:"attempts"` // of an activity that fails for the machinery's sake
+	FirstRetry         time.Duration `json:"first_retry"`
+	MaxRetry           time.Duration `json:"max_retry"`
+}
+
+// DefaultTunables are for a farm of any size; the limits of Temporal behind them are 2,000 children in flight and 4,096
+// events before it suggests to continue as new (a build adds up to 16).
+func DefaultTunables() Tunables {
+	return Tunables{
+		Parallel:           200,
+		BuildsPerExecution: 250,
+		BuildTimeout:       30 * time.Minute,
+		BuildMargin:        20 * time.Minute,
+		TestTimeout:        30 * time.Minute,
+		FarmTimeout:        15 * time.Minute,
+		WorkerHeartbeat:    15 * time.Second,
+		FarmHeartbeat:      5 * time.Second,
+		Attempts:           5,
+		FirstRetry:         2 * time.Second,
+		MaxRetry:           2 * time.Minute,
+	}
+}
+
+func (t Tunables) withDefaults() Tunables {
+	d := DefaultTunables()
+	for _, n := range []struct{ to, from *int }{
+		{&t.Parallel, &d.Parallel}, {&t.BuildsPerExecution, &d.BuildsPerExecution}, {&t.Attempts, &d.Attempts},
+	} {
+		if *n.to == 0 {
+			*n.to = *n.from
+		}
+	}
+	for _, n := range []struct{ to, from *time.Duration }{
+		{&t.BuildTimeout, &d.BuildTimeout}, {&t.BuildMargin, &d.BuildMargin}, {&t.TestTimeout, &d.TestTimeout},
+		{&t.FarmTimeout, &d.FarmTimeout}, {&t.WorkerHeartbeat, &d.WorkerHeartbeat}, {&t.FarmHeartbeat, &d.FarmHeartbeat},
+		{&t.FirstRetry, &d.FirstRetry}, {&t.MaxRetry, &d.MaxRetry},
+	} {
+		if *n.to == 0 {
+			*n.to = *n.from
+		}
+	}
+	return t
+}
+
+// retry lets only trouble with the machinery be tried again.
+func (t Tunables) retry() *temporal.RetryPolicy {
+	never := []string{"PanicError"} // the SDK's name for a panic in an activity
+	for _, k := range []fault.Kind{fault.Internal, fault.Invalid, fault.NotFound, fault.Conflict, fault.Canceled} {
+		never = append(never, k.String())
+	}
+	return &temporal.RetryPolicy{
+		InitialInterval:        t.FirstRetry,
+		BackoffCoefficient:     2,
+		MaximumInterval:        t.MaxRetry,
+		MaximumAttempts:        int32(t.Attempts), //nolint:gosec // a handful
+		NonRetryableErrorTypes: never,
+	}
+}

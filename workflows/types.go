@@ -1,0 +1,150 @@
+package workflows
+
+import (
+	"time"
+
+	"github.com/wasmill/wasmill/internal/record"
+)
+
+// Lane is the priority class of a run. A build of a higher lane gets the next free slot, whatever waits in a lower one.
+type Lane string
+
+const (
+	Interactive Lane = "interactive" // somebody waits at a terminal
+	Submission  Lane = "submission"
+	Nightly     Lane = "nightly"
+	Migration   Lane = "migration" // mass rebuilds
+)
+
+// Class is the resource class of a build, and so the task queue it waits in.
+type Class string
+
+const (
+	Small  Class = "small"
+	Medium Class = "medium"
+	Large  Class = "large"
+)
+
+// Kind says what the plan wants done about a recipe.
+type Kind string
+
+const (
+	KindBuild Kind = "build"
+	KindReuse Kind = "reuse" // an earlier build of the same key stands, a failed one too
+	KindSkip  Kind = "skip"
+)
+
+// Action is what is to be done about one recipe. A plan of 10,000 must fit into one payload of Temporal (2 MiB), so an
+// Action holds what the workflow needs, and no more: keys and full reasons are in the farm's database.
+type Action struct {
+	Recipe string `json:"recipe"`
+	Kind   Kind   `json:"kind"`
+	// Needs are the recipes of this plan that must be done before.
+	Needs []string `json:"needs,omitempty"`
+	Class Class    `json:"class,omitempty"` // empty means Small
+	// Timeout is how long the build's container may run; 0 means Tunables.BuildTimeout.
+	Timeout time.Duration `json:"timeout,omitempty"`
+
+	// Key and Job are for Resolve to tell: only when all of Needs are done they are known. Key is the cache key, empty
+	// while requirements are not locked yet; Job the blob that tells a worker all about the build.
+	Key string        `json:"key,omitempty"`
+	Job record.Digest `json:"job,omitempty"`
+
+	// Outcome is that of the reused build: Passed or Failed.
+	Outcome record.Outcome `json:"outcome,omitempty"`
+	// Reason is one line for a person, about a reuse or skip; Cause the recipe at the root of a skip.
+	Reason string `json:"reason,omitempty"`
+	Cause  string `json:"cause,omitempty"`
+}
+
+// Plan is the answer of FarmActivities.Plan. Among the actions that are ready, the one that stands first starts first.
+type Plan struct {
+	Actions []Action `json:"actions"`
+}
+
+// State is where a recipe of a run, or the run as a whole, stands.
+type State string
+
+const (
+	Queued   State = "queued" // a build was asked for, or one of another run is awaited; Describe tells whether it runs
+	Passed   State = "passed"
+	Failed   State = "failed"
+	Reused   State = "reused"
+	Skipped  State = "skipped"
+	Canceled State = "canceled"
+	Errored  State = "errored" // the machinery failed, after all attempts; says nothing about the recipe
+)
+
+// Change is a new state of one recipe in a run.
+type Change struct {
+	Recipe string        `json:"recipe"`
+	State  State         `json:"state"`
+	At     time.Time     `json:"at"`
+	Build  string        `json:"build,omitempty"`  // ID of the Build workflow
+	Joined bool          `json:"joined,omitempty"` // the build was started by another run
+	Key    string        `json:"key,omitempty"`
+	Record record.Digest `json:"record,omitempty"`
+	// Reason is one line for a person. Cause is the need whose end led to a skip, Root the recipe where it began.
+	Reason string `json:"reason,omitempty"`
+	Cause  string `json:"cause,omitempty"`
+	Root   string `json:"root,omitempty"`
+}
+
+// RunInput is what a run is asked to do.
+type RunInput struct {
+	// RunID names the run everywhere. Empty in a schedule, which names each of its runs after itself and the time.
+	RunID string `json:"run_id,omitempty"`
+	// Request is the blob that says which recipes; only FarmActivities.Plan reads it.
+	Request record.Digest `json:"request"`
+	Lane    Lane          `json:"lane"`
+	// Toolchain is a name or name@sha256:…, as the farm knows it.
+	Toolchain   string `json:"toolchain"`
+	NoCache     bool   `json:"no_cache,omitempty"`
+	RetryFailed bool   `json:"retry_failed,omitempty"` // build what failed before with the same key
+	// Tunables stand in the input, not in the program: a replay must decide as the first execution did. Zero fields
+	// mean DefaultTunables.
+	Tunables Tunables `json:"tunables,omitzero"`
+	// Carried is set by a run that continues as new, and only by it.
+	Carried *Carried `json:"carried,omitempty"`
+}
+
+// RunResult is how a run ended.
+type RunResult struct {
+	RunID string `json:"run_id"`
+	// Outcome is Passed, Failed (of recipes: failed or errored ones), Canceled, or Errored (the run as such).
+	Outcome State `json:"outcome"`
+	// Counts are the recipes by their last state.
+	Counts map[State]int `json:"counts"`
+	Error  string        `json:"error,omitempty"` // of an Errored run
+}
+
+// Task is what the activities of one build are given.
+type Task struct {
+	RunID     string        `json:"run_id"` // of the run that started the build; others may have joined it
+	Build     string        `json:"build"`  // ID of the Build workflow
+	Recipe    string        `json:"recipe"`
+	Toolchain string        `json:"toolchain"`
+	Key       string        `json:"key,omitempty"`
+	Job       record.Digest `json:"job"`
+	NoCache   bool          `json:"no_cache,omitempty"`
+	// Record is the record so far, as a blob; empty in the Build activity.
+	Record record.Digest `json:"record,omitempty"`
+}
+
+// BuildInput is the input of the Build workflow.
+type BuildInput struct {
+	Task
+	Lane     Lane          `json:"lane"`
+	Class    Class         `json:"class"`
+	Timeout  time.Duration `json:"timeout"`
+	Tunables Tunables      `json:"tunables"`
+}
+
+// BuildResult is what the Build and Test activities, and the Build workflow as a whole, came to.
+type BuildResult struct {
+	Outcome record.Outcome `json:"outcome"` // Passed or Failed
+	Key     string         `json:"key,omitempty"`
+	Record  record.Digest  `json:"record"`
+	// Failure explains a Failed outcome; without Detail, which is in the record.
+	Failure *record.Failure `json:"failure,omitempty"`
+}
