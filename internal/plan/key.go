@@ -14,12 +14,14 @@ import (
 	"github.com/wasmill/wasmill/internal/record"
 )
 
-// Inputs are all that a build's bytes depend on. Priority, resource class, timeout, attempts, paths, host and clock
+// Inputs are all that a build's bytes and its record depend on: a record says whether the tests passed, so the tests
+// are among them, and where only they changed the same bytes come out and nothing else is built again. Priority, resource class, timeout, attempts, paths, host and clock
 // have no place here: they must not change what comes out.
 type Inputs struct {
-	Recipe    record.Digest     `json:"recipe"`
+	Recipe    []Input           `json:"recipe"` // the parts of what the recipe says
 	Sources   []Input           `json:"sources,omitempty"`
 	Patches   []Input           `json:"patches,omitempty"` // in the order in which they are applied
+	Tests     record.Digest     `json:"tests,omitempty"`
 	Toolchain record.Digest     `json:"toolchain"`
 	Lock      record.Digest     `json:"lock,omitempty"`  // of the locked build requirements
 	Hosts     []Input           `json:"hosts,omitempty"` // outputs of the host dependencies
@@ -33,13 +35,13 @@ const keyVersion = "wasmill-build-key-v1"
 
 // Key is the cache key of a build: 64 hexadecimal digits, the sha256 of the canonical encoding of its inputs. That is
 // keyVersion and then each field in the order of the struct, every text as its length in decimal, a colon and its
-// bytes; lists and maps are preceded by their number of entries, and those without an order of their own (sources,
-// hosts, environment) are sorted by name.
+// bytes; lists and maps are preceded by their number of entries, and all but the patches are sorted by name.
 func Key(in Inputs) string {
 	e := newEncoder(keyVersion)
-	e.text(string(in.Recipe))
+	e.inputs(byName(in.Recipe))
 	e.inputs(byName(in.Sources))
 	e.inputs(in.Patches)
+	e.text(string(in.Tests))
 	e.text(string(in.Toolchain))
 	e.text(string(in.Lock))
 	e.inputs(byName(in.Hosts))
@@ -65,7 +67,7 @@ func LockKey(r Recipe, t Toolchain) string {
 		day = r.ExcludeNewer
 	}
 	e := newEncoder("wasmill-lock-key-v1")
-	e.text(string(r.Digest))
+	e.inputs(byName(r.Parts))
 	e.inputs(byName(r.Sources))
 	e.inputs(r.Patches)
 	e.text(string(t.Digest))

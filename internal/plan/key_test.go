@@ -12,9 +12,10 @@ import (
 
 func inputs() plan.Inputs {
 	return plan.Inputs{
-		Recipe:    digest("recipe"),
+		Recipe:    []plan.Input{{Name: "build", Digest: digest("recipe")}, {Name: "file x", Digest: digest("x")}},
 		Sources:   []plan.Input{{Name: "source", Digest: digest("source")}, {Name: "extra", Digest: digest("extra")}},
 		Patches:   []plan.Input{{Name: "a.patch", Digest: digest("a")}, {Name: "b.patch", Digest: digest("b")}},
+		Tests:     digest("tests"),
 		Toolchain: digest("toolchain"),
 		Lock:      digest("lock"),
 		Hosts:     []plan.Input{{Name: "numpy", Digest: digest("numpy")}, {Name: "openblas", Digest: digest("openblas")}},
@@ -26,28 +27,30 @@ func inputs() plan.Inputs {
 func TestEachInputChangesTheKey(t *testing.T) {
 	keys := map[string]string{plan.Key(inputs()): "nothing"}
 	for what, change := range map[string]func(*plan.Inputs){
-		"recipe":              func(in *plan.Inputs) { in.Recipe = digest("x") },
-		"source digest":       func(in *plan.Inputs) { in.Sources[0].Digest = digest("x") },
-		"source name":         func(in *plan.Inputs) { in.Sources[0].Name = "x" },
-		"source gone":         func(in *plan.Inputs) { in.Sources = in.Sources[:1] },
-		"patch digest":        func(in *plan.Inputs) { in.Patches[0].Digest = digest("x") },
-		"patch name":          func(in *plan.Inputs) { in.Patches[0].Name = "x" },
-		"patch order":         func(in *plan.Inputs) { slices.Reverse(in.Patches) },
-		"patches gone":        func(in *plan.Inputs) { in.Patches = nil },
-		"toolchain":           func(in *plan.Inputs) { in.Toolchain = digest("x") },
-		"lock":                func(in *plan.Inputs) { in.Lock = digest("x") },
-		"no lock":             func(in *plan.Inputs) { in.Lock = "" },
-		"output of a host":    func(in *plan.Inputs) { in.Hosts[1].Digest = digest("x") },
-		"another host":        func(in *plan.Inputs) { in.Hosts[1].Name = "x" },
-		"a host more":         func(in *plan.Inputs) { in.Hosts = append(in.Hosts, plan.Input{Name: "x", Digest: digest("x")}) },
-		"environment value":   func(in *plan.Inputs) { in.Env["LANG"] = "de" },
-		"environment name":    func(in *plan.Inputs) { delete(in.Env, "LANG"); in.Env["LC_ALL"] = "C" },
-		"environment, empty":  func(in *plan.Inputs) { in.Env["LANG"] = "" },
-		"environment, unset":  func(in *plan.Inputs) { delete(in.Env, "LANG") },
-		"builder version":     func(in *plan.Inputs) { in.Builder.Version = "2" },
-		"builder digest":      func(in *plan.Inputs) { in.Builder.Digest = digest("x") },
-		"text over a border":  func(in *plan.Inputs) { in.Sources[0].Name += string(in.Sources[0].Digest); in.Sources[0].Digest = "" },
-		"patch told a source": func(in *plan.Inputs) { in.Sources = append(in.Sources, in.Patches...); in.Patches = nil },
+		"recipe":               func(in *plan.Inputs) { in.Recipe[0].Digest = digest("x") },
+		"a file of the recipe": func(in *plan.Inputs) { in.Recipe[1].Name = "file y" },
+		"tests":                func(in *plan.Inputs) { in.Tests = digest("x") },
+		"source digest":        func(in *plan.Inputs) { in.Sources[0].Digest = digest("x") },
+		"source name":          func(in *plan.Inputs) { in.Sources[0].Name = "x" },
+		"source gone":          func(in *plan.Inputs) { in.Sources = in.Sources[:1] },
+		"patch digest":         func(in *plan.Inputs) { in.Patches[0].Digest = digest("x") },
+		"patch name":           func(in *plan.Inputs) { in.Patches[0].Name = "x" },
+		"patch order":          func(in *plan.Inputs) { slices.Reverse(in.Patches) },
+		"patches gone":         func(in *plan.Inputs) { in.Patches = nil },
+		"toolchain":            func(in *plan.Inputs) { in.Toolchain = digest("x") },
+		"lock":                 func(in *plan.Inputs) { in.Lock = digest("x") },
+		"no lock":              func(in *plan.Inputs) { in.Lock = "" },
+		"output of a host":     func(in *plan.Inputs) { in.Hosts[1].Digest = digest("x") },
+		"another host":         func(in *plan.Inputs) { in.Hosts[1].Name = "x" },
+		"a host more":          func(in *plan.Inputs) { in.Hosts = append(in.Hosts, plan.Input{Name: "x", Digest: digest("x")}) },
+		"environment value":    func(in *plan.Inputs) { in.Env["LANG"] = "de" },
+		"environment name":     func(in *plan.Inputs) { delete(in.Env, "LANG"); in.Env["LC_ALL"] = "C" },
+		"environment, empty":   func(in *plan.Inputs) { in.Env["LANG"] = "" },
+		"environment, unset":   func(in *plan.Inputs) { delete(in.Env, "LANG") },
+		"builder version":      func(in *plan.Inputs) { in.Builder.Version = "2" },
+		"builder digest":       func(in *plan.Inputs) { in.Builder.Digest = digest("x") },
+		"text over a border":   func(in *plan.Inputs) { in.Sources[0].Name += string(in.Sources[0].Digest); in.Sources[0].Digest = "" },
+		"patch told a source":  func(in *plan.Inputs) { in.Sources = append(in.Sources, in.Patches...); in.Patches = nil },
 	} {
 		in := inputs()
 		change(&in)
@@ -65,6 +68,7 @@ func TestEachInputChangesTheKey(t *testing.T) {
 func TestWhatHasNoOrderDoesNotChangeTheKey(t *testing.T) {
 	want := plan.Key(inputs())
 	in := inputs()
+	slices.Reverse(in.Recipe)
 	slices.Reverse(in.Sources)
 	slices.Reverse(in.Hosts)
 	if got := plan.Key(in); got != want {
@@ -78,7 +82,7 @@ func TestWhatHasNoOrderDoesNotChangeTheKey(t *testing.T) {
 // A key is kept for years, in databases and registries. If this test fails, either restore the encoding or raise
 // keyVersion, knowing that every package is then built again.
 func TestKeysStayWhatTheyWere(t *testing.T) {
-	const want = "25186911a7b7842881a530a3b9ed2d7d612848bccda537e3161e3d3f703b7fcd"
+	const want = "53750d480c6d5f793428cdbc94868727ad2f70e43e76b10e9da7b7df376bda8c"
 	if got := plan.Key(inputs()); got != want {
 		t.Errorf("Key = %s, want %s", got, want)
 	}
@@ -90,7 +94,7 @@ func TestInputsAreThese(t *testing.T) {
 	for f := range reflect.TypeFor[plan.Inputs]().Fields() {
 		fields = append(fields, f.Name)
 	}
-	want := []string{"Recipe", "Sources", "Patches", "Toolchain", "Lock", "Hosts", "Env", "Builder"}
+	want := []string{"Recipe", "Sources", "Patches", "Tests", "Toolchain", "Lock", "Hosts", "Env", "Builder"}
 	if !slices.Equal(fields, want) {
 		t.Errorf("Inputs has the fields %v, want %v", fields, want)
 	}

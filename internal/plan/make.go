@@ -30,9 +30,10 @@ func Make(req Request) (*Plan, error) {
 func decide(req *Request, r *Recipe, done map[string]*Action) Action {
 	a := Action{Recipe: r.Name, Version: r.Version, Needs: needs(r), LockKey: LockKey(*r, req.Toolchain)}
 	a.Inputs = Inputs{
-		Recipe:    r.Digest,
+		Recipe:    slices.Clone(r.Parts),
 		Sources:   slices.Clone(r.Sources),
 		Patches:   slices.Clone(r.Patches),
+		Tests:     r.Tests,
 		Toolchain: req.Toolchain.Digest,
 		Env:       req.Env,
 		Builder:   req.Builder,

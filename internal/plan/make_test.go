@@ -46,7 +46,8 @@ func newFarm(t testing.TB, recipes ...plan.Recipe) *farm {
 // a recipe needs `host` to build and `run` to run; its source has the content `name`.
 func a(name string, host, run []string) plan.Recipe {
 	return plan.Recipe{
-		Name: name, Version: "1.0", Digest: digest("recipe " + name), Host: host, Run: run,
+		Name: name, Version: "1.0", Parts: []plan.Input{{Name: "build", Digest: digest("recipe " + name)}, {Name: "source", Digest: digest("names " + name)}},
+		Tests: digest("tests of " + name), Host: host, Run: run,
 		Sources: []plan.Input{{Digest: digest(name)}},
 	}
 }
@@ -121,9 +122,18 @@ func TestReasons(t *testing.T) {
 			"markupsafe: reuse: cached",
 			"toolz: build: source changed: " + abbr(digest("toolz")) + " → " + abbr(digest("new")),
 			"cytoolz: build: dependency toolz will be rebuilt", "jinja2: reuse: cached"}},
-		{"a run dependency changed", func(f *farm) { f.recipe("markupsafe").Digest = digest("new") }, []string{
-			"markupsafe: build: recipe changed: " + abbr(digest("recipe markupsafe")) + " → " + abbr(digest("new")),
+		{"a run dependency changed", func(f *farm) { f.recipe("markupsafe").Parts[0].Digest = digest("new") }, []string{
+			"markupsafe: build: recipe's build changed: " + abbr(digest("recipe markupsafe")) + " → " + abbr(digest("new")),
 			"toolz: reuse: cached", "cytoolz: reuse: cached", "jinja2: reuse: cached"}},
+		{"a new version", func(f *farm) {
+			f.recipe("toolz").Sources[0].Digest = digest("new")
+			f.recipe("toolz").Parts[1].Digest = digest("new name")
+		}, []string{"markupsafe: reuse: cached",
+			"toolz: build: source changed: " + abbr(digest("toolz")) + " → " + abbr(digest("new")),
+			"cytoolz: build: dependency toolz will be rebuilt", "jinja2: reuse: cached"}},
+		{"a test was added", func(f *farm) { f.recipe("jinja2").Tests = digest("new") }, []string{
+			"markupsafe: reuse: cached", "toolz: reuse: cached", "cytoolz: reuse: cached",
+			"jinja2: build: tests changed: " + abbr(digest("tests of jinja2")) + " → " + abbr(digest("new"))}},
 		{"a patch came", func(f *farm) { f.recipe("toolz").Patches = []plan.Input{{Name: "wasm.patch", Digest: digest("p")}} }, []string{
 			"markupsafe: reuse: cached", "toolz: build: patch wasm.patch is new",
 			"cytoolz: build: dependency toolz will be rebuilt", "jinja2: reuse: cached"}},
@@ -164,7 +174,8 @@ func TestReasons(t *testing.T) {
 			"markupsafe: build: no earlier build"}},
 		{"an older state came back", func(f *farm) {
 			old := *f.recipe("toolz")
-			f.recipe("toolz").Digest = digest("new")
+			f.recipe("toolz").Parts = slices.Clone(old.Parts)
+			f.recipe("toolz").Parts[0].Digest = digest("new")
 			f.carryOut()
 			*f.recipe("toolz") = old
 		}, []string{"markupsafe: reuse: cached", "toolz: reuse: cached", "cytoolz: reuse: cached", "jinja2: reuse: cached"}},
@@ -221,7 +232,7 @@ func TestEarlyCutoff(t *testing.T) {
 	if built := f.carryOut(); len(built) != 3 {
 		t.Fatalf("the first run built %v", built)
 	}
-	f.recipe("lib").Digest = digest("a comment was added")
+	f.recipe("lib").Parts[0].Digest = digest("a comment was added")
 	if n := f.plan().Count()[plan.KindBuild]; n != 3 {
 		t.Errorf("%d builds planned; before lib is built nobody can know that its output stays the same", n)
 	}

@@ -31,10 +31,13 @@ type Recipe struct {
 	Name     string
 	Version  string
 	Disabled bool
-	// Digest covers everything the recipe's own files say about the build, and nothing they say about scheduling.
-	Digest  record.Digest
+	// Parts cover everything that the recipe's own files say about the build, patches excepted, and nothing that they
+	// say about scheduling.
+	Parts   []Input
 	Sources []Input // the archive has no name: its file's name changes with each version
 	Patches []Input // in the order in which they are applied
+	// Tests covers what is tested and how.
+	Tests record.Digest
 	// Host and Run are the names of recipes: what the build needs, and what the wheel needs when it is imported.
 	Host []string
 	Run  []string

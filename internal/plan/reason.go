@@ -44,7 +44,13 @@ func Differences(old, now Inputs, wants Wants) []string {
 	if names(old.Patches) != names(now.Patches) && sameContent(old.Patches, now.Patches) {
 		d = append(d, "the order of the patches changed")
 	}
-	add("recipe", old.Recipe, now.Recipe)
+	for _, difference := range differing("recipe's", old.Recipe, now.Recipe, nil) {
+		// The part that names the archive and the patches differs whenever they do.
+		if len(d) == 0 || !strings.HasPrefix(difference, "recipe's source ") {
+			d = append(d, difference)
+		}
+	}
+	add("tests", old.Tests, now.Tests)
 	add("toolchain", old.Toolchain, now.Toolchain)
 	if !wants.Lock {
 		add("build requirements", old.Lock, now.Lock)

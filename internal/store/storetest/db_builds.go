@@ -1,0 +1,176 @@
+package storetest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/plan"
+	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/store"
+)
+
+func remembered(recipe string, minute int) store.Build {
+	r, _ := Passed(recipe, []byte("wheel of "+recipe))
+	return store.Build{
+		Record: *r, Finished: At(minute), Used: At(minute),
+		Inputs: plan.Inputs{Recipe: []plan.Input{{Name: "build", Digest: Digest([]byte(recipe))}}, Toolchain: r.Toolchain.Digest, Env: map[string]string{"A": "b"}},
+	}
+}
+
+func buildRemembered(t *testing.T, db store.DB) {
+	want := remembered("numpy", 0)
+	stored, err := db.PutBuild(t.Context(), want)
+	if err != nil || !stored {
+		t.Fatalf("PutBuild: %v, %v", stored, err)
+	}
+	got, err := db.Build(t.Context(), want.Record.Key)
+	must(t, err)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("build (-want +got):\n%s", diff)
+	}
+}
+
+func oneArtifact(t *testing.T, db store.DB) {
+	ctx := t.Context()
+	failure := remembered("h3", 0)
+	failure.Record = *Failed("h3")
+	passed := remembered("h3", 1)
+	again := remembered("h3", 2)
+	again.Record.Worker = "another"
+	other := remembered("h3", 3)
+	other.Record.Artifacts = []record.Artifact{{Filename: "h3.whl", Digest: Digest([]byte("else"))}}
+	for _, step := range []struct {
+		what   string
+		build  store.Build
+		stored bool
+		kind   fault.Kind // of the error; Internal stands for none
+	}{
+		{"a failure", failure, true, 0},
+		{"it passes when tried again", passed, true, 0},
+		{"the same bytes", again, false, 0},
+		{"a failure after it", failure, false, 0},
+		{"other bytes", other, false, fault.Conflict},
+	} {
+		stored, err := db.PutBuild(ctx, step.build)
+		if stored != step.stored || (err != nil) != (step.kind != 0) || step.kind != 0 && fault.KindOf(err) != step.kind {
+			t.Errorf("%s: stored %v, %v; want stored %v and kind %v", step.what, stored, err, step.stored, step.kind)
+		}
+	}
+	got, err := db.Build(ctx, passed.Record.Key)
+	must(t, err)
+	passed.Used = At(2)
+	if diff := cmp.Diff(passed, got); diff != "" {
+		t.Errorf("build (-want +got):\n%s", diff)
+	}
+}
+
+func latestBuild(t *testing.T, db store.DB) {
+	ctx := t.Context()
+	versions := []store.Build{remembered("lz4", 0), remembered("lz4", 1), remembered("lz4", 2)}
+	for i := range versions {
+		versions[i].Record.Key = key(fmt.Sprint("lz4", i))
+		if i == 2 {
+			versions[i].Record.Toolchain.Name = "another"
+		}
+		_, err := db.PutBuild(ctx, versions[i])
+		must(t, err)
+	}
+	latest := func(toolchain string) string {
+		b, err := db.LatestBuild(ctx, "lz4", toolchain)
+		must(t, err)
+		return b.Record.Key
+	}
+	if got := latest(""); got != versions[2].Record.Key {
+		t.Errorf("latest on any toolchain: %s", got)
+	}
+	if got := latest("pyemscripten_2026_5"); got != versions[1].Record.Key {
+		t.Errorf("latest on the toolchain: %s", got)
+	}
+	must(t, db.UseBuilds(ctx, []string{versions[0].Record.Key, "unknown"}, At(5)))
+	if got := latest(""); got != versions[0].Record.Key {
+		t.Errorf("latest after the first was used again: %s", got)
+	}
+}
+
+func history(t *testing.T, db store.DB) {
+	ctx := t.Context()
+	old, now, bad := remembered("a", 0), remembered("a", 1), remembered("b", 2)
+	old.Record.Key = key("old a")
+	bad.Record = *Failed("b")
+	elsewhere := remembered("c", 3)
+	elsewhere.Record.Toolchain.Name = "another"
+	for _, b := range []store.Build{old, now, bad, elsewhere} {
+		_, err := db.PutBuild(ctx, b)
+		must(t, err)
+	}
+	_, err := db.PutLock(ctx, "lock", store.Lock{Digest: Digest([]byte("l")), Content: json.RawMessage(`{}`)}, At(0))
+	must(t, err)
+
+	brief := func(b store.Build) plan.Build {
+		return plan.Build{Key: b.Record.Key, Outcome: b.Record.Outcome, Output: plan.Output(&b.Record)}
+	}
+	nowBrief, badBrief := brief(now), brief(bad)
+	badBrief.Failure = "compile-failed: unknown type name 'foo'"
+	want := plan.History{
+		Builds: map[string]plan.Build{old.Record.Key: brief(old), now.Record.Key: nowBrief, bad.Record.Key: badBrief},
+		Locks:  map[string]record.Digest{"lock": Digest([]byte("l"))},
+	}
+	nowBrief.Inputs, badBrief.Inputs = now.Inputs, bad.Inputs
+	want.Last = map[string]plan.Build{"a": nowBrief, "b": badBrief}
+	got, err := db.History(ctx, "pyemscripten_2026_5")
+	must(t, err)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("history (-want +got):\n%s", diff)
+	}
+}
+
+func firstLock(t *testing.T, db store.DB) {
+	first := store.Lock{Digest: Digest([]byte("1")), Content: json.RawMessage(`{"packages":[]}`)}
+	second := store.Lock{Digest: Digest([]byte("2")), Content: json.RawMessage(`{"packages":["x"]}`)}
+	for _, lock := range []store.Lock{first, second} {
+		kept, err := db.PutLock(t.Context(), "k", lock, At(0))
+		must(t, err)
+		if diff := cmp.Diff(first, kept); diff != "" {
+			t.Errorf("kept (-want +got):\n%s", diff)
+		}
+	}
+	got, err := db.Lock(t.Context(), "k")
+	must(t, err)
+	if diff := cmp.Diff(first, got); diff != "" {
+		t.Errorf("lock (-want +got):\n%s", diff)
+	}
+}
+
+// manyWriters checks that of many who put a build under one key, all with other bytes, one wins and all others hear of
+// it.
+func manyWriters(t *testing.T, db store.DB) {
+	const n = 20
+	results := make([]error, n)
+	var group errgroup.Group
+	for i := range n {
+		group.Go(func() error {
+			b := remembered("race", i)
+			b.Record.Artifacts[0].Digest = Digest(fmt.Append(nil, i))
+			_, results[i] = db.PutBuild(t.Context(), b)
+			return db.SetSetting(t.Context(), fmt.Sprint("writer ", i), "was here")
+		})
+	}
+	must(t, group.Wait())
+	won := 0
+	for _, err := range results {
+		if err == nil {
+			won++
+		} else if fault.KindOf(err) != fault.Conflict {
+			t.Errorf("a writer that lost: %v", err)
+		}
+	}
+	if won != 1 {
+		t.Errorf("%d writers won, want one: %v", won, errors.Join(results...))
+	}
+}
