@@ -1,0 +1,76 @@
+package store_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"github.com/wasmill/wasmill/internal/plan"
+	"github.com/wasmill/wasmill/internal/store"
+	"github.com/wasmill/wasmill/internal/store/storetest"
+)
+
+// BenchmarkHistory reads what a plan of n recipes needs, each built three times before.
+func BenchmarkHistory(b *testing.B) {
+	for _, n := range []int{332, 10_000} {
+		b.Run(fmt.Sprintf("recipes=%d", n), func(b *testing.B) {
+			db, err := store.OpenSQLite(b.Context(), filepath.Join(b.TempDir(), "db"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer db.Close()
+			for i := range 3 * n {
+				r, _ := storetest.Passed(fmt.Sprintf("package-%05d", i%n), []byte("x"))
+				r.Key = fmt.Sprint("key ", i)
+				in := plan.Inputs{Toolchain: r.Toolchain.Digest}
+				for j := range 6 {
+					in.Recipe = append(in.Recipe, plan.Input{Name: fmt.Sprint("part ", j), Digest: r.Toolchain.Digest})
+				}
+				if _, err := db.PutBuild(b.Context(), store.Build{Record: *r, Inputs: in, Finished: storetest.At(i)}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ResetTimer()
+			for b.Loop() {
+				h, err := db.History(b.Context(), "pyemscripten_2026_5")
+				if err != nil || len(h.Last) != n {
+					b.Fatal(len(h.Last), err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkBlobs is what a cache hit costs at most: a small and a large blob through the embedded registry.
+func BenchmarkBlobs(b *testing.B) {
+	r, err := store.StartRegistry(b.Context(), b.TempDir(), "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer r.Close()
+	blobs, err := store.NewBlobs(r.Addr())
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, size := range []int{4 << 10, 16 << 20} {
+		build, files := storetest.Passed(fmt.Sprint("package-", size), make([]byte, size))
+		b.Run(fmt.Sprintf("size=%d/put", size), func(b *testing.B) {
+			for i := 0; b.Loop(); i++ {
+				build.Key = fmt.Sprintf("%032d%032d", size, i)
+				files[1].Data = fmt.Append(nil, i) // a log that is new each time, beside a wheel that is there
+				if _, err := blobs.PutBuild(b.Context(), build, files...); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(fmt.Sprintf("size=%d/open", size), func(b *testing.B) {
+			for b.Loop() {
+				content, err := blobs.Open(b.Context(), build.Artifacts[0].Digest)
+				if err != nil {
+					b.Fatal(err)
+				}
+				content.Close()
+			}
+		})
+	}
+}
