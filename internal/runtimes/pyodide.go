@@ -15,7 +15,7 @@ import (
 // Pyodide tests in Pyodide under node: one container of the toolchain's Runtime image for each job, without network.
 type Pyodide struct {
 	Engine engine.Engine
-	Cache  string // a folder for snapshots of the started interpreter, about 31 MB for each Runtime image
+	Cache  string // a folder for snapshots of the started interpreter, about 70 MB for each Runtime image
 	Work   string // a folder for the files of running jobs
 
 	making sync.Mutex // held while a snapshot is made: everybody waits for the first one
@@ -68,8 +68,8 @@ func (p *Pyodide) Test(ctx context.Context, job Job) (*record.Test, error) {
 	return told.record(end), nil
 }
 
-// snapshot is the folder that holds the started interpreter's memory and pytest compiled to bytecode. Both only save
-// time, 3 s of 5 for a small job, and are made by the image itself.
+// snapshot is the folder that holds the memory of started interpreters. It only saves time, 4 s of 5 for a small job,
+// and is made by the image itself.
 func (p *Pyodide) snapshot(ctx context.Context, job Job) (string, error) {
 	p.making.Lock()
 	defer p.making.Unlock()

@@ -46,7 +46,8 @@ def _functions():
         start()
         shutil.copytree("/job/tests", "/home/pyodide/tests")
         os.chdir("/home/pyodide/tests")
-        use_pytest("/snapshot/pyc")
+        if "/opt/pytest" not in sys.path:
+            sys.path.append("/opt/pytest")
         import pytest
 
         cases = {}
@@ -87,30 +88,45 @@ def _functions():
                 return report.longreprtext.strip().rpartition("\n")[2]
             return f"{os.path.basename(crash.path)}:{crash.lineno}: {crash.message}"
 
-        # tee-sys: what a test printed before it killed the runtime is in the log.
-        status = pytest.main(
-            ["-v", "--capture=tee-sys", "-p", "no:cacheprovider", "-p", "no:faulthandler", "--rootdir=.", *names],
-            plugins=[Reporter()],
-        )
+        status = pytest.main([*options, *names], plugins=[Reporter()])
         if status == pytest.ExitCode.NO_TESTS_COLLECTED:
             return "no tests were found in the recipe's test files"
         # A file that can't be collected has been reported, and ends the session too.
         if status != pytest.ExitCode.OK and not failed:
             return f"pytest ended with status {int(status)}"
 
-    # pytest comes last on the path: where the package under test is one that pytest needs, it is the one used.
-    def use_pytest(compiled):
-        sys.path.append("/opt/pytest")
-        sys.pycache_prefix = compiled
+    # tee-sys: what a test printed before it killed the runtime is in the log.
+    options = ["-v", "--capture=tee-sys", "-p", "no:cacheprovider", "-p", "no:faulthandler", "--rootdir=."]
 
-    def compile_pytest(folder):
-        use_pytest(folder)
-        sys.dont_write_bytecode = False
+    def has_any(names):
+        import importlib.util
+
+        # What pytest's wheels describe themselves with (*.dist-info) is no module.
+        return any(importlib.util.find_spec(name) for name in names if name.isidentifier())
+
+    # Runs pytest once, so that a snapshot has in it all that pytest imports. pytest comes last on the path.
+    def warm_up():
+        import os
+
+        sys.path.append("/opt/pytest")
+        sys.dont_write_bytecode = True
         import pytest
 
-        pytest.main(["--version", "--version", "-p", "no:cacheprovider"])
+        home = os.getcwd()
+        os.mkdir("/home/pyodide/warm")
+        os.chdir("/home/pyodide/warm")
+        with open("test_warm.py", "w") as file:
+            file.write("def test(tmp_path, capsys, monkeypatch):\n    assert True\n")
+        before = list(sys.path)
+        status = pytest.main([*options, "test_warm.py"])
+        if status:
+            raise RuntimeError(f"pytest ended with status {int(status)}")
+        os.chdir(home)
+        del sys.modules["test_warm"]
+        sys.path[:] = before
+        sys.path_importer_cache.clear()
 
-    return {"imports": imports, "tests": tests, "compile_pytest": compile_pytest}
+    return {"imports": imports, "has_any": has_any, "tests": tests, "warm_up": warm_up}
 
 
 _functions()
