@@ -10,6 +10,7 @@ import (
 type decoder struct {
 	recipe *Recipe
 	errs   *Errors
+	failed map[string]bool // keys whose value could not be read; no rule needs to complain of them again
 }
 
 func (d *decoder) document(root *value) {
@@ -84,6 +85,10 @@ func (d *decoder) meant(where, name string) string {
 }
 
 func (d *decoder) mismatch(v *value, path string, want shape) {
+	d.failed[path] = true
+	if v.shape == isRefused {
+		return
+	}
 	got := string(v.shape)
 	if v.shape == isBool {
 		got = v.text
@@ -150,9 +155,8 @@ func (d *decoder) list(path string, v *value) (list []string) {
 		return nil
 	}
 	for i, item := range v.items {
-		p := fmt.Sprintf("%s[%d]", path, i)
-		d.recipe.positions[p] = item.at
-		if s, ok := d.scalar(p, item); ok {
+		if s, ok := d.scalar(fmt.Sprintf("%s[%d]", path, i), item); ok {
+			d.recipe.positions[fmt.Sprintf("%s[%d]", path, len(list))] = item.at
 			list = append(list, s)
 		}
 	}

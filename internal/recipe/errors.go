@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/wasmill/wasmill/internal/fault"
 )
@@ -60,7 +61,17 @@ func (e *Errors) Unwrap() []error {
 
 // add notes a mistake.
 func (e *Errors) add(at Position, hint, format string, args ...any) {
-	e.List = append(e.List, &Error{Position: at, Message: fmt.Sprintf(format, args...), Hint: hint})
+	e.List = append(e.List, &Error{Position: at, Message: printable(fmt.Sprintf(format, args...)), Hint: printable(hint)})
+}
+
+// printable makes one line of a text that quotes what somebody wrote, and keeps it from steering a terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, s)
 }
 
 // err is nil if there are no mistakes, or else e, in order, as fault.Invalid.

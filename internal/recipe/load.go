@@ -29,10 +29,10 @@ func parseRecipe(file string, data []byte) (*Recipe, *Errors) {
 	if root == nil {
 		return r, errs
 	}
-	d := &decoder{recipe: r, errs: errs}
+	d := &decoder{recipe: r, errs: errs, failed: map[string]bool{}}
 	d.document(root)
 	if root.shape == isMapping {
-		rules(r, errs)
+		rules(d)
 	}
 	return r, errs
 }

@@ -107,10 +107,10 @@ func parseProject(file string, data []byte) (*Recipe, *Errors) {
 	}
 	if p.Tool.Wasmill != nil {
 		at := header(file, data, "tool.wasmill")
-		d := &decoder{recipe: r, errs: errs}
+		d := &decoder{recipe: r, errs: errs, failed: map[string]bool{}}
 		i := slices.IndexFunc(schema, func(s section) bool { return s.name == "wasmill" })
 		d.section(schema[i], entry{"wasmill", at, valueOf(p.Tool.Wasmill, at)})
-		checker{r, errs}.wasmill()
+		checker{r, errs, d.failed}.wasmill()
 	}
 	return r, errs
 }

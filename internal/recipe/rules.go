@@ -22,8 +22,8 @@ var (
 )
 
 // rules checks what holds between keys, and the forms of values. It needs no file but the one that was read.
-func rules(r *Recipe, errs *Errors) {
-	c := checker{r, errs}
+func rules(d *decoder) {
+	c := checker{d.recipe, d.errs, d.failed}
 	c.identity()
 	c.source()
 	c.patchesAndExtras()
@@ -34,7 +34,8 @@ func rules(r *Recipe, errs *Errors) {
 
 type checker struct {
 	*Recipe
-	errs *Errors
+	errs   *Errors
+	failed map[string]bool
 }
 
 func (c checker) add(path, hint, format string, args ...any) {
@@ -46,20 +47,23 @@ func (c checker) given(path string) bool {
 	return ok
 }
 
+// readable says that a key is given and that its value could be read.
+func (c checker) readable(path string) bool { return c.given(path) && !c.failed[path] }
+
 func (c checker) identity() {
 	if !c.given("package") {
 		c.add("", "", "the section `package` is missing")
 		return
 	}
 	for _, key := range []string{"name", "version"} {
-		if !c.given("package." + key) {
+		if !c.given("package."+key) && !c.failed["package"] {
 			c.add("package", "", "`package.%s` is missing", key)
 		}
 	}
-	if c.given("package.name") && !nameForm.MatchString(c.Name) {
+	if c.readable("package.name") && !nameForm.MatchString(c.Name) {
 		c.add("package.name", "letters, digits, and . _ - between them", "`%s` is not a package's name", c.Name)
 	}
-	if c.given("package.version") && !versionForm.MatchString(c.Version) {
+	if c.readable("package.version") && !versionForm.MatchString(c.Version) {
 		c.add("package.version", "", "`%s` is not a version", c.Version)
 	}
 	for i, m := range c.TopLevel {
@@ -86,6 +90,7 @@ func (c checker) source() {
 	switch {
 	case s.URL != "" && s.Path != "":
 		c.add("source.path", "remove one of them", "`source.path` and `source.url` exclude each other")
+	case c.failed["source"], c.failed["source.url"], c.failed["source.path"]:
 	case s.URL == "" && s.Path == "":
 		at := "source"
 		if !c.given(at) {
@@ -103,6 +108,7 @@ func (c checker) source() {
 		c.add("source.url", "it begins with https://", "`%s` is not a URL from which a source can be fetched", s.URL)
 	}
 	switch {
+	case c.failed["source.sha256"]:
 	case s.SHA256 == "":
 		c.add("source.url", "add `sha256:` of the file beside the url", "`source.url` is given without `source.sha256`: what is fetched could not be verified")
 	case hashForm.MatchString(strings.ToLower(s.SHA256)) && s.SHA256 != strings.ToLower(s.SHA256):

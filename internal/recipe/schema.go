@@ -99,13 +99,11 @@ func extras(d *decoder, path string, v *value) {
 		return
 	}
 	for i, item := range v.items {
-		p := fmt.Sprintf("%s[%d]", path, i)
-		d.recipe.positions[p] = item.at
 		if item.shape != isList || len(item.items) != 2 {
-			d.errs.add(item.at, "write `- [file-beside-the-recipe, place-in-the-source]`", "`%s` must be a pair", p)
+			d.errs.add(item.at, "write `- [file-beside-the-recipe, place-in-the-source]`", "`%s[%d]` must be a pair", path, i)
 			continue
 		}
-		if pair := d.list(p, item); len(pair) == 2 {
+		if pair := d.list(fmt.Sprintf("%s[%d]", path, len(d.recipe.Source.Extras)), item); len(pair) == 2 {
 			d.recipe.Source.Extras = append(d.recipe.Source.Extras, Extra{pair[0], pair[1]})
 		}
 	}

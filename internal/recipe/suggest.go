@@ -2,12 +2,17 @@ package recipe
 
 import "strings"
 
-// nearest is the candidate that word was probably meant to be, or "". A third of the letters may be wrong; of equally
-// near candidates the first wins.
+// nearest is the candidate that word was probably meant to be, or "". It may be the beginning
+// of the candidate, or have a third of the letters wrong; of equally near candidates the first wins.
 func nearest(word string, candidates []string) string {
 	best, bestDistance := "", len(word)/3+1
 	if len(word) > 64 { // nobody means anything by that
 		return ""
+	}
+	for _, c := range candidates {
+		if f := fold(word); len(f) > 3 && strings.HasPrefix(fold(c), f) { // patch, for patches and not for path
+			return c
+		}
 	}
 	for _, c := range candidates {
 		if d := distance(fold(word), fold(c)); d < bestDistance || d == bestDistance && best == "" && d < len(c) {

@@ -22,6 +22,7 @@ const (
 	isNull    shape = "nothing"
 	isList    shape = "a list"
 	isMapping shape = "a mapping"
+	isRefused shape = "what is not supported" // noted already
 )
 
 // value is a YAML value with its place. The YAML library's own tree is not used beyond this file: it has more node
@@ -71,7 +72,11 @@ func tree(file string, data []byte, errs *Errors) *value {
 			message = syntax.GetMessage()
 			at = tokenPosition(file, syntax.GetToken())
 		}
-		errs.add(at, "", "not valid YAML: %s", message)
+		hint := ""
+		if strings.Contains(message, "\t") {
+			message, hint = "a tab can't stand here", "indent with spaces"
+		}
+		errs.add(at, hint, "not valid YAML: %s", message)
 		return nil
 	}
 	var body ast.Node
@@ -80,7 +85,7 @@ func tree(file string, data []byte, errs *Errors) *value {
 		case doc.Body == nil || doc.Body.Type() == ast.CommentType || doc.Body.Type() == ast.NullType:
 		case doc.Body.Type() == ast.DirectiveType:
 		case body != nil:
-			errs.add(tokenPosition(file, doc.Body.GetToken()), "", "a recipe is one YAML document, and here a second one begins")
+			errs.add(Position{file, tokenPosition(file, doc.Body.GetToken()).Line, 1}, "", "a recipe is one YAML document, and here a second one begins")
 		default:
 			body = doc.Body
 		}
@@ -92,7 +97,7 @@ func tree(file string, data []byte, errs *Errors) *value {
 	return b.value(body, start)
 }
 
-// parse turns the parser's panics into errors: fuzzing has found inputs on which goccy/go-yaml 1.19 panics.
+// parse turns a panic of the parser into an error: recipes come from anybody, and none may end the process.
 func parse(data []byte) (f *ast.File, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -167,11 +172,21 @@ func (b builder) value(n ast.Node, around Position) *value {
 		b.mapping(v, n.Values)
 	case *ast.MappingValueNode:
 		b.mapping(v, []*ast.MappingValueNode{n})
+	case *ast.AnchorNode:
+		b.refuse(at, n)
+		return b.value(n.Value, at)
+	case *ast.TagNode:
+		b.refuse(at, n)
+		return b.value(n.Value, at)
 	default:
-		b.errs.add(at, "write the value out", "%s is not supported in a recipe", describe(n))
-		v.shape = isNull
+		b.refuse(at, n)
+		v.shape = isRefused
 	}
 	return v
+}
+
+func (b builder) refuse(at Position, n ast.Node) {
+	b.errs.add(at, "write the value out", "%s is not supported in a recipe", describe(n))
 }
 
 func (b builder) mapping(v *value, nodes []*ast.MappingValueNode) {
@@ -221,7 +236,7 @@ func describe(n ast.Node) string {
 // plain is the value as Go data: maps, lists, texts, numbers as they are written, booleans and nil.
 func (v *value) plain() any {
 	switch v.shape {
-	case isNull:
+	case isNull, isRefused:
 		return nil
 	case isBool:
 		return v.yes

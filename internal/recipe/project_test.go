@@ -1,0 +1,77 @@
+package recipe_test
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/recipe"
+)
+
+func TestFromProject(t *testing.T) {
+	dir := write(t, map[string]string{"pyproject.toml": `
+[build-system]
+requires = ["setuptools"]
+
+[project]
+name = "My.Project"
+dynamic = ["version"]
+description = "What it does"
+license = {text = "MIT"}
+dependencies = ["numpy>=2", "tomli; python_version < '3.11'", "Typing_Extensions"]
+[project.urls]
+Repository = "https://example.org/my"
+
+[tool.wasmill]
+extension-modules = ["my._core"]
+timeout = "1h"
+exclude-newer = 2026-01-02T03:04:05Z
+`})
+	got, err := recipe.FromProject(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &recipe.Recipe{
+		Name:         "My.Project",
+		Source:       recipe.Source{Path: "."},
+		Build:        recipe.Build{Type: recipe.Package, Exports: recipe.Exports{Mode: recipe.ExportPyInit}, UnvendorTests: true, VendorSharedLib: true},
+		Requirements: recipe.Requirements{Run: []string{"numpy", "Typing_Extensions"}},
+		About:        recipe.About{Home: "https://example.org/my", Summary: "What it does", License: "MIT"},
+		Wasmill: recipe.Wasmill{
+			ExtensionModules: []string{"my._core"}, Class: recipe.Small, Timeout: time.Hour, ExcludeNewer: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		},
+		File: filepath.Join(dir, "pyproject.toml"), Dir: dir,
+	}
+	if diff := cmp.Diff(want, got, ignoreUnexported); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := got.Digests(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFromProjectMistakes(t *testing.T) {
+	for _, c := range []struct{ toml, want string }{
+		{"[project\n", "pyproject.toml:1:9: not a valid pyproject.toml: expected ']' to close table name"},
+		{"[build-system]\n", "pyproject.toml:1:1: [project] does not tell the project's name (add a [project] table with a name, or write a recipe)"},
+		{"\n[project]\nname = 'a'\n", "pyproject.toml:2:1: [project] has no version (add version = \"…\", or dynamic = [\"version\"])"},
+		{"[project]\nname = 'a'\nversion = '1'\ndynamic = ['version']\n", "pyproject.toml:1:1: [project] has a version, and says that it is dynamic (remove one of them)"},
+		{"[project]\nname = 'a'\nversion = '1'\n[tool.wasmill]\npur = true\nclass = 'tiny'\n",
+			"pyproject.toml:4:1: `wasmill.class` can't be `tiny` (one of small, medium, large)\n" +
+				"pyproject.toml:4:1: unknown key `pur` in section `wasmill` (did you mean `pure`?)"},
+	} {
+		t.Chdir(write(t, map[string]string{"pyproject.toml": c.toml}))
+		_, err := recipe.FromProject(".")
+		if err == nil || fault.KindOf(err) != fault.Invalid {
+			t.Fatalf("%v", err)
+		}
+		if diff := cmp.Diff(c.want, err.Error()); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if _, err := recipe.FromProject(t.TempDir()); fault.KindOf(err) != fault.NotFound {
+		t.Error(err)
+	}
+}
