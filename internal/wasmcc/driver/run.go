@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/wasmcc/job"
@@ -19,13 +18,11 @@ type run struct {
 	job    job.Job
 	env    map[string]string // of the next step; scripts change it
 	result job.Result
-
-	phase record.Phase
-	since time.Time
+	phase  record.Phase
 }
 
 func newRun(j job.Job) *run {
-	return &run{job: j, env: environment(j), result: job.Result{Schema: job.Schema}}
+	return &run{job: j, env: environment(j), result: job.Result{Schema: job.Schema}, phase: record.PhasePrepare}
 }
 
 // failure is an error that is the build's result.
@@ -47,7 +44,6 @@ func (r *run) do() {
 	if do, ok := steps[r.job.Kind]; ok {
 		err = do()
 	}
-	r.enter("")
 	if err == nil {
 		return
 	}
@@ -57,26 +53,13 @@ func (r *run) do() {
 		f = &failure{record.CompileFailed, err.Error()}
 	}
 	fmt.Println("==> failed:", f.message)
-	r.result.Failure = &record.Failure{Phase: r.last(), Kind: f.kind, Message: f.message}
+	r.result.Failure = &record.Failure{Phase: r.phase, Kind: f.kind, Message: f.message}
 }
 
-func (r *run) last() record.Phase {
-	if n := len(r.result.Phases); n > 0 {
-		return r.result.Phases[n-1].Phase
-	}
-	return record.PhasePrepare
-}
-
-// enter ends the current phase and begins the next.
+// enter begins a phase and announces it. The worker measures how long phases take.
 func (r *run) enter(p record.Phase) {
-	now := time.Now()
-	if r.phase != "" {
-		r.result.Phases = append(r.result.Phases, record.PhaseTime{Phase: r.phase, Seconds: now.Sub(r.since).Seconds()})
-	}
-	r.phase, r.since = p, now
-	if p != "" {
-		fmt.Printf("%s%s\n", job.PhaseMarker, p)
-	}
+	r.phase = p
+	fmt.Printf("%s%s\n", job.PhaseMarker, p)
 }
 
 func (r *run) build() error {
@@ -90,15 +73,11 @@ func (r *run) build() error {
 			return err
 		}
 	}
-	r.enter(record.PhaseCompile)
-	if r.job.Ask {
-		if missing, err := r.ask(); err != nil || len(missing) > 0 {
-			r.result.Requires = missing
+	if r.result.Wheel = r.job.Ready; r.job.Ready == "" {
+		r.enter(record.PhaseCompile)
+		if done, err := r.compileOrAsk(); done || err != nil {
 			return err
 		}
-	}
-	if err := r.compile(); err != nil {
-		return err
 	}
 	if r.job.Post == "" {
 		return nil
@@ -109,6 +88,16 @@ func (r *run) build() error {
 	}
 	r.env["WHEELDIR"] = job.Wheel
 	return r.script("post script", r.job.Post, job.Wheel)
+}
+
+// compileOrAsk makes the wheel, unless the backend has to be asked first and needs more; the build ends then.
+func (r *run) compileOrAsk() (done bool, err error) {
+	if r.job.Ask {
+		if r.result.Requires, err = r.ask(); err != nil || len(r.result.Requires) > 0 {
+			return true, err
+		}
+	}
+	return false, r.compile()
 }
 
 // static reads the static requirements, as the recipe's patches and script leave them.

@@ -52,6 +52,8 @@ type Job struct {
 	Script      string `json:"script,omitempty"`
 	CrossScript string `json:"cross_script,omitempty"`
 	Post        string `json:"post,omitempty"`
+	// Ready is the name of a wheel that is in Dist already: nothing is compiled, only scripts run.
+	Ready string `json:"ready,omitempty"`
 	// Ask: run get_requires_for_build_wheel first, and if it names requirements that Known lacks, stop and say so.
 	Ask   bool     `json:"ask,omitempty"`
 	Known []string `json:"known,omitempty"`
@@ -82,8 +84,7 @@ type Setting struct {
 
 // Result is what the driver leaves. A Result without Failure and Requires means that Dist or Wheel holds the wheel.
 type Result struct {
-	Schema int                `json:"schema"`
-	Phases []record.PhaseTime `json:"phases"`
+	Schema int `json:"schema"`
 	// Failure has no Detail: the worker, who has the log, adds it.
 	Failure *record.Failure `json:"failure,omitempty"`
 	// Requires are requirements that the environment lacks (Job.Ask), or the static ones (kind Requires).

@@ -1,0 +1,185 @@
+package build
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/wasmill/wasmill/internal/engine"
+	"github.com/wasmill/wasmill/internal/fetch"
+	"github.com/wasmill/wasmill/internal/recipe"
+	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/wasmcc/job"
+)
+
+// made is what a build container has left.
+type made struct {
+	work   string // its work folder
+	result *job.Result
+}
+
+// compile locks the build requirements, makes the environment, and runs the build. Where there is no lock yet, the build
+// itself asks the backend for further requirements; if there are any, it starts again with all of them.
+func (a *attempt) compile(ctx context.Context, archive string) (*made, error) {
+	lock, ask := a.job.Lock, false
+	if lock == nil {
+		a.clock.enter(record.PhaseLock)
+		static, err := a.staticRequirements(ctx, archive)
+		if err != nil {
+			return nil, err
+		}
+		if lock, err = a.lock(ctx, static); err != nil {
+			return nil, err
+		}
+		ask = true
+	}
+	m, err := a.attemptWith(ctx, archive, lock, ask)
+	if err != nil {
+		return nil, err
+	}
+	if further := m.result.Requires; ask && len(further) > 0 {
+		a.clock.enter(record.PhaseLock)
+		a.log.sayf("the build backend asks for more: %v", further)
+		if lock, err = a.lock(ctx, slices.Concat(lock.Requirements, further)); err != nil {
+			return nil, err
+		}
+		if m, err = a.attemptWith(ctx, archive, lock, false); err != nil {
+			return nil, err
+		}
+	}
+	if m.result.Wheel == "" || m.result.Wheel != filepath.Base(m.result.Wheel) {
+		return nil, fail(record.PhaseCompile, record.CompileFailed, "the build left no wheel")
+	}
+	return m, nil
+}
+
+// lock resolves requirements, and remembers the lock for the caller: a failed build's is worth storing too.
+func (a *attempt) lock(ctx context.Context, requirements []string) (*fetch.Lock, error) {
+	r, facts := a.job.Recipe, a.job.Toolchain.Facts
+	// The machine inside the image: glibc's version is that of the oldest distribution a toolchain has been made of.
+	target := fetch.Target{Python: facts.Python, Glibc: 40, Arch: "x86_64", ExcludeNewer: facts.ExcludeNewer}
+	if !r.Wasmill.ExcludeNewer.IsZero() {
+		target.ExcludeNewer = r.Wasmill.ExcludeNewer
+	}
+	lock, err := a.Resolver.Resolve(ctx, requirements, r.Requirements.Constraint, target)
+	if err != nil {
+		return nil, fetchFailure(record.PhaseLock, err)
+	}
+	return lock, nil
+}
+
+// attemptWith runs one build container in a work folder of its own.
+func (a *attempt) attemptWith(ctx context.Context, archive string, lock *fetch.Lock, ask bool) (*made, error) {
+	env, err := a.env(ctx, lock)
+	if err != nil {
+		return nil, err
+	}
+	a.out.Lock = lock
+	a.requires(lock)
+	a.clock.enter(record.PhasePrepare)
+	work, err := a.workFolder(archive)
+	if err != nil {
+		return nil, err
+	}
+	j, err := a.buildJob(ask, lock)
+	if err != nil {
+		return nil, err
+	}
+	result, err := a.container(ctx, work, j, engine.Mount{Source: env, Target: job.Env})
+	if err != nil {
+		return nil, err
+	}
+	if result.Failure != nil {
+		return nil, a.explain(*result.Failure)
+	}
+	return &made{work, result}, nil
+}
+
+// workFolder is a new folder for one container, with the source and the recipe's files in it.
+func (a *attempt) workFolder(archive string) (string, error) {
+	work := ""
+	for n := 1; work == "" || ready(work); n++ {
+		work = filepath.Join(a.dir, "container"+strconv.Itoa(n))
+	}
+	inside := func(place string) string { return filepath.Join(work, filepath.Base(place)) }
+	for _, dir := range []string{job.Home, job.Dist, job.Libs} {
+		if err := os.MkdirAll(inside(dir), 0o755); err != nil {
+			return "", diskError(err)
+		}
+	}
+	if err := a.unpack(archive, inside(job.Source)); err != nil {
+		return "", err
+	}
+	return work, a.copyRecipe(inside(job.Recipe))
+}
+
+// buildJob is the recipe in the driver's words.
+func (a *attempt) buildJob(ask bool, lock *fetch.Lock) (job.Job, error) {
+	r := a.job.Recipe
+	settings, err := recipe.ParseBackendFlags(r.Build.BackendFlags)
+	if err != nil {
+		return job.Job{}, fail(record.PhasePrepare, record.CompileFailed, "build.backend-flags: %s", err)
+	}
+	j := a.prepareJob(job.Build)
+	j.CrossScript, j.Post = r.Build.CrossScript, r.Build.Post
+	j.CFlags, j.CXXFlags, j.LDFlags = r.Build.CFlags, r.Build.CXXFlags, r.Build.LDFlags
+	j.Exports, j.Symbols = string(r.Build.Exports.Mode), r.Build.Exports.Symbols
+	for _, s := range settings {
+		j.Settings = append(j.Settings, job.Setting{Key: s.Key, Values: s.Values})
+	}
+	if j.Ask = ask; ask {
+		j.Known = lock.Requirements
+	}
+	return j, nil
+}
+
+// prepareJob is the part that comes before the build backend.
+func (a *attempt) prepareJob(kind job.Kind) job.Job {
+	r := a.job.Recipe
+	j := job.Job{
+		Kind: kind, Dir: job.Source + "/" + a.sourceName(), Patches: r.Source.Patches, Script: r.Build.Script, Executables: r.Requirements.Executable,
+	}
+	for _, e := range r.Source.Extras {
+		j.Extras = append(j.Extras, [2]string{e.From, e.To})
+	}
+	return j
+}
+
+// staticRequirements are build-system.requires and what the recipe adds. They are read on this machine, unless the recipe
+// changes the source first in ways that only a container can tell.
+func (a *attempt) staticRequirements(ctx context.Context, archive string) ([]string, error) {
+	r := a.job.Recipe
+	work, err := a.workFolder(archive)
+	if err != nil {
+		return nil, err
+	}
+	defer removeAll(work)
+	var static []string
+	if a.touchesPyproject() {
+		result, err := a.container(ctx, work, a.prepareJob(job.Requires))
+		if err != nil {
+			return nil, err
+		}
+		if result.Failure != nil {
+			return nil, a.explain(*result.Failure)
+		}
+		static = result.Requires
+	} else if static, err = buildSystem(filepath.Join(work, filepath.Base(job.Source), a.sourceName())); err != nil {
+		return nil, err
+	}
+	return slices.Concat(static, r.Requirements.BuildExtras), nil
+}
+
+// epoch is SOURCE_DATE_EPOCH of every build, and the time of every file in a wheel.
+var epoch = fetch.Mtime
+
+func (a *attempt) requires(lock *fetch.Lock) {
+	a.rec.Requires = nil
+	for _, p := range lock.Packages {
+		a.rec.Requires = append(a.rec.Requires, record.Requirement{
+			Name: p.Name, Version: p.Version, File: p.File, Digest: record.Digest("sha256:" + p.SHA256),
+		})
+	}
+}

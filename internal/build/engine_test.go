@@ -1,0 +1,220 @@
+//go:build engine
+
+package build_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/wasmill/wasmill/internal/build"
+	"github.com/wasmill/wasmill/internal/engine"
+	"github.com/wasmill/wasmill/internal/fetch"
+	"github.com/wasmill/wasmill/internal/recipe"
+	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/toolchain"
+	"github.com/wasmill/wasmill/internal/wheel"
+)
+
+// The tests in this file build real packages in the real toolchain image, which BUILD_IMAGE names
+// ("host:port/repository@sha256:…", with RUNTIME_IMAGE beside it). Sources and build requirements come from the package index.
+
+// farm is what all tests build with: the folders for what was fetched outlive a test run.
+type farm struct {
+	builder build.Builder
+	image   toolchain.Image
+}
+
+var theFarm = sync.OnceValues(newFarm)
+
+func realFarm(t *testing.T) *farm {
+	t.Helper()
+	if os.Getenv("BUILD_IMAGE") == "" {
+		t.Skip("BUILD_IMAGE names no toolchain image")
+	}
+	f, err := theFarm()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func newFarm() (*farm, error) {
+	docker, err := engine.NewDocker()
+	if err != nil {
+		return nil, err
+	}
+	ref := os.Getenv("BUILD_IMAGE")
+	registry, name, _ := strings.Cut(ref, "/")
+	cache := filepath.Join(os.TempDir(), "wasmill-build-test")
+	f := &farm{image: toolchain.Image{Name: "test", Build: name}}
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return nil, err
+	}
+	for _, image := range []string{ref, os.Getenv("RUNTIME_IMAGE")} {
+		if err := docker.Pull(context.Background(), image); err != nil {
+			return nil, err
+		}
+	}
+	facts, err := cat(docker, ref, "/opt/wasmill/etc/toolchain.json")
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(facts, &f.image.Facts); err != nil {
+		return nil, err
+	}
+	mainModule, err := cat(docker, os.Getenv("RUNTIME_IMAGE"), "/opt/pyodide/pyodide.asm.wasm")
+	if err != nil {
+		return nil, err
+	}
+	script, err := cat(docker, os.Getenv("RUNTIME_IMAGE"), "/opt/pyodide/pyodide.asm.mjs")
+	if err != nil {
+		return nil, err
+	}
+	if f.image.Symbols, err = wheel.ReadRuntime(mainModule, script); err != nil {
+		return nil, err
+	}
+	uv, err := cat(docker, ref, "/opt/wasmill/bin/uv")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(cache, "uv"), uv, 0o755); err != nil {
+		return nil, err
+	}
+	wasmcc := filepath.Join(cache, "wasmcc")
+	compile := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", wasmcc, "github.com/wasmill/wasmill/cmd/wasmcc")
+	compile.Env = append(os.Environ(), "CGO_ENABLED=0")
+	compile.Stderr = os.Stderr
+	if err := compile.Run(); err != nil {
+		return nil, err
+	}
+	f.builder = build.Builder{
+		Engine: docker, Fetcher: &fetch.Fetcher{Cache: filepath.Join(cache, "fetch")},
+		Resolver: &fetch.Resolver{UV: filepath.Join(cache, "uv"), Cache: filepath.Join(cache, "resolve")},
+		Registry: registry, Envs: filepath.Join(cache, "envs"), Work: filepath.Join(cache, "work"), Wasmcc: wasmcc,
+	}
+	return f, nil
+}
+
+// cat reads a file out of an image.
+func cat(e engine.Engine, image, file string) ([]byte, error) {
+	var out bytes.Buffer
+	_, err := e.Run(context.Background(), engine.Spec{Image: image, Command: []string{"cat", file}, User: "1000:1000"}, &out)
+	return out.Bytes(), err
+}
+
+// built is one build and what it printed.
+type built struct {
+	*build.Output
+	log string
+}
+
+// build builds a recipe; change may alter the job before.
+func (f *farm) build(t *testing.T, r *recipe.Recipe, change func(*build.Job)) built {
+	t.Helper()
+	var log bytes.Buffer
+	job := build.Job{
+		Recipe: r, Toolchain: f.image, Limits: build.LimitsOf(r), Attempt: strings.ReplaceAll(t.Name(), "/", "-") + "-" + time.Now().Format("150405.000000"),
+		Out: t.TempDir(), Log: &log,
+	}
+	if change != nil {
+		change(&job)
+	}
+	start := time.Now()
+	out, err := f.builder.Build(t.Context(), job)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, log.String())
+	}
+	t.Logf("%s: %s in %.2f s, phases %v, peak %d MiB", r.Name, out.Record.Outcome, time.Since(start).Seconds(), out.Record.Phases, out.Record.PeakMemory>>20)
+	return built{out, log.String()}
+}
+
+// loadRecipe writes a recipe's folder and reads it.
+func loadRecipe(t *testing.T, name string, files map[string]string) *recipe.Recipe {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), name)
+	writeFiles(t, dir, files)
+	r, err := recipe.Load(filepath.Join(dir, recipe.MetaFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// project is a recipe for a project in a folder.
+func project(t *testing.T, files map[string]string) *recipe.Recipe {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "project")
+	writeFiles(t, dir, files)
+	r, err := recipe.FromProject(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func writeFiles(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for name, text := range files {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+const markupsafe = `package:
+  name: markupsafe
+  version: 3.0.3
+source:
+  url: https://files.pythonhosted.org/packages/7e/99/7690b6d4034fffd95959cbe0c02de8deb3098cc577c67bb6a24fe5d7caa7/markupsafe-3.0.3.tar.gz
+  sha256: 722695808f4b6457b320fdc131280796bdceb04ab50fe1795cd540799ebe1698
+`
+
+func TestMarkupsafeFromItsSdist(t *testing.T) {
+	f := realFarm(t)
+	r := loadRecipe(t, "markupsafe", map[string]string{"meta.yaml": markupsafe})
+	first := f.build(t, r, nil)
+	if first.Record.Outcome != record.Passed {
+		t.Fatalf("%+v\n%s", first.Record.Failure, first.log)
+	}
+	if got, want := filepath.Base(first.Wheel), "markupsafe-3.0.3-cp315-cp315-pyemscripten_2026_5_wasm32.whl"; got != want {
+		t.Errorf("the wheel is %s, want %s", got, want)
+	}
+	if first.Lock == nil || len(first.Lock.Packages) == 0 || len(first.Record.Requires) == 0 {
+		t.Errorf("the lock is missing: %+v", first.Lock)
+	}
+	// Another build of the same inputs, in another work folder, with the lock at hand.
+	second := f.build(t, r, func(j *build.Job) { j.Lock = first.Lock })
+	a, b := read(t, first.Wheel), read(t, second.Wheel)
+	if !bytes.Equal(a, b) {
+		t.Errorf("two builds gave different wheels, %d and %d bytes", len(a), len(b))
+	}
+	for _, p := range second.Record.Phases {
+		if p.Phase == record.PhaseLock || p.Phase == record.PhaseEnv {
+			t.Errorf("with lock and environment ready, phase %s was gone through", p.Phase)
+		}
+	}
+	if entries, err := os.ReadDir(f.builder.Work); err != nil || len(entries) != 0 {
+		t.Errorf("work folders left behind: %v, %v", entries, err)
+	}
+}
+
+func read(t *testing.T, file string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}

@@ -1,0 +1,123 @@
+package build
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wasmill/wasmill/internal/engine"
+	"github.com/wasmill/wasmill/internal/fetch"
+	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/wasmcc/job"
+)
+
+// env is the folder with the native environment of a lock. It is made once for all builds on this machine, aside, and
+// appears whole: whoever sees the folder may use it.
+func (a *attempt) env(ctx context.Context, lock *fetch.Lock) (string, error) {
+	// The image is part of it: a venv links to the Python inside, and uv made it.
+	id := sha256.Sum256([]byte(a.job.Toolchain.Build + "\n" + lock.Digest()))
+	dir := filepath.Join(a.Envs, hex.EncodeToString(id[:16]))
+	if ready(dir) {
+		return dir, nil
+	}
+	a.clock.enter(record.PhaseEnv)
+	if err := os.MkdirAll(a.Envs, 0o755); err != nil {
+		return "", diskError(err)
+	}
+	unlock, err := lockFile(dir + ".lock")
+	if err != nil {
+		return "", fmt.Errorf("waiting for the native environment: %w", err)
+	}
+	defer unlock()
+	if ready(dir) {
+		return dir, nil
+	}
+	a.log.sayf("environment: %d packages", len(lock.Packages))
+	if err := a.makeEnv(ctx, lock, dir); err != nil {
+		return "", fmt.Errorf("making the native environment: %w", err)
+	}
+	return dir, nil
+}
+
+func ready(dir string) bool {
+	_, err := os.Stat(dir)
+	return err == nil
+}
+
+// lockFile takes a lock that other processes on this machine respect.
+func lockFile(path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, diskError(err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() { f.Close() }, nil
+}
+
+func (a *attempt) makeEnv(ctx context.Context, lock *fetch.Lock, dir string) error {
+	aside, err := os.MkdirTemp(a.Envs, ".making-")
+	if err != nil {
+		return diskError(err)
+	}
+	defer removeAll(aside)
+	wheels, env, work := filepath.Join(aside, "wheels"), filepath.Join(aside, "env"), filepath.Join(aside, "work")
+	for _, d := range []string{wheels, env, filepath.Join(work, "home")} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			return diskError(err)
+		}
+	}
+	if err := a.fetchWheels(ctx, lock, wheels); err != nil {
+		return fetchFailure(record.PhaseEnv, err)
+	}
+	var text strings.Builder
+	for _, p := range lock.Packages {
+		fmt.Fprintf(&text, "%s==%s --hash=sha256:%s\n", p.Name, p.Version, p.SHA256)
+	}
+	if err := os.WriteFile(filepath.Join(work, filepath.Base(job.Lock)), []byte(text.String()), 0o644); err != nil {
+		return diskError(err)
+	}
+	if err := errors.Join(own(env), os.Chmod(aside, 0o755)); err != nil {
+		return err
+	}
+	result, err := a.container(ctx, work, job.Job{Kind: job.MakeEnv},
+		engine.Mount{Source: wheels, Target: job.Wheels}, engine.Mount{Source: env, Target: job.Env, Writable: true})
+	if err != nil {
+		return err
+	}
+	if result.Failure != nil {
+		f := *result.Failure
+		f.Detail = a.log.diagnosis().detail()
+		return &failed{f}
+	}
+	return os.Rename(env, dir)
+}
+
+// fetchWheels puts the lock's wheels into one folder, under their names.
+func (a *attempt) fetchWheels(ctx context.Context, lock *fetch.Lock, dir string) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for _, p := range lock.Packages {
+		group.Go(func() error {
+			path, err := a.Fetcher.Get(ctx, fetch.Source{URL: p.URL, SHA256: p.SHA256, Package: p.Name})
+			if err != nil {
+				return err
+			}
+			to := filepath.Join(dir, filepath.Base(p.File))
+			if os.Link(path, to) == nil {
+				return nil
+			}
+			return copyFile(path, to, 0o644) // another disk
+		})
+	}
+	return group.Wait()
+}

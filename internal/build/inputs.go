@@ -1,0 +1,93 @@
+package build
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/wheel"
+)
+
+// inputs records what goes into the build. They are known before it begins, so that a failed build has them too.
+func (a *attempt) inputs() error {
+	r := a.job.Recipe
+	digests, err := r.Digests()
+	if err != nil {
+		return err
+	}
+	add := func(kind, name, address string, digest record.Digest) {
+		a.rec.Inputs = append(a.rec.Inputs, record.Input{Kind: kind, Name: name, URL: address, Digest: digest})
+	}
+	add("recipe", r.Name, "", digests.Build)
+	if r.Source.URL != "" {
+		add("source", path.Base(urlPath(r.Source.URL)), r.Source.URL, record.Digest("sha256:"+r.Source.SHA256))
+	}
+	for _, p := range digests.Parts {
+		if name, ok := strings.CutPrefix(p.Name, "file "); ok {
+			add(a.kindOf(name), name, "", p.Digest)
+		} else if p.Name == "source tree" {
+			add("source", r.Source.Path, "", p.Digest)
+		}
+	}
+	add("toolchain", a.job.Toolchain.Name, a.job.Toolchain.Build, record.Digest(digestOf(a.job.Toolchain.Build)))
+	driver, err := fileDigest(a.Wasmcc)
+	if err != nil {
+		return fmt.Errorf("reading the program for build containers: %w", err)
+	}
+	add("builder", "wasmcc", "", driver)
+	return nil
+}
+
+// kindOf tells patches from other files of a recipe.
+func (a *attempt) kindOf(file string) string {
+	for _, p := range a.job.Recipe.Source.Patches {
+		if path.Clean(p) == file {
+			return "patch"
+		}
+	}
+	return "extra"
+}
+
+func fileDigest(file string) (record.Digest, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return record.Digest("sha256:" + hex.EncodeToString(h.Sum(nil))), nil
+}
+
+// describe is the artifact that a wheel is as it lies there.
+func describe(w *wheel.Wheel) (record.Artifact, error) {
+	digest, err := fileDigest(w.Path())
+	if err != nil {
+		return record.Artifact{}, err
+	}
+	info, err := os.Stat(w.Path())
+	if err != nil {
+		return record.Artifact{}, err
+	}
+	metadata := sha256.Sum256(w.Metadata.Raw)
+	return record.Artifact{
+		Filename: filepath.Base(w.Path()), Kind: "wheel", Digest: digest, Size: info.Size(),
+		Metadata: record.Digest("sha256:" + hex.EncodeToString(metadata[:])),
+	}, nil
+}
+
+func urlPath(address string) string {
+	if u, err := url.Parse(address); err == nil {
+		return u.Path
+	}
+	return address
+}

@@ -1,0 +1,245 @@
+package build
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/wasmcc/job"
+	"github.com/wasmill/wasmill/internal/wheel"
+)
+
+// pack checks what the container left, packs it reproducibly into Job.Out, and audits it.
+func (a *attempt) pack(m *made) error {
+	a.clock.enter(record.PhasePack)
+	src := filepath.Join(m.work, filepath.Base(job.Dist), m.result.Wheel)
+	if a.job.Recipe.Build.Post != "" {
+		src = filepath.Join(m.work, filepath.Base(job.Wheel))
+	}
+	if err := plain(m.work, src); err != nil {
+		return err
+	}
+	facts := a.job.Toolchain.Facts
+	packed := filepath.Join(a.dir, "packed")
+	if err := os.MkdirAll(packed, 0o755); err != nil {
+		return diskError(err)
+	}
+	artifact, err := wheel.Repack(src, packed, wheel.PackOptions{Epoch: epoch, PlatformTag: facts.PlatformTag, ExtSuffix: facts.ExtSuffix})
+	if fault.KindOf(err) == fault.Invalid {
+		return fail(record.PhasePack, record.CompileFailed, "what the build left is not a wheel: %s", err)
+	}
+	if err != nil {
+		return diskError(err)
+	}
+	w, err := wheel.Open(filepath.Join(packed, artifact.Filename))
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	if err := a.check(w, m.result); err != nil {
+		return err
+	}
+	return a.keep(w, artifact)
+}
+
+// plain refuses links that package code may have laid on the way to what it left: the worker would follow them with its own
+// rights.
+func plain(work, file string) error {
+	for at := file; at != work; at = filepath.Dir(at) {
+		info, err := os.Lstat(at)
+		if err != nil {
+			return fail(record.PhasePack, record.CompileFailed, "the build says that it made %s, but it is not there", filepath.Base(file))
+		}
+		if !info.IsDir() && !info.Mode().IsRegular() || at != file && !info.IsDir() {
+			return fail(record.PhasePack, record.CompileFailed, "the build left something else than a file or folder as %s", filepath.Base(at))
+		}
+	}
+	return nil
+}
+
+// check finds wheels of the wrong version and silent fallbacks.
+func (a *attempt) check(w *wheel.Wheel, result *job.Result) error {
+	if err := a.checkVersion(w); err != nil {
+		return err
+	}
+	r, facts := a.job.Recipe, a.job.Toolchain.Facts
+	want := wheel.Expectation{Pure: r.Wasmill.Pure, PlatformTag: facts.PlatformTag, Extensions: r.Wasmill.ExtensionModules}
+	if r.Wheel() {
+		return nil // nothing was compiled here
+	}
+	if len(want.Extensions) == 0 && !want.Pure {
+		want.Extensions = result.Modules
+	}
+	if f := wheel.CheckExtensions(w, want); f != nil {
+		return a.fallback(f)
+	}
+	if len(r.Wasmill.ExtensionModules) > 0 || want.Pure {
+		return nil
+	}
+	// Build systems that announce nothing betray themselves by what they tried to link.
+	for _, l := range result.Links {
+		if isModule(l, facts.ExtSuffix) && !slices.ContainsFunc(w.Libraries(), func(lib string) bool { return filepath.Base(lib) == l }) {
+			return a.fallback(&record.Failure{
+				Phase: record.PhasePack, Kind: record.SilentFallback,
+				Message: fmt.Sprintf("the build tried to link %s, and the wheel lacks it; name the modules in wasmill.extension-modules if that is meant", l),
+			})
+		}
+	}
+	return nil
+}
+
+func isModule(file, suffix string) bool {
+	return strings.HasSuffix(file, suffix) || strings.HasSuffix(file, ".abi3.so")
+}
+
+// fallback adds what the compiler said, which the package kept to itself.
+func (a *attempt) fallback(f *record.Failure) error {
+	if d := a.log.diagnosis(); d.found > 0 {
+		f.Detail = clip(f.Detail+"\n"+d.detail(), maxDetail)
+	}
+	return &failed{*f}
+}
+
+func (a *attempt) checkVersion(w *wheel.Wheel) error {
+	want := a.job.Recipe.Version
+	if want == "" {
+		a.rec.Version = w.Metadata.Version
+		return nil
+	}
+	// A version that is none (PEP 440) is a library's and never equals a wheel's.
+	v, err := wheel.ParseVersion(want)
+	got, err2 := wheel.ParseVersion(w.Metadata.Version)
+	if err != nil || err2 != nil || v.Compare(got) != 0 {
+		return fail(record.PhasePack, record.CompileFailed, "the recipe says version %s, the wheel is version %s", want, w.Metadata.Version)
+	}
+	return nil
+}
+
+// keep audits the wheel and moves it to Job.Out.
+func (a *attempt) keep(w *wheel.Wheel, artifact record.Artifact) error {
+	a.clock.enter(record.PhaseAudit)
+	facts := a.job.Toolchain.Facts
+	abi, err := wheel.NewABI(facts.PlatformTag, facts.Python)
+	if err != nil {
+		return err
+	}
+	symbols := a.job.Toolchain.Symbols
+	if symbols == nil {
+		symbols = &wheel.Runtime{}
+	}
+	if a.rec.Audit, err = wheel.Audit(w.Path(), abi, symbols); err != nil {
+		return err
+	}
+	for _, f := range a.rec.Audit {
+		if f.Severity == "error" {
+			return auditFailure(a.rec.Audit)
+		}
+	}
+	to := filepath.Join(a.job.Out, artifact.Filename)
+	if err := move(w.Path(), to); err != nil {
+		return fmt.Errorf("keeping the wheel: %w", diskError(err))
+	}
+	a.out.Wheel = to
+	a.rec.Artifacts = []record.Artifact{artifact}
+	a.log.sayf("wheel: %s (%d bytes, %s)", artifact.Filename, artifact.Size, artifact.Digest)
+	return nil
+}
+
+func auditFailure(all []record.Finding) error {
+	var lines []string
+	for _, f := range all {
+		if f.Severity == "error" {
+			lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s: %s %s: %s", f.File, f.Rule, f.Symbol, f.Reason)))
+		}
+	}
+	more := ""
+	if len(lines) > 1 {
+		more = fmt.Sprintf(" (and %d more)", len(lines)-1)
+	}
+	f := fail(record.PhaseAudit, record.AuditFailed, "the wheel does not fit the ABI: %s%s", clip(lines[0], 400), more).(*failed)
+	f.Detail = clip(strings.Join(lines, "\n"), maxDetail)
+	return f
+}
+
+// move renames, or copies where the folders lie on different disks. The file appears whole or not at all.
+func move(from, to string) error {
+	if err := os.Rename(from, to); err == nil {
+		return nil
+	}
+	if err := os.Remove(to + ".part"); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	if err := copyFile(from, to+".part", 0o644); err != nil {
+		return err
+	}
+	return os.Rename(to+".part", to)
+}
+
+// rehost takes a wheel that the recipe names as it is, or lets the recipe's script change it.
+func (a *attempt) rehost(ctx context.Context, path string) error {
+	r := a.job.Recipe
+	a.clock.enter(record.PhasePack)
+	name := filepath.Base(urlPath(r.Source.URL))
+	if _, err := wheel.ParseFilename(name); err != nil {
+		return fail(record.PhasePack, record.BadArchive, "%s", err)
+	}
+	if r.Build.Script != "" || r.Build.Post != "" {
+		m, err := a.changeWheel(ctx, path, name)
+		if err != nil {
+			return err
+		}
+		return a.pack(m)
+	}
+	dir := filepath.Join(a.dir, "packed")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return diskError(err)
+	}
+	file := filepath.Join(dir, name)
+	if err := copyFile(path, file, fs.FileMode(0o644)); err != nil {
+		return diskError(err)
+	}
+	w, err := wheel.Open(file)
+	if fault.KindOf(err) == fault.Invalid {
+		return fail(record.PhasePack, record.BadArchive, "%s", err)
+	}
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	if err := a.checkVersion(w); err != nil {
+		return err
+	}
+	artifact, err := describe(w)
+	if err != nil {
+		return err
+	}
+	return a.keep(w, artifact)
+}
+
+// changeWheel runs the recipe's scripts over a ready wheel.
+func (a *attempt) changeWheel(ctx context.Context, path, name string) (*made, error) {
+	a.clock.enter(record.PhasePrepare)
+	work, err := a.workFolder("")
+	if err != nil {
+		return nil, err
+	}
+	if err := copyFile(path, filepath.Join(work, filepath.Base(job.Dist), name), 0o644); err != nil {
+		return nil, diskError(err)
+	}
+	j := a.prepareJob(job.Build)
+	j.Ready, j.Post = name, a.job.Recipe.Build.Post
+	result, err := a.container(ctx, work, j)
+	if err != nil {
+		return nil, err
+	}
+	if result.Failure != nil {
+		return nil, a.explain(*result.Failure)
+	}
+	return &made{work, result}, nil
+}
