@@ -14,8 +14,8 @@ import (
 
 	"github.com/wasmill/wasmill/internal/engine"
 	"github.com/wasmill/wasmill/internal/fault"
-	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/wheel"
 )
 
 //go:embed run.mjs
@@ -131,9 +131,9 @@ func (s *stage) job(job Job) error {
 
 func (s *stage) wheel(w Wheel) (describedWheel, error) {
 	file := filepath.Base(w.Path)
-	fields := strings.Split(strings.TrimSuffix(file, ".whl"), "-")
-	if len(fields) < 5 || !strings.HasSuffix(file, ".whl") {
-		return describedWheel{}, fault.Errorf(fault.Invalid, "testing %s: this is not the name of a wheel", w.Path)
+	name, err := wheel.ParseFilename(file)
+	if err != nil {
+		return describedWheel{}, fault.Errorf(fault.Invalid, "testing %s: %w", w.Path, err)
 	}
 	hash := sha256.New()
 	if err := copyFile(s.path("in/wheels/"+file), w.Path, hash); err != nil {
@@ -143,7 +143,7 @@ func (s *stage) wheel(w Wheel) (describedWheel, error) {
 	if w.Digest != record.Digest("sha256:"+sum) {
 		return describedWheel{}, fault.Errorf(fault.Invalid, "testing %s: its digest is sha256:%s, not %s", w.Path, sum, w.Digest)
 	}
-	return describedWheel{Name: recipe.Canonical(fields[0]), Version: fields[1], File: file, SHA256: sum}, nil
+	return describedWheel{Name: wheel.Normalize(name.Name), Version: name.Version, File: file, SHA256: sum}, nil
 }
 
 // tests copies the recipe's folder but the recipe itself and its patches: tests may need any other file of it.

@@ -3,22 +3,19 @@
 package runtimestest
 
 import (
-	"archive/zip"
 	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/runtimes"
+	"github.com/wasmill/wasmill/internal/wheel/wheeltest"
 )
 
 // Image is the Runtime image, "host:port/repository@sha256:…", that `make test` bakes and names in
@@ -32,48 +29,15 @@ func Image(t *testing.T) string {
 	return image
 }
 
-// Wheel writes a pure wheel with these files into a folder. Requires are PEP 508 requirements.
-func Wheel(t *testing.T, dir, name, version string, files map[string]string, requires ...string) runtimes.Wheel {
+// Wheel writes a pure wheel with these files into a folder.
+func Wheel(t *testing.T, dir, name, version string, files map[string]string) runtimes.Wheel {
 	t.Helper()
-	return TaggedWheel(t, dir, name, version, "py3-none-any", files, requires...)
-}
-
-// TaggedWheel is Wheel with a tag such as "cp315-cp315-pyemscripten_2026_5_wasm32"; nothing in it is compiled.
-func TaggedWheel(t *testing.T, dir, name, version, tag string, files map[string]string, requires ...string) runtimes.Wheel {
-	t.Helper()
-	info := fmt.Sprintf("%s-%s.dist-info/", name, version)
-	metadata := fmt.Sprintf("Metadata-Version: 2.1\nName: %s\nVersion: %s\n", name, version)
-	for _, r := range requires {
-		metadata += "Requires-Dist: " + r + "\n"
-	}
-	all := maps.Clone(files)
-	all[info+"METADATA"] = metadata
-	all[info+"WHEEL"] = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: " + tag + "\n"
-	var lines string
-	for _, file := range slices.Sorted(maps.Keys(all)) {
-		lines += file + ",,\n"
-	}
-	all[info+"RECORD"] = lines + info + "RECORD,,\n"
-
-	var archive bytes.Buffer
-	w := zip.NewWriter(&archive)
-	for _, file := range slices.Sorted(maps.Keys(all)) {
-		f, err := w.Create(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := f.Write([]byte(all[file])); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
+	path := wheeltest.Write(t, dir, wheeltest.Spec{Name: name, Version: version, Files: files})
+	content, err := os.ReadFile(path)
+	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(dir, fmt.Sprintf("%s-%s-%s.whl", name, version, tag))
-	if err := os.WriteFile(path, archive.Bytes(), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	sum := sha256.Sum256(archive.Bytes())
+	sum := sha256.Sum256(content)
 	return runtimes.Wheel{Path: path, Digest: record.Digest("sha256:" + hex.EncodeToString(sum[:]))}
 }
 

@@ -1,0 +1,3 @@
+// Package clients proves with real clients that what the farm serves can be installed: micropip and loadPackage in
+// Pyodide under node, pip. It holds tests only.
+package clients
