@@ -96,7 +96,7 @@ func (f *Fetcher) transfer(ctx context.Context, address string, src Source, e en
 		return false, "", err
 	}
 	defer body.Close()
-	if status.StatusCode != http.StatusPartialContent {
+	if status.StatusCode != http.StatusPartialContent && offset > 0 {
 		offset = 0
 		if err := errors.Join(out.Truncate(0), seekStart(out)); err != nil {
 			return false, "", err

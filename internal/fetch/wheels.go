@@ -3,6 +3,8 @@ package fetch
 import (
 	"archive/zip"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -102,7 +104,8 @@ func (f *Fetcher) Tool(ctx context.Context, src Source, member string) (string, 
 	if err != nil {
 		return "", err
 	}
-	file := filepath.Join(f.Cache, "tools", src.SHA256, path.Base(member))
+	which := sha256.Sum256([]byte(src.SHA256 + "\n" + member))
+	file := filepath.Join(f.Cache, "tools", hex.EncodeToString(which[:]), path.Base(member))
 	if _, err := os.Stat(file); err == nil {
 		return file, nil
 	}
