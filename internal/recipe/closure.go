@@ -7,11 +7,15 @@ import (
 
 // Closure gives the recipes and all that they need, host and run, each once and after everything that it needs; where
 // the graph leaves a choice, by canonical name. A missing recipe and a cycle are *Errors of kind fault.Invalid, at the
-// place of the requirement; all missing ones are reported at once.
+// place of the requirement; all missing ones are reported at once. A recipe that is not in the set is an error as in
+// Select.
 func (s *Set) Closure(recipes []*Recipe) ([]*Recipe, error) {
 	w := walk{set: s, state: map[string]visit{}, errs: &Errors{}}
 	names := make([]string, 0, len(recipes))
 	for _, r := range recipes {
+		if _, err := s.find(r.Name); err != nil {
+			return nil, err
+		}
 		names = append(names, Canonical(r.Name))
 	}
 	slices.Sort(names)

@@ -147,10 +147,10 @@ func (r *Recipe) canonicalWasmill() any {
 		exclude = r.Wasmill.ExcludeNewer.UTC().Format(time.RFC3339)
 	}
 	return struct {
-		Pure             bool
-		ExtensionModules []string
-		ExcludeNewer     string
-	}{r.Wasmill.Pure, orEmpty(modules), exclude}
+		Pure, DynamicVersion bool
+		ExtensionModules     []string
+		ExcludeNewer         string
+	}{r.Wasmill.Pure, r.Wasmill.DynamicVersion, orEmpty(modules), exclude}
 }
 
 // canonicalNames are the recipes that are required: each once, whatever the spelling and the order.

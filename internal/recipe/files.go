@@ -19,8 +19,8 @@ type File struct {
 }
 
 // Files are the files of the recipe's folder: all that a script may use through PKGDIR, and the tests. What builds and
-// editors leave (hidden files, __pycache__, and build and dist at the top) does not belong to it. A link is
-// fault.Invalid: what it leads to would not travel with the recipe.
+// editors leave (hidden files, __pycache__, and build and dist at the top) does not belong to it. A link to a file in
+// the folder counts as that file; any other link is fault.Invalid: what it leads to would not travel with the recipe.
 func (r *Recipe) Files() ([]File, error) {
 	files, err := list(r.Dir, func(name string) bool {
 		return strings.HasPrefix(path.Base(name), ".") || path.Base(name) == "__pycache__" || name == "build" || name == "dist"
@@ -36,7 +36,7 @@ var litter = []string{".git", ".hg", ".svn", "__pycache__", ".venv", ".tox", ".n
 
 // SourceFiles are the files of the source that Source.Path names, if it is a folder: what a builder copies, and what
 // Digests covers. Version control, caches, and build and dist at the top do not belong to it. A source that is one
-// file gives that file alone. A link is fault.Invalid, a path that is not there fault.NotFound.
+// file gives that file alone. Links are as with Files; a path that is not there is fault.NotFound.
 func (r *Recipe) SourceFiles() ([]File, error) {
 	root := r.Path(r.Source.Path)
 	info, err := os.Stat(root)
@@ -74,10 +74,8 @@ func list(root string, skip func(name string) bool) ([]File, error) {
 			return filepath.SkipDir
 		case skip(name) || e.IsDir():
 			return nil
-		case !e.Type().IsRegular():
-			return fault.Errorf(fault.Invalid, "%s is a link or another special file; only regular files can be built elsewhere", file)
 		}
-		info, err := e.Info()
+		info, err := regular(root, file)
 		if err != nil {
 			return err
 		}
@@ -86,4 +84,20 @@ func list(root string, skip func(name string) bool) ([]File, error) {
 	})
 	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 	return files, err
+}
+
+// regular is what is known of a regular file below root, or of the one there that a link leads to.
+func regular(root, file string) (fs.FileInfo, error) {
+	target, err := filepath.EvalSymlinks(file)
+	if err == nil {
+		if root, err = filepath.EvalSymlinks(root); err != nil {
+			return nil, err
+		}
+		if rel, err := filepath.Rel(root, target); err == nil && filepath.IsLocal(rel) {
+			if info, err := os.Stat(target); err != nil || info.Mode().IsRegular() {
+				return info, err
+			}
+		}
+	}
+	return nil, fault.Errorf(fault.Invalid, "%s is neither a regular file nor a link to one in the same folder, and can't be built elsewhere", file)
 }

@@ -25,6 +25,7 @@ func Parse(file string, data []byte) (*Recipe, error) {
 
 func parseRecipe(file string, data []byte) (*Recipe, *Errors) {
 	r, errs := defaults(file), &Errors{}
+	r.meta = data
 	root := tree(file, data, errs)
 	if root == nil {
 		return r, errs

@@ -2,137 +2,131 @@ package recipe
 
 import (
 	"archive/tar"
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/wasmill/wasmill/internal/fault"
 )
 
-// Limits of a pack. Recipes are text: the largest known folder has less than one MiB.
+// Limits of a pack. Recipes are text: the largest known folder has less than one MiB. A project's source may be larger.
 const (
-	maxPackFiles = 20_000
-	maxPackSize  = 64 << 20 // bytes of all files together
+	maxPackFiles = 50_000
+	maxPackSize  = 256 << 20 // bytes of all files together
 )
 
-// Pack makes a tar archive of recipe folders, for the way to another machine. Equal folders give equal bytes: nothing
-// of times, owners or the folders' places is in it. Recipes that have no file of their own (FromProject), or whose
-// source lies outside their folder, can't travel so: fault.Invalid.
-func Pack(recipes []*Recipe) ([]byte, error) {
-	var out bytes.Buffer
-	w := tar.NewWriter(&out)
-	ordered, err := NewSet(recipes...)
+// Pack writes a tar archive of recipe folders, for the way to another machine. Equal folders give equal bytes: nothing
+// of times, owners or the folders' places is in it. A project that has no recipe travels as the recipe that FromProject
+// made, with its source beside it. What a recipe names outside its folder can't travel: fault.Invalid.
+func Pack(w io.Writer, recipes []*Recipe) error {
+	set, err := NewSet(recipes...)
 	if err != nil {
-		return nil, fmt.Errorf("packing recipes: %w", err)
+		return fmt.Errorf("packing recipes: %w", err)
 	}
-	for _, r := range ordered.all() {
-		if !r.HasFolder() {
-			return nil, fault.Errorf(fault.Invalid, "packing recipe `%s`: it has no folder of its own", r.Name)
-		}
-		if r.Source.Path != "" && !filepath.IsLocal(filepath.FromSlash(r.Source.Path)) {
-			return nil, fault.Errorf(fault.Invalid, "packing recipe `%s`: %s: `source.path` leads out of the recipe's folder", r.Name, r.At("source.path"))
-		}
-		if err := packFolder(w, r); err != nil {
-			return nil, fmt.Errorf("packing recipe `%s`: %w", r.Name, err)
+	p := packer{tar: tar.NewWriter(w), size: maxPackSize, files: maxPackFiles}
+	for _, r := range set.all() {
+		if err := p.recipe(r); err != nil {
+			return fmt.Errorf("packing recipe `%s`: %w", r.Name, err)
 		}
 	}
-	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("packing recipes: %w", err)
+	if err := p.tar.Close(); err != nil {
+		return fmt.Errorf("packing recipes: %w", err)
 	}
-	return out.Bytes(), nil
+	return nil
 }
 
-func packFolder(w *tar.Writer, r *Recipe) error {
+type packer struct {
+	tar   *tar.Writer
+	size  int64 // bytes that may still come
+	files int   // files that may still come
+}
+
+func (p *packer) recipe(r *Recipe) error {
+	switch {
+	case r.HasFolder():
+		return p.folder(r)
+	case r.meta != nil:
+		if len(r.Source.Patches)+len(r.Source.Extras) > 0 || r.Source.Path != "" {
+			return fault.Errorf(fault.Invalid, "it names files, and has no folder of its own")
+		}
+		return p.add(r.Name+"/"+MetaFile, false, r.meta)
+	}
+	return p.project(r)
+}
+
+func (p *packer) folder(r *Recipe) error {
 	files, err := r.Files()
 	if err != nil {
 		return err
 	}
-	for _, f := range files {
-		data, err := os.ReadFile(r.Path(f.Name))
+	if r.Source.Path != "" {
+		if leadsOut(r) {
+			return fault.Errorf(fault.Invalid, "%s: `source.path` leads out of the recipe's folder", r.At("source.path"))
+		}
+		source, err := r.SourceFiles() // which may hold what Files leaves out
 		if err != nil {
 			return err
 		}
-		header := &tar.Header{Format: tar.FormatPAX, Typeflag: tar.TypeReg, Name: r.Name + "/" + f.Name, Mode: 0o644, Size: int64(len(data))}
-		if f.Executable {
-			header.Mode = 0o755
+		for _, f := range source {
+			f.Name = path.Join(filepath.ToSlash(r.Source.Path), f.Name)
+			if !slices.Contains(files, f) {
+				files = append(files, f)
+			}
 		}
-		if err := w.WriteHeader(header); err != nil {
+		slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
+	}
+	return p.tree(r.Dir, r.Name, files)
+}
+
+// projectSource is where a packed project's source stands in its recipe's folder.
+const projectSource = "src"
+
+func (p *packer) project(r *Recipe) error {
+	files, err := r.SourceFiles()
+	if err != nil {
+		return err
+	}
+	name := Canonical(r.Name)
+	if err := p.add(name+"/"+MetaFile, false, projectMeta(r)); err != nil {
+		return err
+	}
+	return p.tree(r.Path(r.Source.Path), name+"/"+projectSource, files)
+}
+
+func (p *packer) tree(root, prefix string, files []File) error {
+	for _, f := range files {
+		data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(f.Name)))
+		if err != nil {
 			return err
 		}
-		if _, err := w.Write(data); err != nil {
+		if err := p.add(prefix+"/"+f.Name, f.Executable, data); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Unpack writes the recipe folders of a pack into dir, which is made if need be, and loads them. A pack that holds
-// anything but regular files below folders of dir, or more than a pack may hold, is fault.Invalid, and so is a recipe
-// with mistakes, or with a source outside its folder. What was written before an error stays: give it a fresh folder.
-func Unpack(pack []byte, dir string) (*Set, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("unpacking recipes: %w", err)
+func (p *packer) add(name string, executable bool, data []byte) error {
+	p.size, p.files = p.size-int64(len(data)), p.files-1
+	if p.size < 0 || p.files < 0 {
+		return fault.Errorf(fault.Invalid, "more than %d files or %d MiB", maxPackFiles, maxPackSize>>20)
 	}
-	root, err := os.OpenRoot(dir) // nothing below can be written outside, not even through a link
-	if err != nil {
-		return nil, fmt.Errorf("unpacking recipes: %w", err)
+	header := &tar.Header{Format: tar.FormatPAX, Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(data))}
+	if executable {
+		header.Mode = 0o755
 	}
-	defer root.Close()
-	tr := tar.NewReader(bytes.NewReader(pack))
-	left := int64(maxPackSize)
-	for files := 0; ; files++ {
-		header, err := tr.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, fault.Errorf(fault.Invalid, "unpacking recipes: %w", err)
-		}
-		if left -= header.Size; left < 0 || files >= maxPackFiles {
-			return nil, fault.Errorf(fault.Invalid, "unpacking recipes: more than %d files or %d MiB", maxPackFiles, maxPackSize>>20)
-		}
-		if err := unpackFile(root, header, tr); err != nil {
-			return nil, fmt.Errorf("unpacking recipes: %w", err)
-		}
+	if err := p.tar.WriteHeader(header); err != nil {
+		return err
 	}
-	set, err := LoadSet(dir)
-	if err != nil {
-		return nil, fmt.Errorf("unpacking recipes: %w", err)
-	}
-	for _, r := range set.all() {
-		if p := r.Source.Path; p != "" && !filepath.IsLocal(filepath.FromSlash(p)) {
-			return nil, fault.Errorf(fault.Invalid, "unpacking recipes: %s: `source.path` leads out of the recipe's folder", r.At("source.path"))
-		}
-	}
-	return set, nil
+	_, err := p.tar.Write(data)
+	return err
 }
 
-func unpackFile(root *os.Root, header *tar.Header, content io.Reader) error {
-	name := filepath.FromSlash(header.Name)
-	if header.Typeflag != tar.TypeReg || !filepath.IsLocal(name) || path.Clean(header.Name) != header.Name || !strings.Contains(header.Name, "/") {
-		return fault.Errorf(fault.Invalid, "`%s` is not a regular file in a recipe's folder", header.Name)
-	}
-	if err := root.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return err
-	}
-	mode := os.FileMode(0o644)
-	if header.Mode&0o100 != 0 {
-		mode = 0o755
-	}
-	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if errors.Is(err, os.ErrExist) {
-		return fault.Errorf(fault.Invalid, "`%s` is there twice", header.Name)
-	}
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(f, content); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	return f.Close()
+// leadsOut says whether the source is a path outside the recipe's folder.
+func leadsOut(r *Recipe) bool {
+	return r.Source.Path != "" && !filepath.IsLocal(filepath.FromSlash(r.Source.Path))
 }

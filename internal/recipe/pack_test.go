@@ -3,6 +3,7 @@ package recipe_test
 import (
 	"archive/tar"
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,11 +27,11 @@ func TestPackAndUnpack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		data, err := recipe.Pack(set.Recipes())
-		if err != nil {
+		var data bytes.Buffer
+		if err := recipe.Pack(&data, set.Recipes()); err != nil {
 			t.Fatal(err)
 		}
-		return data, set
+		return data.Bytes(), set
 	}
 	one, set := pack()
 	two, _ := pack()
@@ -63,31 +64,89 @@ func TestPackAndUnpack(t *testing.T) {
 
 func TestPackRefusesWhatCannotTravel(t *testing.T) {
 	dir := write(t, map[string]string{
-		"outside/meta.yaml":      "package: {name: outside, version: '1'}\nsource: {path: ../src}\n",
-		"src/a.c":                "",
-		"project/pyproject.toml": "[project]\nname = 'project'\nversion = '1'\n",
+		"outside/meta.yaml": "package: {name: outside, version: '1'}\nsource: {path: ../src}\n",
+		"src/a.c":           "",
 	})
 	outside, err := recipe.Load(filepath.Join(dir, "outside"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	project, err := recipe.FromProject(filepath.Join(dir, "project"))
+	parsed, err := recipe.Parse("demo/meta.yaml", []byte("package: {name: demo, version: '1'}\nsource: {path: src}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range []*recipe.Recipe{outside, project} {
-		if _, err := recipe.Pack([]*recipe.Recipe{r}); fault.KindOf(err) != fault.Invalid {
+	for _, r := range []*recipe.Recipe{outside, parsed} {
+		if err := recipe.Pack(io.Discard, []*recipe.Recipe{r}); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: %v", r.Name, err)
 		}
 	}
 }
 
-func TestLinksAreNotPartOfARecipe(t *testing.T) {
+// What was made for a target that is no recipe goes the same way as recipes.
+func TestPackProjectsAndSkeletons(t *testing.T) {
+	dir := write(t, map[string]string{
+		"pyproject.toml": "[project]\nname = 'My.Project'\ndynamic = ['version']\ndescription = 'a: b # c'\ndependencies = ['the_name']\n" +
+			"[tool.wasmill]\nextension-modules = ['my._c']\nclass = 'medium'\nexclude-newer = '2026-01-01T00:00:00Z'\n",
+		"my/_c.c": "int c;", ".gitignore": "x", ".git/HEAD": "x", "dist/my.whl": "x", "test_my.py": "",
+	})
+	project, err := recipe.FromProject(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	skeleton, err := recipe.NewSkeleton(page, simple(t, "the_name-1.10.tar.gz"), nil, "the-name", "1.10")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pack bytes.Buffer
+	if err := recipe.Pack(&pack, []*recipe.Recipe{project, skeleton.Recipe}); err != nil {
+		t.Fatal(err)
+	}
+	set, err := recipe.Unpack(pack.Bytes(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := set.Get("my-project")
+	files, err := r.SourceFiles()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]recipe.File{{Name: ".gitignore"}, {Name: "my/_c.c"}, {Name: "pyproject.toml"}, {Name: "test_my.py"}}, files); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(project.Wasmill, r.Wasmill); diff != "" {
+		t.Error(diff)
+	}
+	if r.Version != "" || r.About.Summary != "a: b # c" || len(r.Tests) != 0 || r.Requirements.Run[0] != "the_name" {
+		t.Errorf("%+v", r)
+	}
+	if _, err := set.Closure(set.Recipes()); err != nil {
+		t.Error(err)
+	}
+
+	var again bytes.Buffer
+	if err := recipe.Pack(&again, set.Recipes()); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(pack.Bytes(), again.Bytes()) {
+		t.Error("what was unpacked does not pack to the same bytes")
+	}
+}
+
+func TestLinksOutAreNotPartOfARecipe(t *testing.T) {
 	dir := write(t, map[string]string{"demo/meta.yaml": "package: {name: demo, version: '1'}\nsource: {path: src}\n"})
 	if err := os.Symlink("/etc/passwd", filepath.Join(dir, "demo/secret")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := recipe.Load(filepath.Join(dir, "demo")); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "demo/secret is a link") {
+	if _, err := recipe.Load(filepath.Join(dir, "demo")); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "demo/secret is neither") {
+		t.Error(err)
+	}
+	if err := os.Remove(filepath.Join(dir, "demo/secret")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("meta.yaml", filepath.Join(dir, "demo/copy.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := recipe.Load(filepath.Join(dir, "demo")); err != nil {
 		t.Error(err)
 	}
 }

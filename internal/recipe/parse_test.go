@@ -71,6 +71,7 @@ extra:
   free: {form: [1, true, null]}
 wasmill:
   pure: false
+  dynamic-version: false
   extension-modules: [demo._c]
   class: large
   timeout: 1h30m

@@ -83,13 +83,14 @@ func parseProject(file string, data []byte) (*Recipe, *Errors) {
 	if !nameForm.MatchString(r.Name) {
 		errs.add(project, "", "`%s` is not a package's name", r.Name)
 	}
-	switch dynamic := slices.Contains(p.Project.Dynamic, "version"); {
+	dynamic := slices.Contains(p.Project.Dynamic, "version")
+	switch {
 	case r.Version == "" && !dynamic:
 		errs.add(project, `add version = "…", or dynamic = ["version"]`, "[project] has no version")
 	case r.Version != "" && dynamic:
 		errs.add(project, "remove one of them", "[project] has a version, and says that it is dynamic")
 	}
-	r.Source.Path = "."
+	r.Source.Path, r.Wasmill.DynamicVersion = ".", dynamic
 	r.About = About{Home: homePage(p.Project.URLs), Summary: p.Project.Description}
 	switch license := p.Project.License.(type) {
 	case string:
@@ -110,6 +111,7 @@ func parseProject(file string, data []byte) (*Recipe, *Errors) {
 		d := &decoder{recipe: r, errs: errs, failed: map[string]bool{}}
 		i := slices.IndexFunc(schema, func(s section) bool { return s.name == "wasmill" })
 		d.section(schema[i], entry{"wasmill", at, valueOf(p.Tool.Wasmill, at)})
+		r.Wasmill.DynamicVersion = dynamic // [project] decides
 		checker{r, errs, d.failed}.wasmill()
 	}
 	return r, errs

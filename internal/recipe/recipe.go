@@ -19,8 +19,8 @@ type Recipe struct {
 	// Name is package.name in the recipe's own spelling; it equals the folder's name. Recipes name each other in
 	// any spelling that PEP 503 holds for the same: compare by Canonical.
 	Name string
-	// Version is package.version and equals the built wheel's. It is empty only for a recipe made by FromProject
-	// whose version is dynamic: the built wheel then tells it.
+	// Version is package.version and equals the built wheel's. It is empty only with Wasmill.DynamicVersion: the
+	// built wheel then tells it.
 	Version string
 	// TopLevel is package.top-level, the import names. See Imports for the default.
 	TopLevel []string
@@ -43,11 +43,13 @@ type Recipe struct {
 	// File is the meta.yaml, spelled as it was given to Load; errors name it so. FromProject puts pyproject.toml here.
 	File string
 	// Dir is the absolute path of the recipe's folder, below which patches, extras and tests lie, or of the project.
+	// It is empty for what was read by Parse or made by NewSkeleton.
 	Dir string
 	// Tests are the names of the test_*.py beside meta.yaml, sorted.
 	Tests []string
 
 	positions map[string]Position // of keys and list entries, by path: "requirements.run[1]"
+	meta      []byte              // the bytes of meta.yaml; nil if there is none
 }
 
 // Source says where the code comes from. URL and Path exclude each other; a recipe without both is a bare script.
@@ -176,6 +178,9 @@ type Wasmill struct {
 	// Pure says that a wheel for any platform is what the recipe wants. Without it such a wheel fails the build:
 	// many packages fall back to pure Python, with exit status 0, when their extension does not compile.
 	Pure bool
+	// DynamicVersion says that only the built wheel tells the version; package.version is left out then. It goes with
+	// Source.Path only: for what is fetched, the version is known.
+	DynamicVersion bool
 	// ExtensionModules are the dotted names of the compiled modules that the wheel must hold. Empty: what the
 	// source's own build announces.
 	ExtensionModules []string
@@ -199,9 +204,9 @@ type PatchNote struct {
 	Status string
 }
 
-// HasFolder says whether the recipe stands in a folder of its own, with a meta.yaml. A project that FromProject made a
-// recipe for does not.
-func (r *Recipe) HasFolder() bool { return filepath.Base(r.File) == MetaFile }
+// HasFolder says whether the recipe stands in a folder of its own, with a meta.yaml. What FromProject, NewSkeleton and
+// Parse make does not.
+func (r *Recipe) HasFolder() bool { return r.Dir != "" && r.meta != nil }
 
 // Imports are the import names: top-level, or else the name.
 func (r *Recipe) Imports() []string {

@@ -56,7 +56,7 @@ func (c checker) identity() {
 		return
 	}
 	for _, key := range []string{"name", "version"} {
-		if !c.given("package."+key) && !c.failed["package"] {
+		if !c.given("package."+key) && !c.failed["package"] && (key != "version" || !c.Wasmill.DynamicVersion) {
 			c.add("package", "", "`package.%s` is missing", key)
 		}
 	}
@@ -232,6 +232,12 @@ func (c checker) requirements() {
 func (c checker) wasmill() {
 	if c.Wasmill.Pure && len(c.Wasmill.ExtensionModules) > 0 {
 		c.add("wasmill.pure", "remove one of them", "a pure package has no `wasmill.extension-modules`")
+	}
+	if c.Wasmill.DynamicVersion && c.given("package.version") {
+		c.add("wasmill.dynamic-version", "remove one of them", "`package.version` is given, and is said to be told by the wheel only")
+	}
+	if c.Wasmill.DynamicVersion && c.Source.Path == "" {
+		c.add("wasmill.dynamic-version", "", "`wasmill.dynamic-version` goes with `source.path` only")
 	}
 	for i, m := range c.Wasmill.ExtensionModules {
 		c.module(fmt.Sprintf("wasmill.extension-modules[%d]", i), m)

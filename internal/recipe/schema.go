@@ -74,6 +74,7 @@ var schema = []section{
 	{"extra", nil},
 	{"wasmill", []key{
 		{"pure", flag(func(r *Recipe) *bool { return &r.Wasmill.Pure })},
+		{"dynamic-version", flag(func(r *Recipe) *bool { return &r.Wasmill.DynamicVersion })},
 		{"extension-modules", texts(func(r *Recipe) *[]string { return &r.Wasmill.ExtensionModules })},
 		{"class", choice(func(r *Recipe) *Class { return &r.Wasmill.Class }, Small, Medium, Large)},
 		{"timeout", timeout},

@@ -66,6 +66,17 @@ func NewSet(recipes ...*Recipe) (*Set, error) {
 	return set, nil
 }
 
+// With is the set with more recipes. Each takes the place of the set's own of that name.
+func (s *Set) With(recipes ...*Recipe) (*Set, error) {
+	all := slices.Clone(recipes)
+	for _, r := range s.all() {
+		if !slices.ContainsFunc(recipes, func(other *Recipe) bool { return Canonical(other.Name) == Canonical(r.Name) }) {
+			all = append(all, r)
+		}
+	}
+	return NewSet(all...)
+}
+
 func newSet(recipes []*Recipe, errs *Errors) *Set {
 	s := &Set{recipes: map[string]*Recipe{}, excluded: map[string]Exclusion{}}
 	for _, r := range recipes {

@@ -98,6 +98,27 @@ func TestClosure(t *testing.T) {
 	}
 }
 
+func TestWithTakesTheGivenRecipe(t *testing.T) {
+	set := farm(t, "Lib_A: base", "base:", "! broken:")
+	given, err := recipe.Parse("lib-a/meta.yaml", []byte("package: {name: lib-a, version: '2'}\nsource: {path: src}\nrequirements: {run: [broken]}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	with, err := set.With(given)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names(with.Recipes()) != "base" || len(with.Excluded()) != 2 {
+		t.Errorf("%s, without %v", names(with.Recipes()), with.Excluded())
+	}
+	if _, err := with.Closure([]*recipe.Recipe{given}); fault.KindOf(err) != fault.Conflict {
+		t.Error(err)
+	}
+	if names(set.Recipes()) != "base Lib_A" {
+		t.Error("the set itself has changed")
+	}
+}
+
 func TestClosureOfABrokenGraph(t *testing.T) {
 	set := farm(t, "a: b", "b: |C", "c: A", "d: nmupy | libz", "e: d", "numpy:", "loner: loner")
 	for _, c := range []struct{ of, want string }{

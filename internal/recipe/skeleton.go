@@ -277,18 +277,3 @@ func writeRequirements(b *bytes.Buffer, requires []string) {
 		fmt.Fprintf(b, "# Perhaps under requirements.run: %s\n", s)
 	}
 }
-
-// quote writes a text so that YAML reads it as that text: bare where that is so, else as JSON does.
-func quote(s string) string {
-	errs := &Errors{}
-	if v := tree("", []byte("k: "+s+"\n"), errs); v != nil && len(errs.List) == 0 && v.shape == isMapping && len(v.keys) == 1 {
-		if inner := v.keys[0].value; inner.shape == isText && inner.text == s && !strings.ContainsAny(s, "\n|>") {
-			return s
-		}
-	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(s) // a text always encodes
-	return strings.TrimSpace(b.String())
-}

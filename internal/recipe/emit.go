@@ -1,0 +1,58 @@
+package recipe
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// projectMeta is the meta.yaml with which a project travels that FromProject made a recipe for: all that FromProject
+// can know, and the source beside it.
+func projectMeta(r *Recipe) []byte {
+	var b bytes.Buffer
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	texts := func(key string, list []string) {
+		if len(list) > 0 {
+			line("  %s:", key)
+		}
+		for _, s := range list {
+			line("    - %s", quote(s))
+		}
+	}
+	line("package:\n  name: %s", quote(Canonical(r.Name)))
+	if r.Version != "" {
+		line("  version: %s", quote(r.Version))
+	}
+	texts("top-level", r.TopLevel)
+	line("source:\n  path: %s", projectSource)
+	if len(r.Requirements.Run) > 0 {
+		line("requirements:")
+		texts("run", r.Requirements.Run)
+	}
+	line("about:\n  home: %s\n  summary: %s\n  license: %s", quote(r.About.Home), quote(r.About.Summary), quote(r.About.License))
+	w := r.Wasmill
+	line("wasmill:\n  pure: %t\n  dynamic-version: %t", w.Pure, w.DynamicVersion)
+	texts("extension-modules", w.ExtensionModules)
+	line("  class: %s\n  timeout: %s", w.Class, w.Timeout)
+	if !w.ExcludeNewer.IsZero() {
+		line("  exclude-newer: %s", quote(w.ExcludeNewer.Format(time.RFC3339)))
+	}
+	return b.Bytes()
+}
+
+// quote writes a text so that YAML reads it as that text: bare where that is so, else as JSON does.
+func quote(s string) string {
+	errs := &Errors{}
+	if v := tree("", []byte("k: "+s+"\n"), errs); v != nil && len(errs.List) == 0 && v.shape == isMapping && len(v.keys) == 1 {
+		if inner := v.keys[0].value; inner.shape == isText && inner.text == s && !strings.ContainsAny(s, "\n|>") {
+			return s
+		}
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(s) // a text always encodes
+	return strings.TrimSpace(b.String())
+}
