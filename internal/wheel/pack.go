@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/klauspost/compress/flate"
@@ -37,9 +39,13 @@ var nativeSuffix = regexp.MustCompile(`\.cpython-\d+[a-z]*-[a-z0-9_]+-linux-(gnu
 
 // Repack writes the wheel that lies at src, a wheel file or an unpacked wheel, into the folder dst, under the name that
 // its metadata and tags demand, and says what it wrote. RECORD is made anew and signatures of the old one are left out.
-// The file appears whole or not at all; one of that name is replaced. Contents that are no wheel are fault.Invalid.
+// The file appears whole or not at all; one of that name is replaced. Contents that are no wheel are fault.Invalid, a full
+// disk is fault.Exhausted.
 func Repack(src, dst string, opts PackOptions) (record.Artifact, error) {
 	a, err := repack(src, dst, opts)
+	if errors.Is(err, syscall.ENOSPC) {
+		return record.Artifact{}, fault.Errorf(fault.Exhausted, "packing wheel %s: %w", filepath.Base(src), err)
+	}
 	if err != nil {
 		return record.Artifact{}, fmt.Errorf("packing wheel %s: %w", filepath.Base(src), err)
 	}

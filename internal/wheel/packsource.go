@@ -19,7 +19,7 @@ type source struct {
 	entries  []entry
 	distInfo string
 	filename Filename
-	close    func() error
+	close    func()
 }
 
 // entry is one file. Modes are 0644 or 0755, whatever umask it was built under.
@@ -54,7 +54,7 @@ func openSource(src string) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &source{distInfo: w.DistInfo, close: w.Close, filename: w.Filename}
+	s := &source{distInfo: w.DistInfo, close: func() { w.Close() }, filename: w.Filename}
 	for _, f := range w.Files {
 		s.entries = append(s.entries, entry{f.Name, f.Executable, func() (io.ReadCloser, error) { return w.OpenFile(f.Name) }})
 	}
@@ -63,7 +63,7 @@ func openSource(src string) (*source, error) {
 
 // openFolder takes an unpacked wheel. A link in it is refused: it could lead out, and a wheel can't hold it.
 func openFolder(dir string) (*source, error) {
-	s := &source{close: func() error { return nil }}
+	s := &source{close: func() {}}
 	var files []File
 	err := filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {

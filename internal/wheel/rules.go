@@ -15,6 +15,7 @@ type Rule struct {
 	Doc      string
 }
 
+// The rules, by what they look at: the wheel, its modules' outside, their imports.
 var (
 	BadWheel          = rule("bad-wheel", Error, "The file is not a wheel: no zip archive, unsafe paths, no readable METADATA, WHEEL or RECORD.")
 	WrongTag          = rule("wrong-tag", Error, "The file name's tags are not for this Python or platform.")

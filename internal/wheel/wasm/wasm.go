@@ -22,6 +22,7 @@ type Module struct {
 // Kind is the kind of an import or export.
 type Kind byte
 
+// The kinds of imports and exports, with the numbers of the binary format.
 const (
 	Func   Kind = 0
 	Table  Kind = 1
