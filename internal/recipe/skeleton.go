@@ -37,12 +37,17 @@ func FetchSkeleton(ctx context.Context, get Get, index, name, version string) (*
 	}
 	var info []byte
 	if base, ok := strings.CutSuffix(index, "/simple"); ok {
-		address := base + "/pypi/" + Canonical(name) + "/json"
-		if version != "" {
-			address = base + "/pypi/" + Canonical(name) + "/" + url.PathEscape(version) + "/json"
+		addresses := []string{base + "/pypi/" + Canonical(name) + "/json"}
+		if version != "" { // not every mirror has the answers for single versions
+			addresses = append([]string{base + "/pypi/" + Canonical(name) + "/" + url.PathEscape(version) + "/json"}, addresses...)
 		}
-		if info, err = get(ctx, address, "application/json"); err != nil && fault.KindOf(err) != fault.NotFound {
-			return nil, fmt.Errorf("making skeleton for `%s`: %w", name, err)
+		for _, address := range addresses {
+			if info, err = get(ctx, address, "application/json"); err == nil {
+				break
+			}
+			if fault.KindOf(err) != fault.NotFound {
+				return nil, fmt.Errorf("making skeleton for `%s`: %w", name, err)
+			}
 		}
 	}
 	return NewSkeleton(page, simple, info, name, version)
@@ -73,7 +78,8 @@ type projectInfo struct {
 }
 
 // NewSkeleton makes a skeleton from an index's documents: the project's page of the simple API, fetched from the
-// address page, and the answer of PyPI's JSON API, which may be nil. It takes the source archive, and where there is
+// address page, and the answer of PyPI's JSON API, which may be nil, or be about another version; then it tells nothing of
+// requirements. It takes the source archive, and where there is
 // none a wheel for any platform, which is then hosted again instead of built. A project that has neither at that
 // version is fault.NotFound.
 func NewSkeleton(page string, simple, info []byte, name, version string) (*Skeleton, error) {
@@ -225,7 +231,11 @@ func write(name string, c choiceOfFile, about projectInfo) []byte {
 		line("  top-level: [%s] # guessed from the name", module)
 	}
 	line("source:\n  url: %s\n  sha256: %s", quote(c.source.URL), quote(c.source.Hashes["sha256"]))
-	writeRequirements(&b, about.Info.RequiresDist)
+	if sameVersion(about.Info.Version, c.version) {
+		writeRequirements(&b, about.Info.RequiresDist)
+	} else {
+		line("# The index does not tell what this version requires. If it needs other packages:\n# requirements:\n#   run: [name]")
+	}
 	switch isWheel := strings.HasSuffix(c.source.Filename, ".whl"); {
 	case isWheel, c.pure:
 		line("wasmill:\n  pure: true")
