@@ -33,11 +33,15 @@ type Farm interface {
 
 	// Build is the record of a build by its key, or the newest build of a recipe by its name.
 	Build(ctx context.Context, keyOrRecipe string) (record.Build, error)
-	// Log reads the log of an attempt ("" for the newest), by key or recipe, from offset. It returns what is there now.
+	// Log reads the log of a build, by key or of the newest of a recipe, from offset. It returns what is there now.
 	Log(ctx context.Context, keyOrRecipe string, offset int64) (Log, error)
-	// AppendLog is how a worker streams what an attempt prints. Appending at an offset that is already written
-	// replaces what follows it, so that a repeated call does no harm.
-	AppendLog(ctx context.Context, attempt Attempt, offset int64, r io.Reader) error
+	// AppendLog is how a worker streams what a build prints. Appending at an offset that is already written replaces
+	// what follows it: a repeated call does no harm, and another attempt begins anew at 0.
+	AppendLog(ctx context.Context, log string, offset int64, r io.Reader) error
+	// ReportAttempt is how a worker says where an attempt stands.
+	ReportAttempt(ctx context.Context, a Attempt) error
+	// ReportWorker is a worker's sign of life. LastSeen is the farm's to set.
+	ReportWorker(ctx context.Context, w Worker) error
 
 	// Toolchains lists what the farm can build with.
 	Toolchains(ctx context.Context) ([]Toolchain, error)
@@ -109,12 +113,17 @@ type Tests struct {
 	Skipped int `json:"skipped"`
 }
 
-// Attempt names one try of a build by a worker.
+// Attempt is one try of a build or of its test by a worker.
 type Attempt struct {
-	ID     string `json:"id"` // unique; a container's label
-	Recipe string `json:"recipe"`
-	Key    string `json:"key,omitempty"`
-	Worker string `json:"worker"`
+	ID      string       `json:"id"` // unique; its containers carry it as a label
+	Run     string       `json:"run"`
+	Recipe  string       `json:"recipe"`
+	Key     string       `json:"key,omitempty"` // empty before it is known
+	Worker  string       `json:"worker"`
+	Number  int          `json:"number"` // counts from 1
+	Log     string       `json:"log"`    // where it prints to, see AppendLog
+	Phase   record.Phase `json:"phase,omitempty"`
+	Outcome string       `json:"outcome,omitempty"` // "" while it goes on
 }
 
 // Log is a part of a log.

@@ -82,18 +82,32 @@ func TestClientSeesWhatTheFarmSays(t *testing.T) {
 func TestAppendingALogAgainDoesNotDoubleIt(t *testing.T) {
 	ctx, fake := context.Background(), &Fake{}
 	c := overHTTP(t, fake)
-	attempt := Attempt{ID: "a1", Recipe: "toolz", Worker: "w1"}
 	for _, piece := range []struct {
 		offset int64
 		text   string
 	}{{0, "one\n"}, {4, "two\n"}, {4, "two\nthree\n"}} {
-		if err := c.AppendLog(ctx, attempt, piece.offset, strings.NewReader(piece.text)); err != nil {
+		if err := c.AppendLog(ctx, "toolz", piece.offset, strings.NewReader(piece.text)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	log, err := c.Log(ctx, "toolz", 4)
 	if err != nil || string(log.Text) != "two\nthree\n" {
 		t.Errorf("log from 4 on: %q, %v", log.Text, err)
+	}
+}
+
+func TestAWorkersReportsOverHTTP(t *testing.T) {
+	ctx, fake := context.Background(), &Fake{}
+	c := overHTTP(t, fake)
+	want := Attempt{ID: "a1", Run: "r1", Recipe: "toolz", Worker: "w1", Number: 2, Log: "toolz-1", Phase: record.PhaseCompile}
+	if err := c.ReportAttempt(ctx, want); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]Attempt{want}, fake.Reported); diff != "" {
+		t.Error(diff)
+	}
+	if err := c.ReportWorker(ctx, Worker{Name: "w1", Slots: 2}); err != nil || len(fake.Seen) != 1 {
+		t.Errorf("%v, seen %+v", err, fake.Seen)
 	}
 }
 

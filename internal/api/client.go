@@ -155,13 +155,22 @@ func (c *Client) Log(ctx context.Context, keyOrRecipe string, offset int64) (Log
 }
 
 // AppendLog implements Farm.
-func (c *Client) AppendLog(ctx context.Context, a Attempt, offset int64, r io.Reader) error {
-	q := url.Values{"recipe": {a.Recipe}, "key": {a.Key}, "worker": {a.Worker}, "offset": {strconv.FormatInt(offset, 10)}}
-	resp, err := c.do(ctx, http.MethodPost, "/attempts/"+url.PathEscape(a.ID)+"/log?"+q.Encode(), r)
+func (c *Client) AppendLog(ctx context.Context, log string, offset int64, r io.Reader) error {
+	resp, err := c.do(ctx, http.MethodPost, fmt.Sprintf("/logs/%s?offset=%d", url.PathEscape(log), offset), r)
 	if err != nil {
 		return err
 	}
 	return resp.Body.Close()
+}
+
+// ReportAttempt implements Farm.
+func (c *Client) ReportAttempt(ctx context.Context, a Attempt) error {
+	return c.call(ctx, http.MethodPut, "/attempts/"+url.PathEscape(a.ID), a, nil)
+}
+
+// ReportWorker implements Farm.
+func (c *Client) ReportWorker(ctx context.Context, w Worker) error {
+	return c.call(ctx, http.MethodPut, "/workers/"+url.PathEscape(w.Name), w, nil)
 }
 
 // Toolchains implements Farm.

@@ -23,6 +23,7 @@ type Fake struct {
 	Logs       map[string][]byte
 	Baked      []Toolchain
 	Seen       []Worker
+	Reported   []Attempt // what ReportAttempt was told, in order
 
 	mu        sync.Mutex
 	blobs     map[record.Digest][]byte
@@ -147,20 +148,36 @@ func (f *Fake) Log(_ context.Context, keyOrRecipe string, offset int64) (Log, er
 }
 
 // AppendLog implements Farm.
-func (f *Fake) AppendLog(_ context.Context, a Attempt, offset int64, r io.Reader) error {
+func (f *Fake) AppendLog(_ context.Context, log string, offset int64, r io.Reader) error {
 	data, err := io.ReadAll(r)
 	if err != nil {
 		return err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if offset > int64(len(f.Logs[a.Recipe])) {
-		return fault.Errorf(fault.Invalid, "offset %d leaves a gap in the log of %s", offset, a.Recipe)
+	if offset > int64(len(f.Logs[log])) {
+		return fault.Errorf(fault.Invalid, "offset %d leaves a gap in the log of %s", offset, log)
 	}
 	if f.Logs == nil {
 		f.Logs = map[string][]byte{}
 	}
-	f.Logs[a.Recipe] = append(f.Logs[a.Recipe][:offset:offset], data...)
+	f.Logs[log] = append(f.Logs[log][:offset:offset], data...)
+	return nil
+}
+
+// ReportAttempt implements Farm.
+func (f *Fake) ReportAttempt(_ context.Context, a Attempt) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.Reported = append(f.Reported, a)
+	return nil
+}
+
+// ReportWorker implements Farm.
+func (f *Fake) ReportWorker(_ context.Context, w Worker) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.Seen = append(slices.DeleteFunc(f.Seen, func(o Worker) bool { return o.Name == w.Name }), w)
 	return nil
 }
 

@@ -48,14 +48,28 @@ func Handler(f Farm) http.Handler {
 		}
 		return f.Log(r.Context(), r.PathValue("build"), offset)
 	})
-	route("POST /api/v1/attempts/{id}/log", func(r *http.Request) (any, error) {
+	route("POST /api/v1/logs/{log}", func(r *http.Request) (any, error) {
 		offset, err := number(r, "offset", 0)
 		if err != nil {
 			return nil, err
 		}
-		q := r.URL.Query()
-		a := Attempt{ID: r.PathValue("id"), Recipe: q.Get("recipe"), Key: q.Get("key"), Worker: q.Get("worker")}
-		return struct{}{}, f.AppendLog(r.Context(), a, offset, r.Body)
+		return struct{}{}, f.AppendLog(r.Context(), r.PathValue("log"), offset, r.Body)
+	})
+	route("PUT /api/v1/attempts/{id}", func(r *http.Request) (any, error) {
+		var a Attempt
+		if err := readJSON(r, &a); err != nil {
+			return nil, err
+		}
+		a.ID = r.PathValue("id")
+		return struct{}{}, f.ReportAttempt(r.Context(), a)
+	})
+	route("PUT /api/v1/workers/{name}", func(r *http.Request) (any, error) {
+		var w Worker
+		if err := readJSON(r, &w); err != nil {
+			return nil, err
+		}
+		w.Name = r.PathValue("name")
+		return struct{}{}, f.ReportWorker(r.Context(), w)
 	})
 	route("GET /api/v1/toolchains", func(r *http.Request) (any, error) { return f.Toolchains(r.Context()) })
 	route("GET /api/v1/workers", func(r *http.Request) (any, error) { return f.Workers(r.Context()) })

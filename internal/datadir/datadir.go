@@ -57,6 +57,12 @@ func (d Dir) Environments() string { return filepath.Join(d.root, "environments"
 // Work holds a folder for each attempt that is under way.
 func (d Dir) Work() string { return filepath.Join(d.root, "work") }
 
+// Programs holds what runs in builds' containers, by digest.
+func (d Dir) Programs() string { return filepath.Join(d.root, "programs") }
+
+// Packs holds packs of recipes, unpacked, by their digest.
+func (d Dir) Packs() string { return filepath.Join(d.root, "packs") }
+
 // Owner is the orchestrator that has claimed the folder.
 type Owner struct {
 	API string `json:"api"` // base URL

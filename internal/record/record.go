@@ -128,6 +128,16 @@ type Artifact struct {
 	Digest   Digest `json:"digest"`
 	Size     int64  `json:"size_bytes"`
 	Metadata Digest `json:"metadata,omitempty"` // of METADATA (PEP 658), kept as a blob of its own
+	Wheel    *Wheel `json:"wheel,omitempty"`    // nil for what is no wheel
+}
+
+// Wheel is what an index says of a wheel.
+type Wheel struct {
+	Project        string   `json:"project"` // as METADATA spells it
+	Version        string   `json:"version"`
+	RequiresPython string   `json:"requires_python,omitempty"`
+	Imports        []string `json:"imports"`
+	Depends        []string `json:"depends"` // projects, normalised as in PEP 503
 }
 
 // Finding is one thing that the audit saw.

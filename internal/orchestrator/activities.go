@@ -1,0 +1,250 @@
+package orchestrator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/plan"
+	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/store"
+	"github.com/wasmill/wasmill/workflows"
+)
+
+// activities are the farm's part of its workflows. It is a type of its own because api.Farm has methods of the same
+// names.
+type activities struct{ o *Orchestrator }
+
+// Plan implements workflows.FarmActivities.
+func (a activities) Plan(ctx context.Context, in workflows.RunInput) (workflows.Plan, error) {
+	var out workflows.Plan
+	request, err := a.o.request(ctx, in.Request)
+	if err != nil {
+		return out, err
+	}
+	raw, err := json.Marshal(request)
+	if err != nil {
+		return out, fmt.Errorf("planning run %s: %w", in.RunID, err)
+	}
+	run := store.Run{ID: in.RunID, Lane: request.Lane, Workflow: workflows.RunWorkflowID(in.RunID), Request: raw, Created: time.Now()}
+	if err := a.o.db.CreateRun(ctx, run); err != nil { // a run that a schedule has started is not known yet
+		return out, err
+	}
+	req, err := a.o.read(ctx, request)
+	if err != nil {
+		return out, err
+	}
+	p, err := a.o.plan(ctx, req)
+	if err != nil {
+		return out, err
+	}
+	if err := a.o.db.PlanRun(ctx, in.RunID, p, time.Now()); err != nil {
+		return out, err
+	}
+	run, _, err = a.o.db.Run(ctx, in.RunID) // the plan of the first try stands
+	if err != nil {
+		return out, err
+	}
+	if err := a.o.stand(ctx, req, run); err != nil {
+		return out, err
+	}
+	for i := range run.Plan.Actions {
+		out.Actions = append(out.Actions, step(req, &run.Plan.Actions[i]))
+	}
+	return out, nil
+}
+
+// stand notes that earlier builds are used again, and publishes them where the run publishes: they may be from a run
+// that did not.
+func (o *Orchestrator) stand(ctx context.Context, req *requested, run store.Run) error {
+	var keys []string
+	for _, act := range run.Plan.Actions {
+		if act.Kind == plan.KindReuse {
+			keys = append(keys, act.Key)
+		}
+	}
+	if err := o.db.UseBuilds(ctx, keys, time.Now()); err != nil {
+		return err
+	}
+	if !req.Publish {
+		return nil
+	}
+	return o.publish(ctx, req.toolchain.Name, run.ID, keys)
+}
+
+// step is an action as the workflow sees it.
+func step(req *requested, act *plan.Action) workflows.Action {
+	out := workflows.Action{
+		Recipe: act.Recipe, Kind: workflows.Kind(act.Kind), Needs: act.Needs, Key: act.Key, Reason: act.Reason, Cause: act.Cause,
+	}
+	if r := req.set.Get(act.Recipe); r != nil { // disabled ones are not in the set
+		out.Class, out.Timeout = workflows.Class(r.Wasmill.Class), r.Wasmill.Timeout
+	}
+	if act.Reused != nil {
+		out.Outcome = act.Reused.Outcome
+	}
+	return out
+}
+
+// Resolve implements workflows.FarmActivities.
+func (a activities) Resolve(ctx context.Context, in workflows.ResolveInput) (workflows.Action, error) {
+	run, actions, err := a.o.db.Run(ctx, in.RunID)
+	if err != nil {
+		return workflows.Action{}, err
+	}
+	var request api.RunRequest
+	if err := json.Unmarshal(run.Request, &request); err != nil {
+		return workflows.Action{}, fmt.Errorf("reading the request of run %s: %w", in.RunID, err)
+	}
+	req, err := a.o.read(ctx, request)
+	if err != nil {
+		return workflows.Action{}, err
+	}
+	i := slices.IndexFunc(run.Plan.Actions, func(p plan.Action) bool { return p.Recipe == in.Recipe })
+	if i < 0 {
+		return workflows.Action{}, fault.Errorf(fault.Internal, "run %s has no recipe %s", in.RunID, in.Recipe)
+	}
+	act, keys := run.Plan.Actions[i], keysOf(actions)
+	if err := a.o.complete(ctx, &act, keys); err != nil {
+		return workflows.Action{}, err
+	}
+	if act.Key != "" && !req.NoCache {
+		b, err := a.o.db.Build(ctx, act.Key)
+		switch {
+		case err == nil && (b.Record.Outcome == record.Passed || req.Lane != "interactive"):
+			act.Kind, act.Reason = plan.KindReuse, "what it needs came out unchanged"
+			act.Reused = &plan.Build{Key: act.Key, Outcome: b.Record.Outcome}
+			if req.Publish {
+				if err := a.o.publish(ctx, req.toolchain.Name, run.ID, []string{act.Key}); err != nil {
+					return workflows.Action{}, err
+				}
+			}
+		case err != nil && fault.KindOf(err) != fault.NotFound:
+			return workflows.Action{}, err
+		}
+	}
+	out := step(req, &act)
+	if act.Kind == plan.KindBuild {
+		out.Job, err = a.o.job(ctx, req, &act, keys)
+	}
+	return out, err
+}
+
+// complete puts into the action what has become known since it was planned. Its key stays empty where the build
+// requirements are still to be locked.
+func (o *Orchestrator) complete(ctx context.Context, act *plan.Action, keys map[string]string) error {
+	hosts, err := o.outputs(ctx, keys, act.Wants.Hosts)
+	if err != nil {
+		return err
+	}
+	if act.Wants.Lock {
+		kept, err := o.db.Lock(ctx, act.LockKey)
+		switch {
+		case err == nil:
+			act.Inputs.Lock, act.Wants.Lock = kept.Digest, false
+		case fault.KindOf(err) != fault.NotFound:
+			return err
+		}
+	}
+	for _, name := range act.Wants.Hosts {
+		act.Inputs.Hosts = append(act.Inputs.Hosts, plan.Input{Name: name, Digest: hosts[name]})
+	}
+	act.Wants.Hosts = nil
+	if !act.Wants.Lock {
+		act.Key = plan.Key(act.Inputs)
+	}
+	return nil
+}
+
+// Record implements workflows.FarmActivities.
+func (a activities) Record(ctx context.Context, in workflows.RecordInput) error {
+	_, actions, err := a.o.db.Run(ctx, in.RunID)
+	if err != nil {
+		return err
+	}
+	for _, c := range in.Changes {
+		i := slices.IndexFunc(actions, func(s store.RunAction) bool { return s.Recipe == c.Recipe })
+		if i < 0 {
+			return fault.Errorf(fault.Internal, "run %s has no recipe %s", in.RunID, c.Recipe)
+		}
+		now := changed(actions[i], c)
+		if now.Key != "" && now.Status.Ended() && now.Status != store.Cached {
+			if b, err := a.o.db.Build(ctx, now.Key); err == nil {
+				now.Seconds = seconds(&b.Record)
+			}
+		}
+		if err := a.o.db.UpdateAction(ctx, in.RunID, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changed is what a change makes of an action.
+func changed(s store.RunAction, c workflows.Change) store.RunAction {
+	status, ok := map[workflows.State]store.Status{
+		workflows.Queued: store.Queued, workflows.Passed: store.Passed, workflows.Failed: store.Failed, workflows.Reused: store.Cached,
+		workflows.Skipped: store.Skipped, workflows.Canceled: store.Canceled, workflows.Errored: store.Failed,
+	}[c.State]
+	if !ok {
+		status = store.Failed
+	}
+	s.Status, s.Phase = status, ""
+	if c.Key != "" {
+		s.Key = c.Key
+	}
+	if status != store.Queued && status != store.Cached {
+		s.Cause = c.Reason
+	}
+	if c.Cause != "" {
+		s.Cause = c.Reason
+	}
+	if status.Ended() {
+		s.Ended = c.At
+	}
+	return s
+}
+
+// seconds is the wall time of a build and its test.
+func seconds(b *record.Build) (sum float64) {
+	for _, p := range b.Phases {
+		sum += p.Seconds
+	}
+	return sum
+}
+
+// FinishRun implements workflows.FarmActivities.
+func (a activities) FinishRun(ctx context.Context, r workflows.RunResult) error {
+	outcome := string(r.Outcome)
+	if r.Outcome == workflows.Errored {
+		outcome = string(workflows.Failed)
+	}
+	err := a.o.db.FinishRun(ctx, r.RunID, outcome, r.Error, time.Now())
+	if fault.KindOf(err) == fault.NotFound && err != nil {
+		return nil // it ended before it was known
+	}
+	return err
+}
+
+// Store implements workflows.FarmActivities.
+func (a activities) Store(ctx context.Context, task workflows.Task) error {
+	return a.o.store(ctx, task)
+}
+
+// request reads the blob that a run was started with.
+func (o *Orchestrator) request(ctx context.Context, digest record.Digest) (req api.RunRequest, err error) {
+	r, err := o.blobs.Open(ctx, digest)
+	if err != nil {
+		return req, fmt.Errorf("reading the request of a run: %w", err)
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	if err := json.NewDecoder(r).Decode(&req); err != nil {
+		return req, fault.Errorf(fault.Invalid, "reading the request of a run: %w", err)
+	}
+	return req, nil
+}

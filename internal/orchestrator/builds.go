@@ -1,0 +1,129 @@
+package orchestrator
+
+import (
+	"context"
+	"io"
+	"regexp"
+	"time"
+
+	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/store"
+	"github.com/wasmill/wasmill/internal/version"
+)
+
+var keyForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// Build implements api.Farm.
+func (o *Orchestrator) Build(ctx context.Context, keyOrRecipe string) (record.Build, error) {
+	find := func() (store.Build, error) { return o.db.LatestBuild(ctx, keyOrRecipe, "") }
+	if keyForm.MatchString(keyOrRecipe) {
+		find = func() (store.Build, error) { return o.db.Build(ctx, keyOrRecipe) }
+	}
+	b, err := find()
+	return b.Record, err
+}
+
+// Log implements api.Farm. While a build goes on it is what its worker has sent so far; then it is the build's log
+// with the test's behind it, from the registry.
+func (o *Orchestrator) Log(ctx context.Context, keyOrRecipe string, offset int64) (api.Log, error) {
+	attempts, err := o.db.Attempts(ctx, keyOrRecipe, 1)
+	if err != nil {
+		return api.Log{}, err
+	}
+	if len(attempts) > 0 && attempts[0].LogPath != "" {
+		text, err := o.logs.read(attempts[0].LogPath, offset)
+		if err != nil {
+			return api.Log{}, err
+		}
+		// Between the end of the build and its storing nothing is running, and something may still come.
+		if text != nil {
+			return api.Log{Text: text, Offset: offset + int64(len(text))}, nil
+		}
+		if attempts[0].Ended.IsZero() {
+			return api.Log{Offset: offset}, nil
+		}
+	}
+	b, err := o.Build(ctx, keyOrRecipe)
+	if err != nil {
+		return api.Log{}, err
+	}
+	text, err := o.storedLog(ctx, &b)
+	if err != nil {
+		return api.Log{}, err
+	}
+	rest := text[min(offset, int64(len(text))):]
+	rest = rest[:min(len(rest), maxPart)]
+	end := offset + int64(len(rest))
+	return api.Log{Text: rest, Offset: end, Ended: end >= int64(len(text))}, nil
+}
+
+func (o *Orchestrator) storedLog(ctx context.Context, b *record.Build) ([]byte, error) {
+	blobs := []*record.Blob{b.Log}
+	if b.Test != nil {
+		blobs = append(blobs, b.Test.Log)
+	}
+	var text []byte
+	for _, blob := range blobs {
+		if blob == nil {
+			continue
+		}
+		r, err := o.blobs.Open(ctx, blob.Digest)
+		if err != nil {
+			return nil, err
+		}
+		part, err := io.ReadAll(r)
+		r.Close()
+		if err != nil {
+			return nil, err
+		}
+		text = append(text, part...)
+	}
+	return text, nil
+}
+
+// AppendLog implements api.Farm.
+func (o *Orchestrator) AppendLog(_ context.Context, log string, offset int64, r io.Reader) error {
+	return o.logs.append(log, offset, r)
+}
+
+// ReportAttempt implements api.Farm.
+func (o *Orchestrator) ReportAttempt(ctx context.Context, a api.Attempt) error {
+	now := time.Now()
+	if a.Outcome != "" {
+		return o.db.EndAttempt(ctx, a.ID, a.Outcome, nil, now)
+	}
+	attempt := store.Attempt{ID: a.ID, Key: a.Key, Recipe: a.Recipe, Run: a.Run, Worker: a.Worker, Number: a.Number, LogPath: a.Log, Started: now, Heartbeat: now}
+	if err := o.db.BeginAttempt(ctx, attempt); err != nil {
+		return err
+	}
+	if err := o.db.Heartbeat(ctx, a.ID, a.Key, now); err != nil {
+		return err
+	}
+	running := store.RunAction{Recipe: a.Recipe, Key: a.Key, Status: store.Running, Phase: a.Phase, Attempt: a.Number, Worker: a.Worker, Started: now}
+	err := o.db.UpdateAction(ctx, a.Run, running)
+	if fault.KindOf(err) == fault.NotFound && err != nil {
+		return nil // the run is gone; the build goes on for those that joined it
+	}
+	return err
+}
+
+// ReportWorker implements api.Farm.
+func (o *Orchestrator) ReportWorker(ctx context.Context, w api.Worker) error {
+	now := time.Now()
+	return o.db.SeeWorker(ctx, store.Worker{Name: w.Name, Classes: w.Classes, Slots: w.Slots, Version: version.Version, FirstSeen: now, LastSeen: now})
+}
+
+// Workers implements api.Farm.
+func (o *Orchestrator) Workers(ctx context.Context) ([]api.Worker, error) {
+	list, err := o.db.Workers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := []api.Worker{}
+	for _, w := range list {
+		out = append(out, api.Worker{Name: w.Name, Classes: w.Classes, Slots: w.Slots, LastSeen: w.LastSeen})
+	}
+	return out, nil
+}

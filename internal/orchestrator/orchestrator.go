@@ -1,0 +1,237 @@
+// Package orchestrator is the farm's head: it plans, remembers, serves and publishes, and lets workers build. It owns
+// the data folder, the database and the embedded registry and Temporal server, where no others are named. It runs no
+// container and no code of any package. As api.Farm it is what the CLI and the workers speak to, in the same process
+// or over HTTP.
+package orchestrator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.uber.org/zap"
+
+	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/datadir"
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/plan"
+	"github.com/wasmill/wasmill/internal/store"
+	"github.com/wasmill/wasmill/internal/temporald"
+	"github.com/wasmill/wasmill/internal/version"
+	"github.com/wasmill/wasmill/workflows"
+)
+
+// Where a farm answers unless told otherwise. Port 0 means a free one.
+const (
+	DefaultListen   = "127.0.0.1:7470" // API and index
+	DefaultRegistry = "127.0.0.1:7471"
+	DefaultTemporal = "127.0.0.1:7472"
+)
+
+// Config says what an orchestrator works with.
+type Config struct {
+	Dir        datadir.Dir
+	Listen     string // address of API and index
+	Toolchains string // folder of toolchains
+	Wrapper    string // the program that drives builds in the container (cmd/wasmcc)
+	Log        *zap.Logger
+
+	// Registry and Temporal are addresses of external servers, "host:port". Empty means embedded ones, which listen at
+	// RegistryListen and TemporalListen.
+	Registry, Temporal             string
+	RegistryListen, TemporalListen string
+	// Forget keeps the embedded Temporal server's state in memory: for a command that ends with its run.
+	Forget bool
+}
+
+// Orchestrator is a running one. It is an api.Farm and the workflows' FarmActivities.
+type Orchestrator struct {
+	cfg      Config
+	db       *store.SQLite
+	blobs    *store.Blobs
+	registry *store.Registry // nil where an external one is used
+	address  string          // of the registry
+	builder  plan.Builder
+	logs     liveLogs
+	url      string
+	http     *http.Server
+	release  func()
+
+	mu       sync.Mutex
+	temporal *temporald.Server // nil where an external one is used, or before StartTemporal
+	client   client.Client     // nil before StartTemporal
+	crew     *workflows.Crew
+	joinAt   string // Temporal's address
+}
+
+var (
+	_ api.Farm                 = (*Orchestrator)(nil)
+	_ workflows.FarmActivities = activities{}
+)
+
+// Start claims the data folder, opens what is in it and serves. Temporal is started by the first run, or by
+// StartTemporal.
+func Start(ctx context.Context, cfg Config) (o *Orchestrator, err error) {
+	if cfg.Log == nil {
+		cfg.Log = zap.NewNop()
+	}
+	o = &Orchestrator{cfg: cfg, logs: liveLogs{cfg.Dir.Logs()}}
+	if o.release, err = cfg.Dir.Claim(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			o.Close()
+		}
+	}()
+	o.address = cfg.Registry
+	if o.address == "" {
+		if o.registry, err = store.StartRegistry(ctx, cfg.Dir.Registry(), cfg.RegistryListen); err != nil {
+			return nil, err
+		}
+		o.address = o.registry.Addr()
+	}
+	if o.blobs, err = store.NewBlobs(o.address); err != nil {
+		return nil, err
+	}
+	if o.db, err = store.OpenSQLite(ctx, cfg.Dir.Database()); err != nil {
+		return nil, err
+	}
+	if o.builder, err = o.putBuilder(ctx); err != nil {
+		return nil, err
+	}
+	if err := o.serve(); err != nil {
+		return nil, err
+	}
+	return o, cfg.Dir.Announce(o.url)
+}
+
+// putBuilder gives workers the program that drives builds, so that all of a farm use the same.
+func (o *Orchestrator) putBuilder(ctx context.Context) (plan.Builder, error) {
+	f, err := os.Open(o.cfg.Wrapper)
+	if err != nil {
+		return plan.Builder{}, fault.Errorf(fault.Unavailable, "reading the compiler wrapper: %w", err)
+	}
+	defer f.Close()
+	blob, err := o.blobs.Put(ctx, "application/octet-stream", f)
+	if err != nil {
+		return plan.Builder{}, err
+	}
+	return plan.Builder{Version: builderVersion, Digest: blob.Digest}, nil
+}
+
+func (o *Orchestrator) serve() error {
+	listener, err := net.Listen("tcp", o.cfg.Listen)
+	if err != nil {
+		return fault.Errorf(fault.Unavailable, "listening for the API (choose another address with --listen): %w", err)
+	}
+	o.url = "http://" + listener.Addr().String()
+	pages, err := o.index()
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/api/v1/", api.Handler(o))
+	mux.Handle("/", pages)
+	o.http = &http.Server{Handler: mux, ReadHeaderTimeout: 30 * time.Second}
+	go func() {
+		if err := o.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			o.cfg.Log.Error("serving the API", zap.Error(err))
+		}
+	}()
+	return nil
+}
+
+// StartTemporal starts or dials the Temporal server and lets this process carry out workflows and the farm's
+// activities. Calling it again has no effect.
+func (o *Orchestrator) StartTemporal(ctx context.Context) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.client != nil {
+		return nil
+	}
+	address, namespace := o.cfg.Temporal, temporald.Namespace
+	if address == "" && o.temporal == nil {
+		file := o.cfg.Dir.Temporal()
+		if o.cfg.Forget {
+			file = ""
+		}
+		server, err := temporald.Start(ctx, temporald.Options{File: file, Address: o.cfg.TemporalListen, Log: o.cfg.Log})
+		if err != nil {
+			return err
+		}
+		o.temporal = server
+	}
+	if o.temporal != nil {
+		address = o.temporal.Address()
+	}
+	c, err := workflows.Dial(ctx, address, namespace, o.cfg.Log)
+	if err != nil {
+		return err
+	}
+	crew, err := workflows.StartFarm(c, activities{o})
+	if err != nil {
+		c.Close()
+		return err
+	}
+	o.client, o.crew, o.joinAt = c, crew, address
+	return nil
+}
+
+// URL is where the API and the index answer.
+func (o *Orchestrator) URL() string { return o.url }
+
+// Registry is the registry's address.
+func (o *Orchestrator) Registry() string { return o.address }
+
+// Close stops serving and gives the data folder back. Runs that go on are taken up by the next orchestrator.
+func (o *Orchestrator) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	var errs []error
+	if o.http != nil {
+		errs = append(errs, o.http.Shutdown(ctx))
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.client != nil {
+		o.crew.Stop()
+		o.client.Close()
+	}
+	if o.temporal != nil {
+		errs = append(errs, o.temporal.Stop())
+	}
+	if o.db != nil {
+		errs = append(errs, o.db.Close())
+	}
+	if o.registry != nil {
+		errs = append(errs, o.registry.Close())
+	}
+	o.release()
+	if err := errors.Join(errs...); err != nil {
+		o.cfg.Log.Warn("stopping", zap.Error(err))
+	}
+}
+
+// temporalClient starts Temporal where that has not been done.
+func (o *Orchestrator) temporalClient(ctx context.Context) (client.Client, error) {
+	if err := o.StartTemporal(ctx); err != nil {
+		return nil, err
+	}
+	return o.client, nil
+}
+
+// Join implements api.Farm.
+func (o *Orchestrator) Join(ctx context.Context) (api.Join, error) {
+	if err := o.StartTemporal(ctx); err != nil {
+		return api.Join{}, fmt.Errorf("letting a worker join: %w", err)
+	}
+	return api.Join{Temporal: o.joinAt, Namespace: temporald.Namespace, Registry: o.address, Version: version.Version}, nil
+}

@@ -1,0 +1,119 @@
+package orchestrator
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/jobs"
+	"github.com/wasmill/wasmill/internal/plan"
+	"github.com/wasmill/wasmill/internal/recipe"
+	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/store"
+)
+
+// builderVersion rises when the worker's own part of a build (fetching, checks, packing) would give other bytes for
+// the same inputs; the part in the container enters the key by its digest.
+const builderVersion = "1"
+
+// requested is a request with all that planning it needs.
+type requested struct {
+	api.RunRequest
+	set       *recipe.Set
+	toolchain known
+}
+
+func (o *Orchestrator) read(ctx context.Context, req api.RunRequest) (*requested, error) {
+	tc, err := o.known(req.Toolchain)
+	if err != nil {
+		return nil, err
+	}
+	set, err := jobs.Recipes(ctx, o.blobs, req.Recipes, o.cfg.Dir.Packs())
+	if err != nil {
+		return nil, fmt.Errorf("reading the recipes of the request: %w", err)
+	}
+	return &requested{RunRequest: req, set: set, toolchain: tc}, nil
+}
+
+// plan decides what a request makes necessary.
+func (o *Orchestrator) plan(ctx context.Context, req *requested) (*plan.Plan, error) {
+	history, err := o.db.History(ctx, req.toolchain.Name)
+	if err != nil {
+		return nil, err
+	}
+	in := plan.Request{
+		Toolchain: plan.Toolchain{Name: req.toolchain.Name, Digest: req.toolchain.digest(), ExcludeNewer: req.toolchain.Spec.ExcludeNewer},
+		Builder:   o.builder,
+		History:   history,
+		// Who waits at a terminal has changed something, or wants to see the failure happen.
+		Options: plan.Options{NoCache: req.NoCache, RetryFailed: req.Lane == "interactive"},
+	}
+	if in.Recipes, err = plan.FromSet(req.set, req.Select, (*recipe.Recipe).Digests); err != nil {
+		return nil, err
+	}
+	return plan.Make(in)
+}
+
+// job is what a worker is told about one action.
+func (o *Orchestrator) job(ctx context.Context, req *requested, a *plan.Action, keys map[string]string) (record.Digest, error) {
+	j := jobs.Job{Recipes: req.Recipes, Recipe: a.Recipe, Toolchain: req.toolchain.ref(), Builder: o.builder.Digest, UV: req.toolchain.uv(), Inputs: a.Inputs, LockKey: a.LockKey}
+	if a.Inputs.Lock != "" {
+		kept, err := o.db.Lock(ctx, a.LockKey)
+		if err != nil {
+			return "", fmt.Errorf("reading the locked requirements of %s: %w", a.Recipe, err)
+		}
+		if err := json.Unmarshal(kept.Content, &j.Lock); err != nil {
+			return "", fmt.Errorf("reading the locked requirements of %s: %w", a.Recipe, err)
+		}
+	}
+	deps := map[string]bool{}
+	if err := o.runDeps(ctx, req, a.Recipe, keys, deps, &j.Deps); err != nil {
+		return "", err
+	}
+	return jobs.Put(ctx, o.blobs, j)
+}
+
+// runDeps collects the artifacts of a recipe's run dependencies and of theirs, each once.
+func (o *Orchestrator) runDeps(ctx context.Context, req *requested, name string, keys map[string]string, seen map[string]bool, out *[]record.Artifact) error {
+	for _, dep := range req.set.Get(name).Requirements.Run {
+		dep = req.set.Get(dep).Name
+		if seen[dep] {
+			continue
+		}
+		seen[dep] = true
+		b, err := o.db.Build(ctx, keys[dep])
+		if err != nil {
+			return fmt.Errorf("finding the build of %s, which %s needs: %w", dep, name, err)
+		}
+		*out = append(*out, b.Record.Artifacts...)
+		if err := o.runDeps(ctx, req, dep, keys, seen, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// outputs are the digests by which builds enter the keys of those that need them, for the recipes whose key is known.
+func (o *Orchestrator) outputs(ctx context.Context, keys map[string]string, names []string) (map[string]record.Digest, error) {
+	out := map[string]record.Digest{}
+	for _, name := range names {
+		b, err := o.db.Build(ctx, keys[name])
+		if err != nil {
+			return nil, fmt.Errorf("finding the build of %s: %w", name, err)
+		}
+		out[name] = plan.Output(&b.Record)
+	}
+	return out, nil
+}
+
+// keysOf are the keys of a run's recipes, as far as they are known.
+func keysOf(actions []store.RunAction) map[string]string {
+	keys := map[string]string{}
+	for _, a := range actions {
+		if a.Key != "" {
+			keys[a.Recipe] = a.Key
+		}
+	}
+	return keys
+}

@@ -1,0 +1,217 @@
+package orchestrator
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/plan"
+	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/store"
+	"github.com/wasmill/wasmill/internal/toolchain"
+	"github.com/wasmill/wasmill/workflows"
+)
+
+// PutBlob implements api.Farm.
+func (o *Orchestrator) PutBlob(ctx context.Context, r io.Reader) (record.Blob, error) {
+	return o.blobs.Put(ctx, "application/octet-stream", r)
+}
+
+// OpenBlob implements api.Farm.
+func (o *Orchestrator) OpenBlob(ctx context.Context, digest record.Digest) (io.ReadCloser, error) {
+	return o.blobs.Open(ctx, digest)
+}
+
+// Plan implements api.Farm.
+func (o *Orchestrator) Plan(ctx context.Context, request api.RunRequest) ([]api.Action, error) {
+	req, err := o.read(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	p, err := o.plan(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]api.Action, 0, len(p.Actions))
+	for _, a := range p.Actions {
+		act := store.RunAction{Recipe: a.Recipe, Version: a.Version, Action: a.Kind, Reason: a.Reason, Needs: a.Needs, Key: a.Key, Status: store.Planned}
+		switch {
+		case a.Kind == plan.KindSkip:
+			act.Status, act.Cause = store.Skipped, a.Reason
+		case a.Kind == plan.KindReuse && a.Reused.Outcome == record.Passed:
+			act.Status = store.Cached
+		case a.Kind == plan.KindReuse:
+			act.Status, act.Cause = store.Failed, a.Reason
+		}
+		shown, err := o.action(ctx, act)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, shown)
+	}
+	return out, nil
+}
+
+// StartRun implements api.Farm.
+func (o *Orchestrator) StartRun(ctx context.Context, request api.RunRequest) (api.Run, error) {
+	in, err := o.runInput(ctx, request)
+	if err != nil {
+		return api.Run{}, err
+	}
+	c, err := o.temporalClient(ctx)
+	if err != nil {
+		return api.Run{}, err
+	}
+	in.RunID = newRunID(time.Now())
+	raw, err := json.Marshal(request)
+	if err != nil {
+		return api.Run{}, fmt.Errorf("starting a run: %w", err)
+	}
+	run := store.Run{ID: in.RunID, Lane: request.Lane, Workflow: workflows.RunWorkflowID(in.RunID), Request: raw, Created: time.Now()}
+	if err := o.db.CreateRun(ctx, run); err != nil {
+		return api.Run{}, err
+	}
+	if err := workflows.StartRun(ctx, c, in); err != nil {
+		return api.Run{}, fmt.Errorf("starting run %s: %w", in.RunID, err)
+	}
+	return o.Run(ctx, in.RunID)
+}
+
+var lanes = []workflows.Lane{workflows.Interactive, workflows.Submission, workflows.Nightly, workflows.Migration}
+
+// runInput checks a request as far as it can be checked before it is planned.
+func (o *Orchestrator) runInput(ctx context.Context, request api.RunRequest) (workflows.RunInput, error) {
+	req, err := o.read(ctx, request)
+	if err != nil {
+		return workflows.RunInput{}, err
+	}
+	lane := workflows.Lane(request.Lane)
+	if !slices.Contains(lanes, lane) {
+		return workflows.RunInput{}, fault.Errorf(fault.Invalid, "there is no lane %q: choose one of %v", request.Lane, lanes)
+	}
+	if _, err := toolchain.Size(ctx, o.address, req.toolchain.ref()); fault.KindOf(err) == fault.NotFound && err != nil {
+		return workflows.RunInput{}, fault.Errorf(fault.NotFound, "the image of toolchain %s, %s, is not in the registry: `wasmill toolchain bake %s` makes it",
+			req.toolchain.Name, req.toolchain.Lock.Build, req.toolchain.Name)
+	} else if err != nil {
+		return workflows.RunInput{}, err
+	}
+	text, err := json.Marshal(request)
+	if err != nil {
+		return workflows.RunInput{}, fmt.Errorf("starting a run: %w", err)
+	}
+	blob, err := o.blobs.Put(ctx, "application/json", bytes.NewReader(text))
+	if err != nil {
+		return workflows.RunInput{}, err
+	}
+	return workflows.RunInput{
+		Request: blob.Digest, Lane: lane, Toolchain: req.toolchain.Name + "@" + req.toolchain.Lock.Build,
+		NoCache: request.NoCache, RetryFailed: lane == workflows.Interactive,
+	}, nil
+}
+
+// newRunID is a time that people can read and four letters against a second run in the same second.
+func newRunID(now time.Time) string {
+	return now.UTC().Format("20060102-150405") + "-" + strings.ToLower(rand.Text()[:4])
+}
+
+// Runs implements api.Farm.
+func (o *Orchestrator) Runs(ctx context.Context, limit int) ([]api.Run, error) {
+	list, err := o.db.Runs(ctx, limit)
+	if err != nil {
+		return nil, err
+	}
+	out := []api.Run{}
+	for _, r := range list {
+		shown, err := runShown(r)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, shown)
+	}
+	return out, nil
+}
+
+// Run implements api.Farm.
+func (o *Orchestrator) Run(ctx context.Context, id string) (api.Run, error) {
+	r, actions, err := o.db.Run(ctx, id)
+	if err != nil {
+		return api.Run{}, err
+	}
+	out, err := runShown(r)
+	if err != nil {
+		return api.Run{}, err
+	}
+	for _, a := range actions {
+		shown, err := o.action(ctx, a)
+		if err != nil {
+			return api.Run{}, err
+		}
+		out.Actions = append(out.Actions, shown)
+	}
+	return out, nil
+}
+
+func runShown(r store.Run) (api.Run, error) {
+	out := api.Run{ID: r.ID, Lane: r.Lane, State: r.Outcome, Created: r.Created, Error: r.Error}
+	if r.Outcome == "" {
+		out.State = "running"
+	}
+	if !r.Finished.IsZero() {
+		out.Finished = &r.Finished
+	}
+	var req api.RunRequest
+	if err := json.Unmarshal(r.Request, &req); err != nil {
+		return out, fmt.Errorf("reading the request of run %s: %w", r.ID, err)
+	}
+	out.Select = req.Select
+	return out, nil
+}
+
+// action is an action with what its build says.
+func (o *Orchestrator) action(ctx context.Context, a store.RunAction) (api.Action, error) {
+	out := api.Action{
+		Recipe: a.Recipe, Version: a.Version, Kind: string(a.Action), Reason: a.Reason, Needs: a.Needs, Key: a.Key, Status: string(a.Status),
+		Cause: a.Cause, Phase: string(a.Phase), Worker: a.Worker, Attempt: a.Attempt, Seconds: a.Seconds,
+	}
+	if a.Key == "" || !a.Status.Ended() {
+		return out, nil
+	}
+	b, err := o.db.Build(ctx, a.Key)
+	if fault.KindOf(err) == fault.NotFound && err != nil {
+		return out, nil // canceled before there was one
+	}
+	if err != nil {
+		return out, err
+	}
+	if a.Status == store.Cached && b.Record.Outcome == record.Failed {
+		out.Status, out.Cause = "failed", a.Reason
+	}
+	if len(b.Record.Artifacts) > 0 {
+		first := b.Record.Artifacts[0]
+		out.Artifact, out.Digest, out.Size = first.Filename, string(first.Digest), first.Size
+	}
+	if t := b.Record.Test; t != nil {
+		out.Tests = &api.Tests{Imports: len(t.Imports), Passed: t.Passed, Failed: t.Failed, Skipped: t.Skipped}
+	}
+	return out, nil
+}
+
+// CancelRun implements api.Farm.
+func (o *Orchestrator) CancelRun(ctx context.Context, id string) error {
+	if _, _, err := o.db.Run(ctx, id); err != nil {
+		return err
+	}
+	c, err := o.temporalClient(ctx)
+	if err != nil {
+		return err
+	}
+	return workflows.CancelRun(ctx, c, id)
+}

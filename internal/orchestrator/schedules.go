@@ -1,0 +1,77 @@
+package orchestrator
+
+import (
+	"context"
+
+	"go.temporal.io/sdk/client"
+
+	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/workflows"
+)
+
+// AddSchedule implements api.Farm.
+func (o *Orchestrator) AddSchedule(ctx context.Context, s api.Schedule) error {
+	in, err := o.runInput(ctx, s.Run)
+	if err != nil {
+		return err
+	}
+	c, err := o.temporalClient(ctx)
+	if err != nil {
+		return err
+	}
+	if err := workflows.DeleteSchedule(ctx, c, s.Name); err != nil && fault.KindOf(err) != fault.NotFound {
+		return err
+	}
+	if err := workflows.CreateSchedule(ctx, c, s.Name, s.Cron, in); err != nil {
+		return err
+	}
+	if s.Paused {
+		return workflows.PauseSchedule(ctx, c, s.Name, "created so")
+	}
+	return nil
+}
+
+// Schedules implements api.Farm.
+func (o *Orchestrator) Schedules(ctx context.Context) ([]api.Schedule, error) {
+	c, err := o.temporalClient(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, err := workflows.ListSchedules(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	out := []api.Schedule{}
+	for _, s := range list {
+		shown := api.Schedule{Name: s.Name, Cron: s.Cron, Paused: s.Paused}
+		if len(s.Next) > 0 {
+			shown.Next = &s.Next[0]
+		}
+		if s.Last != nil {
+			shown.Last = &s.Last.At
+		}
+		out = append(out, shown)
+	}
+	return out, nil
+}
+
+// ChangeSchedule implements api.Farm.
+func (o *Orchestrator) ChangeSchedule(ctx context.Context, name string, change api.ScheduleChange) error {
+	c, err := o.temporalClient(ctx)
+	if err != nil {
+		return err
+	}
+	do, ok := map[api.ScheduleChange]func(context.Context, client.Client, string) error{
+		api.Trigger: workflows.TriggerSchedule,
+		api.Pause: func(ctx context.Context, c client.Client, name string) error {
+			return workflows.PauseSchedule(ctx, c, name, "on request")
+		},
+		api.Resume: workflows.ResumeSchedule,
+		api.Remove: workflows.DeleteSchedule,
+	}[change]
+	if !ok {
+		return fault.Errorf(fault.Invalid, "a schedule can be triggered, paused, resumed or removed, not %q", change)
+	}
+	return do(ctx, c, name)
+}

@@ -1,0 +1,132 @@
+package orchestrator
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/wasmill/wasmill/internal/jobs"
+	"github.com/wasmill/wasmill/internal/recipe"
+	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/store"
+	"github.com/wasmill/wasmill/workflows"
+)
+
+// store takes what a worker made into the registry's list of builds and the database, and publishes it where the run
+// does. Repeating it changes nothing.
+func (o *Orchestrator) store(ctx context.Context, task workflows.Task) error {
+	res, err := jobs.Get[jobs.Result](ctx, o.blobs, task.Record)
+	if err != nil {
+		return err
+	}
+	if res.Lock != nil {
+		content, err := json.Marshal(res.Lock)
+		if err != nil {
+			return fmt.Errorf("keeping the locked requirements of %s: %w", task.Recipe, err)
+		}
+		if _, err := o.db.PutLock(ctx, res.LockKey, store.Lock{Digest: res.Inputs.Lock, Content: content}, time.Now()); err != nil {
+			return err
+		}
+	}
+	files, err := o.files(ctx, &res.Record)
+	if err != nil {
+		return err
+	}
+	if _, err := o.blobs.PutBuild(ctx, &res.Record, files...); err != nil {
+		return err
+	}
+	now := time.Now()
+	if _, err := o.db.PutBuild(ctx, store.Build{Record: res.Record, Inputs: res.Inputs, Finished: now, Used: now}); err != nil {
+		return err
+	}
+	run, _, err := o.db.Run(ctx, task.RunID)
+	if err != nil {
+		return err
+	}
+	o.logs.remove(jobs.LogName(task.Recipe, task.Build, task.RunID))
+	if publishes(run) && res.Record.Outcome == record.Passed {
+		return o.publish(ctx, res.Record.Toolchain.Name, task.RunID, []string{res.Record.Key})
+	}
+	return nil
+}
+
+// files are all blobs that a record names, for the manifest that holds them together.
+func (o *Orchestrator) files(ctx context.Context, b *record.Build) ([]store.File, error) {
+	var files []store.File
+	add := func(name, mediaType string, digest record.Digest) error {
+		r, err := o.blobs.Open(ctx, digest)
+		if err != nil {
+			return fmt.Errorf("collecting the files of %s: %w", b.Recipe, err)
+		}
+		defer r.Close()
+		data, err := io.ReadAll(r)
+		files = append(files, store.File{Name: name, MediaType: mediaType, Data: data})
+		return err
+	}
+	for _, a := range b.Artifacts {
+		if err := add(a.Filename, store.MediaTypeWheel, a.Digest); err != nil {
+			return nil, err
+		}
+		if a.Metadata != "" {
+			if err := add(a.Filename+".metadata", store.MediaTypeMetadata, a.Metadata); err != nil {
+				return nil, err
+			}
+		}
+	}
+	blobs := []struct {
+		name, mediaType string
+		blob            *record.Blob
+	}{{"build.log", store.MediaTypeLog, b.Log}, {"provenance.json", store.MediaTypeProvenance, b.Provenance}}
+	if b.Test != nil {
+		blobs = append(blobs, struct {
+			name, mediaType string
+			blob            *record.Blob
+		}{"test.log", store.MediaTypeLog, b.Test.Log})
+	}
+	for _, f := range blobs {
+		if f.blob == nil {
+			continue
+		}
+		if err := add(f.name, f.mediaType, f.blob.Digest); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
+func publishes(run store.Run) bool {
+	var req struct{ Publish bool }
+	return json.Unmarshal(run.Request, &req) == nil && req.Publish
+}
+
+// publish puts passed builds on the index, all in one moment. A file of the same name from an older recipe makes room:
+// the index serves what the recipes say now, and every file under an address with its digest.
+func (o *Orchestrator) publish(ctx context.Context, toolchain, run string, keys []string) error {
+	var files []store.Publication
+	for _, key := range keys {
+		b, err := o.db.Build(ctx, key)
+		if err != nil {
+			return err
+		}
+		if b.Record.Outcome != record.Passed {
+			continue
+		}
+		for _, a := range b.Record.Artifacts {
+			if a.Wheel == nil {
+				continue // nothing that an installer could install
+			}
+			files = append(files, store.Publication{
+				Toolchain: toolchain, Project: recipe.Canonical(a.Wheel.Project), Name: a.Wheel.Project, Version: a.Wheel.Version,
+				Filename: a.Filename, Digest: a.Digest, Size: a.Size, Metadata: a.Metadata, RequiresPython: a.Wheel.RequiresPython,
+				Imports: a.Wheel.Imports, Depends: a.Wheel.Depends, Key: key, Run: run, Published: time.Now(),
+			})
+		}
+	}
+	if len(files) == 0 {
+		return nil
+	}
+	_, err := o.db.Publish(ctx, toolchain, files, true)
+	return err
+}

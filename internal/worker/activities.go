@@ -1,0 +1,278 @@
+package worker
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/build"
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/jobs"
+	"github.com/wasmill/wasmill/internal/version"
+	"github.com/wasmill/wasmill/internal/plan"
+	"github.com/wasmill/wasmill/internal/provenance"
+	"github.com/wasmill/wasmill/internal/recipe"
+	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/runtimes"
+	"github.com/wasmill/wasmill/internal/store"
+	"github.com/wasmill/wasmill/internal/wheel"
+	"github.com/wasmill/wasmill/workflows"
+)
+
+// testLimits bound a test: a runtime's 4 GiB of memory are the most that wasm32 can address, and few tests need a
+// quarter of it.
+var testLimits = runtimes.Limits{Memory: 3 << 30, Time: 20 * time.Minute, Log: 16 << 20}
+
+// activities are what a worker does for the workflows.
+type activities struct{ w *Worker }
+
+var _ workflows.WorkerActivities = activities{}
+
+// step is one activity on its way: what it was asked, and how it tells the farm of itself.
+type step struct {
+	*Worker
+	task   workflows.Task
+	job    *jobs.Job
+	recipe *recipe.Recipe
+	told   api.Attempt
+	report func(workflows.Progress)
+	log    *logStream
+}
+
+func (w *Worker) begin(ctx context.Context, task workflows.Task, attempt workflows.Attempt, logOffset int64) (*step, error) {
+	job, err := jobs.Get[jobs.Job](ctx, w.blobs, task.Job)
+	if err != nil {
+		return nil, err
+	}
+	set, err := jobs.Recipes(ctx, w.blobs, job.Recipes, w.cfg.Dir.Packs())
+	if err != nil {
+		return nil, err
+	}
+	s := &step{Worker: w, task: task, job: job, recipe: set.Get(job.Recipe), report: attempt.Report}
+	if s.recipe == nil {
+		return nil, fault.Errorf(fault.Internal, "the job's pack has no recipe %s", job.Recipe)
+	}
+	name := jobs.LogName(task.Recipe, task.Build, task.RunID)
+	s.told = api.Attempt{ID: attempt.ID, Run: task.RunID, Recipe: task.Recipe, Key: task.Key, Worker: w.cfg.Name, Number: attempt.Number, Log: name}
+	s.log = newLogStream(ctx, w.cfg.Farm, name, logOffset)
+	return s, nil
+}
+
+// phase tells the farm what goes on now. A farm that can't be told does not stop the build.
+func (s *step) phase(ctx context.Context, p record.Phase) {
+	s.report(workflows.Progress{Phase: p})
+	s.told.Phase = p
+	s.tell(ctx)
+}
+
+func (s *step) tell(ctx context.Context) {
+	if err := s.cfg.Farm.ReportAttempt(ctx, s.told); err != nil && ctx.Err() == nil {
+		s.cfg.Log.Warn("reporting an attempt", zap.String("attempt", s.told.ID), zap.Error(err))
+	}
+}
+
+// end notes how the attempt ended.
+func (s *step) end(ctx context.Context, err error, outcome record.Outcome) {
+	s.log.Close()
+	s.told.Outcome = string(outcome)
+	if err != nil {
+		s.told.Outcome = fault.KindOf(err).String()
+	}
+	s.tell(context.WithoutCancel(ctx))
+}
+
+func (s *step) labels() map[string]string {
+	return map[string]string{ownerLabel: s.cfg.Name, build.AttemptLabel: s.told.ID}
+}
+
+// Build implements workflows.WorkerActivities.
+func (a activities) Build(ctx context.Context, task workflows.Task, attempt workflows.Attempt) (out workflows.BuildResult, err error) {
+	s, err := a.w.begin(ctx, task, attempt, 0)
+	if err != nil {
+		return out, err
+	}
+	defer func() { s.end(ctx, err, out.Outcome) }()
+	s.phase(ctx, record.PhaseFetch)
+	image, err := s.toolchain(ctx, s.job.Toolchain)
+	if err != nil {
+		return out, err
+	}
+	builder, err := s.builder(ctx, s.job.Builder, s.job.UV)
+	if err != nil {
+		return out, err
+	}
+	dir, err := os.MkdirTemp(s.cfg.Dir.Work(), "out-*")
+	if err != nil {
+		return out, fmt.Errorf("making a folder for the wheel: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	built, err := builder.Build(ctx, build.Job{
+		Recipe: s.recipe, Toolchain: *image, Lock: s.job.Lock, Limits: build.LimitsOf(s.recipe), Attempt: attempt.ID, Out: dir,
+		Labels: s.labels(), Log: s.log, OnPhase: func(p record.Phase) { s.phase(ctx, p) },
+	})
+	if err != nil {
+		return out, err
+	}
+	res := jobs.Result{Record: *built.Record, Inputs: s.job.Inputs}
+	if s.job.LockKey != "" && res.Inputs.Lock == "" && built.Lock != nil {
+		res.LockKey, res.Lock, res.Inputs.Lock = s.job.LockKey, built.Lock, record.Digest(built.Lock.Digest())
+	}
+	// A build that failed before its requirements were locked has a key of its own that no plan asks for.
+	res.Record.Key = plan.Key(res.Inputs)
+	res.Record.Attempt, res.Record.Worker = attempt.Number, s.cfg.Name
+	s.told.Key = res.Record.Key
+	if built.Wheel != "" {
+		if err := s.keepWheel(ctx, &res.Record, built.Wheel); err != nil {
+			return out, err
+		}
+	}
+	return s.finish(ctx, &res)
+}
+
+// keepWheel puts the wheel and its METADATA into the registry and says in the record what an index needs to know.
+func (s *step) keepWheel(ctx context.Context, b *record.Build, path string) error {
+	w, err := wheel.Open(path)
+	if err != nil {
+		return fmt.Errorf("reading the wheel: %w", err)
+	}
+	defer w.Close()
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("reading the wheel: %w", err)
+	}
+	defer f.Close()
+	blob, err := s.blobs.Put(ctx, store.MediaTypeWheel, f)
+	if err != nil {
+		return err
+	}
+	text, err := w.ReadFile(w.DistInfo + "/METADATA")
+	if err != nil {
+		return fmt.Errorf("reading the wheel: %w", err)
+	}
+	metadata, err := s.blobs.Put(ctx, store.MediaTypeMetadata, bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	about := &record.Wheel{
+		Project: w.Metadata.Name, Version: w.Metadata.Version, RequiresPython: w.Metadata.RequiresPython,
+		Imports: s.recipe.TopLevel, Depends: []string{},
+	}
+	if len(about.Imports) == 0 {
+		about.Imports = w.TopLevel()
+	}
+	for _, dep := range s.recipe.Requirements.Run {
+		about.Depends = append(about.Depends, recipe.Canonical(dep))
+	}
+	b.Artifacts = []record.Artifact{{Filename: filepath.Base(path), Kind: "wheel", Digest: blob.Digest, Size: blob.Size, Metadata: metadata.Digest, Wheel: about}}
+	return nil
+}
+
+// Test implements workflows.WorkerActivities.
+func (a activities) Test(ctx context.Context, task workflows.Task, attempt workflows.Attempt) (out workflows.BuildResult, err error) {
+	res, err := jobs.Get[jobs.Result](ctx, a.w.blobs, task.Record)
+	if err != nil {
+		return out, err
+	}
+	var offset int64
+	if res.Record.Log != nil {
+		offset = res.Record.Log.Size
+	}
+	task.Key = res.Record.Key
+	s, err := a.w.begin(ctx, task, attempt, offset)
+	if err != nil {
+		return out, err
+	}
+	defer func() { s.end(ctx, err, out.Outcome) }()
+	s.phase(ctx, record.PhaseTest)
+	image, err := s.toolchain(ctx, s.job.Toolchain)
+	if err != nil {
+		return out, err
+	}
+	dir, err := os.MkdirTemp(s.cfg.Dir.Work(), "test-*")
+	if err != nil {
+		return out, fmt.Errorf("making a folder for wheels: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	job := runtimes.Job{
+		Image: s.address + "/" + image.Runtime, Imports: s.recipe.TestImports(), TestDir: s.recipe.Dir, Tests: s.recipe.Tests,
+		Limits: testLimits, Log: s.log, Labels: s.labels(),
+	}
+	if job.Artifact, err = s.fetchWheel(ctx, dir, res.Record.Artifacts[0]); err != nil {
+		return out, err
+	}
+	for _, dep := range s.job.Deps {
+		w, err := s.fetchWheel(ctx, dir, dep)
+		if err != nil {
+			return out, err
+		}
+		job.Deps = append(job.Deps, w)
+	}
+	test, err := s.tests.Test(ctx, job)
+	if err != nil {
+		return out, err
+	}
+	log, err := s.blobs.Put(ctx, store.MediaTypeLog, bytes.NewReader(s.log.Bytes()))
+	if err != nil {
+		return out, err
+	}
+	test.Log = &log
+	res.Record.Test = test
+	res.Record.Phases = append(res.Record.Phases, record.PhaseTime{Phase: record.PhaseTest, Seconds: test.Seconds})
+	if test.Outcome != record.Passed {
+		res.Record.Outcome, res.Record.Failure = record.Failed, test.Failure
+	}
+	return s.finish(ctx, res)
+}
+
+func (s *step) fetchWheel(ctx context.Context, dir string, a record.Artifact) (runtimes.Wheel, error) {
+	out := runtimes.Wheel{Path: filepath.Join(dir, a.Filename), Digest: a.Digest}
+	r, err := s.blobs.Open(ctx, a.Digest)
+	if err != nil {
+		return out, fmt.Errorf("fetching %s: %w", a.Filename, err)
+	}
+	defer r.Close()
+	f, err := os.Create(out.Path)
+	if err != nil {
+		return out, fmt.Errorf("fetching %s: %w", a.Filename, err)
+	}
+	defer f.Close()
+	if _, err := io.Copy(f, r); err != nil {
+		return out, fmt.Errorf("fetching %s: %w", a.Filename, err)
+	}
+	return out, f.Close()
+}
+
+// finish puts log, provenance and the result so far into the registry.
+func (s *step) finish(ctx context.Context, res *jobs.Result) (workflows.BuildResult, error) {
+	b := &res.Record
+	if b.Log == nil {
+		log, err := s.blobs.Put(ctx, store.MediaTypeLog, bytes.NewReader(s.log.Bytes()))
+		if err != nil {
+			return workflows.BuildResult{}, err
+		}
+		b.Log = &log
+	}
+	if b.Outcome == record.Passed {
+		statement, err := provenance.Statement(b, version.Version)
+		if err != nil {
+			return workflows.BuildResult{}, err
+		}
+		blob, err := s.blobs.Put(ctx, store.MediaTypeProvenance, bytes.NewReader(statement))
+		if err != nil {
+			return workflows.BuildResult{}, err
+		}
+		b.Provenance = &blob
+	}
+	digest, err := jobs.Put(ctx, s.blobs, res)
+	if err != nil {
+		return workflows.BuildResult{}, err
+	}
+	return workflows.BuildResult{Outcome: b.Outcome, Key: b.Key, Record: digest, Failure: b.Failure}, nil
+}

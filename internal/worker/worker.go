@@ -1,0 +1,213 @@
+// Package worker is the daemon that builds and tests: it takes what the farm's task queues hold, each in a container
+// of the toolchain's images, and puts what came out into the registry. It keeps only what can be made again, and all
+// it needs to know at its start is where the orchestrator answers.
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.uber.org/zap"
+
+	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/build"
+	"github.com/wasmill/wasmill/internal/datadir"
+	"github.com/wasmill/wasmill/internal/engine"
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/fetch"
+	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/runtimes"
+	"github.com/wasmill/wasmill/internal/store"
+	"github.com/wasmill/wasmill/internal/toolchain"
+	"github.com/wasmill/wasmill/workflows"
+)
+
+// ownerLabel is on every container of a worker, with the worker's name: what a killed one left is reaped at its next
+// start.
+const ownerLabel = "wasmill.worker"
+
+// Config says what a worker works with.
+type Config struct {
+	Dir    datadir.Dir
+	Farm   api.Farm
+	Engine engine.Engine
+	Slots  map[workflows.Class]int
+	Name   string        // unique in the farm; empty: the host's
+	Index  string        // simple index for sources and build requirements; empty: PyPI
+	Drain  time.Duration // how long builds may go on when the worker is stopped
+	Log    *zap.Logger
+}
+
+// Worker is a running worker.
+type Worker struct {
+	cfg     Config
+	client  client.Client
+	crew    *workflows.Crew
+	blobs   *store.Blobs
+	fetcher *fetch.Fetcher
+	tests   runtimes.Runtime
+	address string // of the registry
+	signs   context.CancelFunc
+	ended   sync.WaitGroup
+
+	mu         sync.Mutex
+	toolchains map[string]*toolchain.Image // by ref
+}
+
+// Start joins the farm and begins to work. An engine that does not answer is fault.Unavailable: a worker that can't
+// build takes nothing.
+func Start(ctx context.Context, cfg Config) (*Worker, error) {
+	if err := cfg.Engine.Ping(ctx); err != nil {
+		return nil, err
+	}
+	if cfg.Name == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return nil, fault.Errorf(fault.Unavailable, "naming the worker: %w", err)
+		}
+		cfg.Name = host
+	}
+	if cfg.Log == nil {
+		cfg.Log = zap.NewNop()
+	}
+	join, err := cfg.Farm.Join(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w := &Worker{cfg: cfg, address: join.Registry, toolchains: map[string]*toolchain.Image{}}
+	if w.blobs, err = store.NewBlobs(join.Registry); err != nil {
+		return nil, err
+	}
+	w.fetcher = &fetch.Fetcher{Cache: cfg.Dir.Downloads(), Index: cfg.Index}
+	w.tests = &runtimes.Pyodide{Engine: cfg.Engine, Cache: cfg.Dir.Environments(), Work: cfg.Dir.Work()}
+	if err := w.reap(ctx); err != nil {
+		return nil, err
+	}
+	if w.client, err = workflows.Dial(ctx, join.Temporal, join.Namespace, cfg.Log); err != nil {
+		return nil, err
+	}
+	if w.crew, err = workflows.StartWorker(w.client, activities{w}, workflows.WorkerOptions{Name: cfg.Name, Slots: cfg.Slots, Drain: cfg.Drain}); err != nil {
+		w.client.Close()
+		return nil, err
+	}
+	signs, stop := context.WithCancel(context.Background())
+	w.signs = stop
+	w.ended.Go(func() { w.showLife(signs) })
+	return w, nil
+}
+
+// reap removes what an earlier process of this worker left when it was killed: containers and work folders.
+func (w *Worker) reap(ctx context.Context) error {
+	n, err := w.cfg.Engine.Reap(ctx, map[string]string{ownerLabel: w.cfg.Name})
+	if err != nil {
+		return fmt.Errorf("removing containers that were left behind: %w", err)
+	}
+	if n > 0 {
+		w.cfg.Log.Info("removed containers that were left behind", zap.Int("containers", n))
+	}
+	return nil
+}
+
+// lifeEvery is how often a worker says that it is there.
+const lifeEvery = 10 * time.Second
+
+func (w *Worker) showLife(ctx context.Context) {
+	tick := time.NewTicker(lifeEvery)
+	defer tick.Stop()
+	me := api.Worker{Name: w.cfg.Name}
+	for _, class := range []workflows.Class{workflows.Small, workflows.Medium, workflows.Large} {
+		if n := w.cfg.Slots[class]; n > 0 {
+			me.Classes, me.Slots = append(me.Classes, string(class)), me.Slots+n
+		}
+	}
+	for {
+		if err := w.cfg.Farm.ReportWorker(ctx, me); err != nil && ctx.Err() == nil {
+			w.cfg.Log.Warn("telling the orchestrator of this worker", zap.Error(err))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// Name is the worker's name in the farm.
+func (w *Worker) Name() string { return w.cfg.Name }
+
+// Failed gives the error after which the worker can't go on.
+func (w *Worker) Failed() <-chan error { return w.crew.Failed() }
+
+// Close takes nothing new and lets what runs go on for the drain time; then it is canceled, and another worker tries
+// it again.
+func (w *Worker) Close() {
+	w.crew.Stop()
+	w.signs()
+	w.ended.Wait()
+	w.client.Close()
+}
+
+// toolchain reads what an image says of itself, once.
+func (w *Worker) toolchain(ctx context.Context, ref string) (*toolchain.Image, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if t := w.toolchains[ref]; t != nil {
+		return t, nil
+	}
+	t, err := toolchain.Open(ctx, w.address, ref)
+	if err != nil {
+		return nil, err
+	}
+	w.toolchains[ref] = t
+	return t, nil
+}
+
+// program gives a program of the registry a path, once for each digest.
+func (w *Worker) program(ctx context.Context, digest record.Digest) (string, error) {
+	path := filepath.Join(w.cfg.Dir.Programs(), strings.TrimPrefix(string(digest), "sha256:"))
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	r, err := w.blobs.Open(ctx, digest)
+	if err != nil {
+		return "", fmt.Errorf("fetching the program that drives builds: %w", err)
+	}
+	defer r.Close()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return "", fmt.Errorf("keeping the program that drives builds: %w", err)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "new-*")
+	if err != nil {
+		return "", fmt.Errorf("keeping the program that drives builds: %w", err)
+	}
+	defer os.Remove(f.Name())
+	_, err = f.ReadFrom(r)
+	if err := errors.Join(err, f.Chmod(0o755), f.Close()); err != nil {
+		return "", fmt.Errorf("keeping the program that drives builds: %w", err)
+	}
+	return path, os.Rename(f.Name(), path)
+}
+
+// builder is the builder for a job.
+func (w *Worker) builder(ctx context.Context, program record.Digest, uv fetch.Source) (*build.Builder, error) {
+	wrapper, err := w.program(ctx, program)
+	if err != nil {
+		return nil, err
+	}
+	tool, err := w.fetcher.Tool(ctx, uv, "uv-*.data/scripts/uv")
+	if err != nil {
+		return nil, fmt.Errorf("fetching uv: %w", err)
+	}
+	return &build.Builder{
+		Engine: w.cfg.Engine, Fetcher: w.fetcher, Registry: w.address, Wasmcc: wrapper,
+		Resolver: &fetch.Resolver{UV: tool, Cache: filepath.Join(w.cfg.Dir.Downloads(), "uv"), Index: w.cfg.Index},
+		Envs:     w.cfg.Dir.Environments(), Work: w.cfg.Dir.Work(),
+	}, nil
+}
