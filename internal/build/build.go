@@ -50,8 +50,9 @@ type Job struct {
 	// Lock is the build environment of an earlier build of this recipe; nil means to resolve.
 	Lock    *fetch.Lock
 	Limits  Limits
-	Attempt string // unique; names the work folder and labels the containers
-	Out     string // folder that gets the wheel; it exists
+	Attempt string            // unique; names the work folder and labels the containers
+	Labels  map[string]string // further labels of the containers
+	Out     string            // folder that gets the wheel; it exists
 	// Log gets all that is said, up to Limits.Log bytes; nil discards it.
 	Log io.Writer
 	// OnPhase, if set, is called when a phase begins, from another goroutine while a container runs.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -52,7 +53,7 @@ func (a *attempt) container(ctx context.Context, work string, j job.Job, mounts 
 		}, mounts...),
 		// Its pages count as the container's memory.
 		Tmpfs:  map[string]int64{"/tmp": l.Memory / 2},
-		Labels: map[string]string{AttemptLabel: a.job.Attempt},
+		Labels: a.labels(),
 		Memory: l.Memory, Pids: l.Pids, CPUs: l.CPUs, Time: l.Time,
 	}
 	ended, err := a.Engine.Run(ctx, spec, a.log)
@@ -192,4 +193,10 @@ func size(bytes int64) string {
 		return strconv.FormatInt(bytes/gib, 10) + " GiB"
 	}
 	return strconv.FormatInt(bytes/mib, 10) + " MiB"
+}
+
+func (a *attempt) labels() map[string]string {
+	labels := map[string]string{AttemptLabel: a.job.Attempt}
+	maps.Copy(labels, a.job.Labels)
+	return labels
 }

@@ -25,12 +25,20 @@ const (
 var (
 	// file:line:column: error: …, as clang writes it; meson and Cython write file:line:column: … too.
 	compilerError = regexp.MustCompile(`^\S.*:\d+(:\d+)?: ((fatal )?error|ERROR): `)
-	toolError     = regexp.MustCompile(`^(wasm-ld|emcc|em\+\+|clang(-\d+)?|clang\+\+|cc|c\+\+|llvm-ar|cmake|ninja|make(\[\d+\])?|CMake|ld|gcc|g\+\+|error\[E\d+\])(: | )?.*\b[Ee]rror\b`)
+	toolError     = regexp.MustCompile(`^(wasm-ld|emcc|em\+\+|clang(-\d+)?|clang\+\+|cc|c\+\+|llvm-ar|cmake|ninja|make(\[\d+\])?|CMake|ld|gcc|g\+\+)(: | )?.*\b[Ee]rror\b`)
 	cythonError   = regexp.MustCompile(`^\S+\.(pyx|pxd|py):\d+:\d+: `)
+	rustError     = regexp.MustCompile(`^error(\[E\d+\])?: `)
 	traceback     = regexp.MustCompile(`^\s*(\| )?Traceback \(most recent call last\):`)
 	networkWords  = regexp.MustCompile(`Temporary failure in name resolution|Name or service not known|Network is unreachable|[Cc]ould not resolve host|` +
 		`failed to lookup address information|Failed to establish a new connection|nodename nor servname provided|network is unreachable`)
 )
+
+// isError knows the errors of compilers and of the tools around them. That setuptools could not run a command is none: the command has
+// said why.
+func isError(line string) bool {
+	return compilerError.MatchString(line) || toolError.MatchString(line) || cythonError.MatchString(line) ||
+		rustError.MatchString(line) && !strings.HasPrefix(line, "error: command ")
+}
 
 func (d *diagnosis) add(line string) {
 	blank := strings.TrimSpace(line) == ""
@@ -38,14 +46,14 @@ func (d *diagnosis) add(line string) {
 		d.network = strings.TrimSpace(line)
 	}
 	switch {
-	case compilerError.MatchString(line), toolError.MatchString(line), cythonError.MatchString(line):
+	case isError(line):
 		d.found++
 		d.follow = 0
 		if d.found <= maxErrors {
 			d.errors = append(d.errors, line)
 			d.follow = 3 // the source line, the caret, a fix
 		}
-	case d.follow > 0 && (blank || strings.HasPrefix(line, "==>")):
+	case d.follow > 0 && (blank || strings.HasPrefix(line, "==>") || traceback.MatchString(line)):
 		d.follow = 0
 	case d.follow > 0:
 		d.errors = append(d.errors, line)
