@@ -7,6 +7,7 @@
 depends on its inputs only: no times, no random names, one process for what is order-dependent.
 """
 
+import io
 import json
 import os
 import pathlib
@@ -15,6 +16,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 
 sys.path.insert(0, "/files")
@@ -49,7 +51,9 @@ def python_for_target():
     home, version = ROOT / "python", SPEC["facts"]["python"]
     include = home / "include" / f"python{version}"
     shutil.copytree(f"/usr/include/python{version}", include, symlinks=True)
-    with zipfile.ZipFile(IN / "python_stdlib.zip") as stdlib:
+    with tarfile.open(*IN.glob("pyodide-*.tgz")) as npm:
+        stdlib = io.BytesIO(npm.extractfile("package/python_stdlib.zip").read())
+    with zipfile.ZipFile(stdlib) as stdlib:
         data = home / "sysconfigdata" / f"{SYSCONFIGDATA}.py"
         write(data, stdlib.read(data.name).decode())
     os.environ["PYODIDE_ROOT"] = str(home)  # the file refers to it; every path in it is Pyodide's build machine's
@@ -122,7 +126,7 @@ def facts():
     found = re.search(r"emcc \(.*?\) (\S+)", versions)[1].split("-")[0]
     if found != SPEC["facts"]["emscripten"]:
         sys.exit(f"emcc says it is {found}, the spec says {SPEC['facts']['emscripten']}")
-    out = dict(SPEC["facts"])
+    out = {"name": SPEC["name"]} | SPEC["facts"]
     out["node"] = run("node", "--version").strip().lstrip("v")
     # llvm is where the wrapper finds clang and llvm-ar by their plain names.
     out["llvm"], out["clang_flags"] = clang_flags("emcc", "c.c")

@@ -1,0 +1,142 @@
+package toolchain
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/toolchain/rootfs"
+)
+
+// Spec is toolchain.yaml: what a toolchain is to consist of, in words that a lock makes exact.
+// docs/reference/toolchains.md explains the keys.
+type Spec struct {
+	Name         string            `yaml:"name"`
+	Facts        SpecFacts         `yaml:"facts"`
+	ExcludeNewer time.Time         `yaml:"exclude_newer"`
+	Env          map[string]string `yaml:"env"`
+	From         string            `yaml:"from"` // name@sha256:… of an image that takes the place of Debian's packages
+	Debian       *Debian           `yaml:"debian"`
+	NPM          []Package         `yaml:"npm"`
+	Wheels       []Package         `yaml:"wheels"`
+	Cross        []string          `yaml:"cross"` // the names under which the compiler wrapper is found
+	Main         string            `yaml:"main"`  // in the Runtime image: the runtime's main module
+	Script       string            `yaml:"script"`
+}
+
+// SpecFacts is the part of Facts that a person decides. The bake checks what it can against the tools themselves.
+type SpecFacts struct {
+	PlatformTag    string `yaml:"platform_tag" json:"platform_tag"`
+	Python         string `yaml:"python" json:"python"`
+	PythonTag      string `yaml:"python_tag" json:"python_tag"`
+	ExtSuffix      string `yaml:"ext_suffix" json:"ext_suffix"`
+	Emscripten     string `yaml:"emscripten" json:"emscripten"`
+	Compiler       string `yaml:"compiler" json:"compiler"`
+	PyodideVersion string `yaml:"pyodide" json:"pyodide"`
+}
+
+// Debian says which packages of which suite make the images' file system.
+type Debian struct {
+	Mirror       string            `yaml:"mirror"`
+	Snapshot     string            `yaml:"snapshot"` // an archive of past states of the mirror; may be empty
+	Suite        string            `yaml:"suite"`
+	Components   []string          `yaml:"components"`
+	Architecture string            `yaml:"architecture"`
+	Runtime      []string          `yaml:"runtime"` // packages of both images
+	Build        []string          `yaml:"build"`   // packages of the Build image only
+	Exclude      []string          `yaml:"exclude"` // dependencies that are not wanted
+	Drop         []string          `yaml:"drop"`    // files that are not wanted: rootfs.Patterns
+	Links        map[string]string `yaml:"links"`   // symbolic links that maintainer scripts would have made
+	Files        map[string]string `yaml:"files"`   // text files that they would have made
+}
+
+// Package is an input from npm or from a Python index.
+type Package struct {
+	Name     string `yaml:"name"`
+	Version  string `yaml:"version"`
+	Platform string `yaml:"platform"` // of a wheel that is not pure: the platform part of its tag
+	Unpack   string `yaml:"unpack"`   // a folder of the Runtime image that gets the package's files
+	Copy     string `yaml:"copy"`     // a folder of the Runtime image that gets the package's archive as it is
+}
+
+var (
+	specName = regexp.MustCompile(`^[a-z0-9]+(_[a-z0-9]+)*$`)
+	fromName = regexp.MustCompile(`^\S+@sha256:[0-9a-f]{64}$`)
+)
+
+func readSpec(file string) (*Spec, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fault.Errorf(fault.NotFound, "reading a toolchain: %w", err)
+	}
+	return parseSpec(file, text)
+}
+
+func parseSpec(file string, text []byte) (*Spec, error) {
+	s := &Spec{}
+	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(s); err != nil {
+		if ye := yaml.Error(nil); errors.As(err, &ye) && ye.GetToken() != nil {
+			at := ye.GetToken().Position
+			return nil, fault.Errorf(fault.Invalid, "%s:%d:%d: %s", file, at.Line, at.Column, ye.GetMessage())
+		}
+		return nil, fault.Errorf(fault.Invalid, "%s: %w", file, err)
+	}
+	if err := s.check(); err != nil {
+		return nil, fault.Errorf(fault.Invalid, "%s: %w", file, err)
+	}
+	return s, nil
+}
+
+func (s *Spec) check() error {
+	for key, value := range map[string]string{
+		"facts.platform_tag": s.Facts.PlatformTag, "facts.python": s.Facts.Python, "facts.python_tag": s.Facts.PythonTag,
+		"facts.ext_suffix": s.Facts.ExtSuffix, "facts.emscripten": s.Facts.Emscripten, "facts.compiler": s.Facts.Compiler,
+		"main": s.Main, "script": s.Script,
+	} {
+		if value == "" {
+			return fmt.Errorf("%s is missing", key)
+		}
+	}
+	switch {
+	case !specName.MatchString(s.Name):
+		return fmt.Errorf("name is %q: it is used in addresses, so it has small letters, digits and single underscores only", s.Name)
+	case s.ExcludeNewer.IsZero():
+		return errors.New("exclude_newer is missing: the day as of which build requirements are locked")
+	case (s.From == "") == (s.Debian == nil):
+		return errors.New("exactly one of debian and from must be given")
+	case s.From != "" && !fromName.MatchString(s.From):
+		return fmt.Errorf("from is %q: it must name an image by its digest, name@sha256:…", s.From)
+	}
+	if d := s.Debian; d != nil {
+		if d.Mirror == "" || d.Suite == "" || len(d.Components) == 0 || d.Architecture == "" {
+			return errors.New("debian needs mirror, suite, components and architecture")
+		}
+		if _, err := rootfs.ParsePatterns(d.Drop); err != nil {
+			return fmt.Errorf("debian.drop: %w", err)
+		}
+	}
+	for _, p := range append(append([]Package{}, s.NPM...), s.Wheels...) {
+		if p.Name == "" || p.Version == "" {
+			return fmt.Errorf("a package needs a name and a version, this one has %q and %q", p.Name, p.Version)
+		}
+		for _, to := range []string{p.Unpack, p.Copy} {
+			if to != "" && (!path.IsAbs(to) || path.Clean(to) != to) {
+				return fmt.Errorf("%s goes to %q, which is no absolute path", p.Name, to)
+			}
+		}
+	}
+	for _, name := range s.Cross {
+		if strings.ContainsRune(name, '/') {
+			return fmt.Errorf("cross names %q, which is no name of a command", name)
+		}
+	}
+	return nil
+}
