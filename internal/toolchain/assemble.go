@@ -22,41 +22,42 @@ import (
 
 // parts are the layers that need no container to be made.
 type parts struct {
-	base    v1.Image // of both images
-	build   v1.Layer // nil where the base image has it all
-	runtime v1.Layer
-	main    []byte // the runtime's main module, and its script
-	script  []byte
+	base     v1.Image // of both images
+	build    v1.Layer // nil where the base image has it all, as is the next
+	scaffold v1.Layer // what only the bake needs
+	runtime  v1.Layer
+	main     []byte // the runtime's main module, and its script
+	script   []byte
 }
 
 // assemble makes the layers from inputs that are in the cache.
 func (b *baker) assemble(ctx context.Context) (*parts, error) {
 	p := &parts{}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) {
-		p.base, p.build, err = b.system(ctx)
-		return err
-	})
+	group.Go(func() error { return b.system(ctx, p) })
 	group.Go(func() error { return b.runtimeLayer(p) })
 	return p, group.Wait()
 }
 
 // system makes the file system's layers from Debian's packages, or takes the base image that the spec names.
-func (b *baker) system(ctx context.Context) (v1.Image, v1.Layer, error) {
+func (b *baker) system(ctx context.Context, p *parts) (err error) {
 	if b.spec.From != "" {
 		digest, err := name.NewDigest(b.spec.From)
 		if err != nil {
-			return nil, nil, fmt.Errorf("naming the base image: %w", err)
+			return fmt.Errorf("naming the base image: %w", err)
 		}
-		image, err := remote.Image(digest, remote.WithContext(ctx))
-		if err != nil {
-			return nil, nil, registryFault(err, "reading the base image %s", b.spec.From)
+		if p.base, err = remote.Image(digest, remote.WithContext(ctx)); err != nil {
+			return registryFault(err, "reading the base image %s", b.spec.From)
 		}
-		return image, nil, nil
+		return nil
 	}
 	drop, err := rootfs.ParsePatterns(b.spec.Debian.Drop)
 	if err != nil {
-		return nil, nil, err
+		return err
+	}
+	bakeOnly, err := rootfs.ParsePatterns(b.spec.Debian.Scaffold)
+	if err != nil {
+		return err
 	}
 	base, build := rootfs.NewTree(b.work, merged, drop), rootfs.NewTree(b.work, merged, drop)
 	defer base.Close()
@@ -67,19 +68,24 @@ func (b *baker) system(ctx context.Context) (v1.Image, v1.Layer, error) {
 			debs = append(debs, in)
 		}
 	}
-	if err := unpackDebs(ctx, b.spec.Debian, debs, b.fetch.path, base, build, b.progress); err != nil {
-		return nil, nil, err
+	if err := unpackDebs(ctx, b.spec.Debian, debs, b.files, base, build, b.progress); err != nil {
+		return err
 	}
+	scaffold := build.Split(bakeOnly)
 	b.progress(Event{Step: "compressing layers"})
-	var baseLayer, buildLayer v1.Layer
+	var baseLayer v1.Layer
 	var group errgroup.Group
-	group.Go(func() (err error) { baseLayer, err = base.Layer(b.lock.Epoch); return err })
-	group.Go(func() (err error) { buildLayer, err = build.Layer(b.lock.Epoch); return err })
-	if err := group.Wait(); err != nil {
-		return nil, nil, err
+	for tree, layer := range map[*rootfs.Tree]*v1.Layer{base: &baseLayer, build: &p.build, scaffold: &p.scaffold} {
+		group.Go(func() (err error) {
+			*layer, err = tree.Layer(b.lock.Epoch)
+			return err
+		})
 	}
-	image, err := b.compose(scratch(), nil, baseLayer)
-	return image, buildLayer, err
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	p.base, err = b.compose(scratch(), nil, baseLayer)
+	return err
 }
 
 // runtimeLayer makes the layer of what the runtime consists of.
@@ -108,7 +114,7 @@ func (b *baker) runtimeLayer(p *parts) (err error) {
 }
 
 func (b *baker) place(tree *rootfs.Tree, pkg Package, in Input) error {
-	file := b.fetch.path(in)
+	file := b.files[in.SHA256]
 	if pkg.Copy != "" {
 		text, err := os.ReadFile(file)
 		if err != nil {

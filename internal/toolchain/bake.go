@@ -28,7 +28,7 @@ type BakeOptions struct {
 	Engine   engine.Engine // runs the one container of a bake
 	Cache    string        // a folder of downloads, by sha256; kept
 	Work     string        // a folder for what is needed meanwhile: about two gigabytes
-	Client   *http.Client  // nil means http.DefaultClient
+	Client   *http.Client  // nil means that of package fetch
 	Progress func(Event)   // may be nil
 	Log      io.Writer     // gets what the container prints; may be nil
 
@@ -47,7 +47,7 @@ type Baked struct {
 // Bake makes a toolchain's images from its lock and writes them to a registry. The same lock gives the same digests,
 // wherever and whenever it is baked; a difference from the digests in the lock is fault.Conflict, and nothing is then
 // left in the registry under a tag. A lock that does not fit the spec is fault.Conflict too.
-func (t *Toolchain) Bake(ctx context.Context, o BakeOptions) (*Baked, error) {
+func (t *Toolchain) Bake(ctx context.Context, o BakeOptions) (baked *Baked, err error) {
 	lock, err := t.locked()
 	if err != nil {
 		return nil, err
@@ -67,11 +67,7 @@ func (t *Toolchain) Bake(ctx context.Context, o BakeOptions) (*Baked, error) {
 	if b.work, err = os.MkdirTemp(o.Work, "bake-*"); err != nil {
 		return nil, fmt.Errorf("making the work folder: %w", err)
 	}
-	defer os.RemoveAll(b.work)
-	b.fetch = &downloader{cache: o.Cache, client: o.Client, progress: b.progress}
-	if b.fetch.client == nil {
-		b.fetch.client = http.DefaultClient
-	}
+	defer func() { err = errors.Join(err, os.RemoveAll(b.work)) }()
 	build, runtime, err := b.images(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("baking %s: %w", t.Spec.Name, err)
@@ -86,6 +82,34 @@ func (t *Toolchain) Bake(ctx context.Context, o BakeOptions) (*Baked, error) {
 		return nil, err
 	}
 	return b.publish(ctx, build, runtime)
+}
+
+// Verify bakes a toolchain anew, from empty caches in the work folder, and compares. It is fault.Conflict where the
+// digests differ from the lock's, and fault.NotFound where the registry does not have the images that the lock names.
+func (t *Toolchain) Verify(ctx context.Context, o BakeOptions) (baked *Baked, err error) {
+	lock, err := t.locked()
+	if err != nil {
+		return nil, err
+	}
+	build, runtime := repositories(t.Spec.Name)
+	for _, ref := range []string{build + "@" + lock.Build, runtime + "@" + lock.Runtime} {
+		ok, err := has(ctx, o.Registry, ref)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return nil, fault.Errorf(fault.NotFound, "the registry does not have %s: bake it first", ref)
+		}
+	}
+	if err := os.MkdirAll(o.Work, 0o755); err != nil {
+		return nil, fmt.Errorf("making the work folder: %w", err)
+	}
+	if o.Cache, err = os.MkdirTemp(o.Work, "verify-*"); err != nil {
+		return nil, fmt.Errorf("making an empty cache: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(o.Cache)) }()
+	o.Again, o.Update = true, false
+	return t.Bake(ctx, o)
 }
 
 // agree compares what was baked with what the lock says came of it before.
@@ -106,7 +130,7 @@ type baker struct {
 	lock     *Lock
 	opts     BakeOptions
 	work     string
-	fetch    *downloader
+	files    map[string]string // where the inputs are, by sha256
 	progress func(Event)
 }
 
@@ -129,11 +153,17 @@ func (b *baker) existing(ctx context.Context) (*Baked, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Baked{Image: image}, nil
+	baked := &Baked{Image: image}
+	for ref, size := range map[string]*int64{image.Build: &baked.BuildSize, image.Runtime: &baked.RuntimeSize} {
+		if *size, err = Size(ctx, b.opts.Registry, ref); err != nil {
+			return nil, err
+		}
+	}
+	return baked, nil
 }
 
 func (b *baker) images(ctx context.Context) (build, runtime *finished, err error) {
-	if err := b.fetch.all(ctx, b.lock.Inputs); err != nil {
+	if b.files, err = fetchInputs(ctx, b.opts.Cache, b.opts.Client, b.lock.Inputs, b.progress); err != nil {
 		return nil, nil, err
 	}
 	p, err := b.assemble(ctx)
@@ -147,9 +177,12 @@ func (b *baker) images(ctx context.Context) (build, runtime *finished, err error
 	if runtime, err = seal(runtimeImage); err != nil {
 		return nil, nil, err
 	}
-	staged := p.base
+	system, staged := p.base, p.base
 	if p.build != nil {
-		if staged, err = b.compose(p.base, nil, p.build); err != nil {
+		if system, err = b.compose(p.base, nil, p.build); err != nil {
+			return nil, nil, err
+		}
+		if staged, err = b.compose(system, nil, p.scaffold); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -161,7 +194,7 @@ func (b *baker) images(ctx context.Context) (build, runtime *finished, err error
 	if err != nil {
 		return nil, nil, err
 	}
-	buildImage, err := b.compose(staged, map[string]string{nameAnnotation: b.spec.Name, runtimeAnnotation: runtime.digest}, compiler, facts)
+	buildImage, err := b.compose(system, map[string]string{nameAnnotation: b.spec.Name, runtimeAnnotation: runtime.digest}, compiler, facts)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -229,7 +262,7 @@ func (b *baker) lay(in string) error {
 		if input.Kind == Deb {
 			continue
 		}
-		text, err := os.ReadFile(b.fetch.path(input))
+		text, err := os.ReadFile(b.files[input.SHA256])
 		if err != nil {
 			return err
 		}
@@ -313,15 +346,8 @@ func seal(image v1.Image) (*finished, error) {
 	if err != nil {
 		return nil, fmt.Errorf("computing an image's digest: %w", err)
 	}
-	manifest, err := image.Manifest()
-	if err != nil {
-		return nil, fmt.Errorf("computing an image's size: %w", err)
-	}
-	f := &finished{Image: image, digest: digest.String()}
-	for _, l := range manifest.Layers {
-		f.size += l.Size
-	}
-	return f, nil
+	size, err := compressed(image)
+	return &finished{Image: image, digest: digest.String(), size: size}, err
 }
 
 // scriptLog copies what a script prints, turns its step lines into events and keeps the end for an error.

@@ -26,7 +26,7 @@ var statusFields = []string{"Package", "Status", "Priority", "Section", "Install
 
 // unpackDebs puts the files of packages into two trees: base gets those of both images, build the others. No maintainer
 // script runs: what they would have made and is needed, the spec lists (docs/decisions/0002-toolchain-image.md).
-func unpackDebs(ctx context.Context, d *Debian, inputs []Input, path func(Input) string, base, build *rootfs.Tree, progress func(Event)) error {
+func unpackDebs(ctx context.Context, d *Debian, inputs []Input, files map[string]string, base, build *rootfs.Tree, progress func(Event)) error {
 	var mu sync.Mutex
 	var done, total int64
 	status := map[bool][]string{}
@@ -45,7 +45,7 @@ func unpackDebs(ctx context.Context, d *Debian, inputs []Input, path func(Input)
 			if in.Base {
 				tree = base
 			}
-			control, err := unpackDeb(path(in), tree)
+			control, err := unpackDeb(files[in.SHA256], tree)
 			if err != nil {
 				return fault.Errorf(fault.Invalid, "unpacking %s %s: %w", in.Name, in.Version, err)
 			}

@@ -98,7 +98,7 @@ func (s *Spec) request() string {
 	}
 	if s.Debian != nil {
 		d := *s.Debian
-		d.Drop, d.Links, d.Files = nil, nil, nil
+		d.Drop, d.Scaffold, d.Links, d.Files = nil, nil, nil, nil
 		asked.Debian = &d
 	}
 	text, err := json.Marshal(asked)

@@ -32,9 +32,6 @@ const (
 	wheelIndex  = "https://pypi.org/simple"
 )
 
-// maxIndex bounds what is read of an index into memory.
-const maxIndex = 256 << 20
-
 // LockOptions is what locking needs besides a toolchain's folder.
 type LockOptions struct {
 	Keyring  string            // OpenPGP keys of the archive; empty means the file of the package debian-archive-keyring
@@ -110,7 +107,7 @@ func lockDebian(ctx context.Context, d *Debian, l *Lock, o LockOptions) error {
 	}
 	suite := d.Mirror + "/dists/" + d.Suite
 	o.Progress(Event{Step: "asking for " + suite})
-	signed, err := read(ctx, o.Client, suite+"/InRelease", "")
+	signed, err := ask(ctx, o.Client, suite+"/InRelease", "")
 	if err != nil {
 		return err
 	}
@@ -129,7 +126,7 @@ func lockDebian(ctx context.Context, d *Debian, l *Lock, o LockOptions) error {
 			return fault.Errorf(fault.NotFound, "%w", err)
 		}
 		o.Progress(Event{Step: "reading " + name})
-		packed, err := read(ctx, o.Client, suite+"/"+name, "")
+		packed, err := ask(ctx, o.Client, suite+"/"+name, "")
 		if err != nil {
 			return err
 		}
@@ -171,7 +168,7 @@ func lockDebian(ctx context.Context, d *Debian, l *Lock, o LockOptions) error {
 // lockNPM asks the registry for a version's tarball. The registry vouches for it with a sha512, so it is fetched once to
 // learn its sha256.
 func lockNPM(ctx context.Context, client *http.Client, p Package) (Input, error) {
-	text, err := read(ctx, client, npmRegistry+"/"+p.Name+"/"+p.Version, "application/json")
+	text, err := ask(ctx, client, npmRegistry+"/"+p.Name+"/"+p.Version, "application/json")
 	if err != nil {
 		return Input{}, err
 	}
@@ -184,7 +181,7 @@ func lockNPM(ctx context.Context, client *http.Client, p Package) (Input, error)
 	if err := json.Unmarshal(text, &version); err != nil {
 		return Input{}, fault.Errorf(fault.Unavailable, "reading the registry's answer: %w", err)
 	}
-	tarball, err := read(ctx, client, version.Dist.Tarball, "")
+	tarball, err := ask(ctx, client, version.Dist.Tarball, "")
 	if err != nil {
 		return Input{}, err
 	}
@@ -201,7 +198,7 @@ func lockNPM(ctx context.Context, client *http.Client, p Package) (Input, error)
 
 // lockWheel finds a wheel in the index's JSON (PEP 691).
 func lockWheel(ctx context.Context, client *http.Client, p Package) (Input, error) {
-	text, err := read(ctx, client, wheelIndex+"/"+p.Name+"/", "application/vnd.pypi.simple.v1+json")
+	text, err := ask(ctx, client, wheelIndex+"/"+p.Name+"/", "application/vnd.pypi.simple.v1+json")
 	if err != nil {
 		return Input{}, err
 	}
@@ -228,17 +225,4 @@ func lockWheel(ctx context.Context, client *http.Client, p Package) (Input, erro
 		return Input{Kind: Wheel, Name: p.Name, Version: p.Version, URL: f.URL, Size: f.Size, SHA256: f.Hashes["sha256"]}, nil
 	}
 	return Input{}, fault.Errorf(fault.NotFound, "the index has no wheel of version %s for the platform %s", p.Version, platform)
-}
-
-func read(ctx context.Context, client *http.Client, url, accept string) ([]byte, error) {
-	body, err := get(ctx, client, url, accept)
-	if err != nil {
-		return nil, err
-	}
-	defer body.Close()
-	text, err := io.ReadAll(io.LimitReader(body, maxIndex))
-	if err != nil {
-		return nil, fault.Errorf(fault.Unavailable, "reading %s: %w", url, err)
-	}
-	return text, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/wasmill/wasmill/internal/fault"
@@ -20,11 +21,14 @@ func Size(ctx context.Context, registry, ref string) (int64, error) {
 	if err != nil {
 		return 0, registryFault(err, "asking the registry for %s", ref)
 	}
+	return compressed(image)
+}
+
+func compressed(image v1.Image) (sum int64, err error) {
 	manifest, err := image.Manifest()
 	if err != nil {
-		return 0, registryFault(err, "asking the registry for %s", ref)
+		return 0, registryFault(err, "reading an image's manifest")
 	}
-	var sum int64
 	for _, layer := range manifest.Layers {
 		sum += layer.Size
 	}

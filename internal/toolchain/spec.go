@@ -50,12 +50,13 @@ type Debian struct {
 	Suite        string            `yaml:"suite"`
 	Components   []string          `yaml:"components"`
 	Architecture string            `yaml:"architecture"`
-	Runtime      []string          `yaml:"runtime"` // packages of both images
-	Build        []string          `yaml:"build"`   // packages of the Build image only
-	Exclude      []string          `yaml:"exclude"` // dependencies that are not wanted
-	Drop         []string          `yaml:"drop"`    // files that are not wanted: rootfs.Patterns
-	Links        map[string]string `yaml:"links"`   // symbolic links that maintainer scripts would have made
-	Files        map[string]string `yaml:"files"`   // text files that they would have made
+	Runtime      []string          `yaml:"runtime"`  // packages of both images
+	Build        []string          `yaml:"build"`    // packages of the Build image only
+	Exclude      []string          `yaml:"exclude"`  // dependencies that are not wanted
+	Drop         []string          `yaml:"drop"`     // files that are not wanted: rootfs.Patterns
+	Scaffold     []string          `yaml:"scaffold"` // files that only the bake needs: not in the images
+	Links        map[string]string `yaml:"links"`    // symbolic links that maintainer scripts would have made
+	Files        map[string]string `yaml:"files"`    // text files that they would have made
 }
 
 // Package is an input from npm or from a Python index.
@@ -119,8 +120,10 @@ func (s *Spec) check() error {
 		if d.Mirror == "" || d.Suite == "" || len(d.Components) == 0 || d.Architecture == "" {
 			return errors.New("debian needs mirror, suite, components and architecture")
 		}
-		if _, err := rootfs.ParsePatterns(d.Drop); err != nil {
-			return fmt.Errorf("debian.drop: %w", err)
+		for key, patterns := range map[string][]string{"drop": d.Drop, "scaffold": d.Scaffold} {
+			if _, err := rootfs.ParsePatterns(patterns); err != nil {
+				return fmt.Errorf("debian.%s: %w", key, err)
+			}
 		}
 	}
 	for _, p := range append(append([]Package{}, s.NPM...), s.Wheels...) {

@@ -62,6 +62,20 @@ func (t *Tree) Has(name string) bool {
 	return t.entries[t.clean(name)] != nil
 }
 
+// Split takes out what the patterns match and gives it as a tree of its own, which is good until this one is closed.
+func (t *Tree) Split(p *Patterns) *Tree {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	other := NewTree(t.spool, t.alias, nil)
+	for name, n := range t.entries {
+		if p.Match(name) {
+			other.entries[name] = n
+			delete(t.entries, name)
+		}
+	}
+	return other
+}
+
 // Names lists the names of everything but folders, sorted.
 func (t *Tree) Names() []string {
 	t.mu.Lock()

@@ -100,6 +100,8 @@ def compiler_cache():
     for waste in ("symbol_lists", "js_output", "build", "cache.lock", "ports"):
         path = cache / waste
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    # Without debug information, which is half of each library and which no link of a check keeps.
+    run("llvm-strip-21", "--strip-debug", *sorted(map(str, cache.rglob("*.a"))))
     have = {str(p.relative_to(cache)) for p in (cache / "sysroot" / "lib").rglob("*") if p.is_file()}
     want = set((FILES / "syslibs.txt").read_text().split())
     if have != want:
