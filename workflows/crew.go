@@ -1,7 +1,7 @@
 package workflows
 
 import (
-	"slices"
+	"context"
 	"sync"
 	"time"
 
@@ -13,8 +13,9 @@ import (
 
 // Crew is a set of running Temporal workers, one for each task queue that this process serves.
 type Crew struct {
-	workers []worker.Worker
-	failed  chan error
+	workers  []worker.Worker
+	failed   chan error
+	attempts sync.WaitGroup // running ones of a worker
 }
 
 // StartFarm serves workflows and the farm's activities.
@@ -56,7 +57,7 @@ func StartWorker(c client.Client, impl WorkerActivities, opts WorkerOptions) (*C
 			WorkerStopTimeout:                  opts.Drain,
 			OnFatalError:                       crew.fatal,
 		})
-		RegisterWorker(w, impl)
+		RegisterWorker(w, counted{impl, &crew.attempts})
 		workers = append(workers, w)
 	}
 	if len(workers) == 0 {
@@ -86,11 +87,31 @@ func (c *Crew) fatal(err error) {
 	}
 }
 
-// Stop takes nothing new, lets what runs go on for the drain time, then cancels it; another worker will try it again.
+// Stop takes nothing new, lets what runs go on for the drain time, then cancels it, for another worker to try again, and
+// waits until it has ended.
 func (c *Crew) Stop() {
 	var wg sync.WaitGroup
-	for _, w := range slices.Backward(c.workers) {
+	for _, w := range c.workers {
 		wg.Go(w.Stop)
 	}
 	wg.Wait()
+	c.attempts.Wait() // the SDK cancels what runs, but does not wait: containers would outlive the process
+}
+
+// counted counts running attempts.
+type counted struct {
+	WorkerActivities
+	running *sync.WaitGroup
+}
+
+func (c counted) Build(ctx context.Context, task Task, attempt Attempt) (BuildResult, error) {
+	c.running.Add(1)
+	defer c.running.Done()
+	return c.WorkerActivities.Build(ctx, task, attempt)
+}
+
+func (c counted) Test(ctx context.Context, task Task, attempt Attempt) (BuildResult, error) {
+	c.running.Add(1)
+	defer c.running.Done()
+	return c.WorkerActivities.Test(ctx, task, attempt)
 }

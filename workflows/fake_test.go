@@ -12,6 +12,7 @@ import (
 // fakeFarm is a farm whose plan is given, and which remembers what it is told. Zero means an empty plan.
 type fakeFarm struct {
 	plan     []Action
+	plans    map[string][]Action // of runs that have one of their own
 	planErr  error
 	resolved map[string]Action // what Resolve says; absent: build
 
@@ -25,7 +26,10 @@ type fakeFarm struct {
 	recordErr error        // of the first Record only
 }
 
-func (f *fakeFarm) Plan(context.Context, RunInput) (Plan, error) {
+func (f *fakeFarm) Plan(_ context.Context, in RunInput) (Plan, error) {
+	if actions, ok := f.plans[in.RunID]; ok {
+		return Plan{Actions: actions}, nil
+	}
 	return Plan{Actions: f.plan}, f.planErr
 }
 

@@ -94,17 +94,43 @@ func DeleteSchedule(ctx context.Context, c client.Client, name string) error {
 	return fromTemporal(c.ScheduleClient().GetHandle(ctx, name).Delete(ctx))
 }
 
-// TriggerSchedule starts a run of the schedule now, unless one goes on.
+// TriggerSchedule starts a run of the schedule now, even in a pause, unless one goes on.
 func TriggerSchedule(ctx context.Context, c client.Client, name string) error {
-	return fromTemporal(c.ScheduleClient().GetHandle(ctx, name).Trigger(ctx, client.ScheduleTriggerOptions{}))
+	h := c.ScheduleClient().GetHandle(ctx, name)
+	if err := h.Trigger(ctx, client.ScheduleTriggerOptions{}); err != nil {
+		return fromTemporal(err)
+	}
+	_, err := h.Describe(ctx) // see patch
+	return fromTemporal(err)
 }
 
 // PauseSchedule starts no runs until ResumeSchedule; a run of it goes on.
 func PauseSchedule(ctx context.Context, c client.Client, name, why string) error {
-	return fromTemporal(c.ScheduleClient().GetHandle(ctx, name).Pause(ctx, client.SchedulePauseOptions{Note: why}))
+	h := c.ScheduleClient().GetHandle(ctx, name)
+	return patch(ctx, h, true, func() error { return h.Pause(ctx, client.SchedulePauseOptions{Note: why}) })
 }
 
 // ResumeSchedule ends a pause, also one that a failed run began.
 func ResumeSchedule(ctx context.Context, c client.Client, name string) error {
-	return fromTemporal(c.ScheduleClient().GetHandle(ctx, name).Unpause(ctx, client.ScheduleUnpauseOptions{}))
+	h := c.ScheduleClient().GetHandle(ctx, name)
+	return patch(ctx, h, false, func() error { return h.Unpause(ctx, client.ScheduleUnpauseOptions{}) })
+}
+
+// patch changes whether a schedule is paused and makes sure of it. The server keeps only the last of several patches that
+// come before its scheduler looks at them; the answer of Describe comes after it has.
+func patch(ctx context.Context, h client.ScheduleHandle, paused bool, change func() error) error {
+	const tries = 5
+	for range tries {
+		if err := change(); err != nil {
+			return fromTemporal(err)
+		}
+		now, err := h.Describe(ctx)
+		if err != nil {
+			return fromTemporal(err)
+		}
+		if now.Schedule.State.Paused == paused {
+			return nil
+		}
+	}
+	return fault.Errorf(fault.Unavailable, "changing schedule %s: the server does not take the change", h.GetID())
 }

@@ -1,0 +1,329 @@
+//go:build integration
+
+package workflows
+
+import (
+	"bufio"
+	"context"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/record"
+)
+
+// gate is a step that says when it has begun, and ends when told to, or when canceled.
+type gate struct {
+	begun chan string
+	open  chan struct{}
+	ended atomic.Int32
+}
+
+func newGate() *gate { return &gate{begun: make(chan string, 100), open: make(chan struct{})} }
+
+func (g *gate) step(ctx context.Context, task Task, _ Attempt) (BuildResult, error) {
+	g.begun <- task.Recipe
+	defer g.ended.Add(1)
+	select {
+	case <-ctx.Done():
+		return BuildResult{}, ctx.Err()
+	case <-g.open:
+		return BuildResult{Outcome: record.Passed, Key: task.Key, Record: "sha256:built"}, nil
+	}
+}
+
+func TestTwoWorkersShareTheWork(t *testing.T) {
+	s := newStage(t, &fakeFarm{plan: builds(map[string][]string{"a": nil, "b": nil, "bad": nil, "after": {"bad"}})})
+	// Neither a nor b ends before the other has begun: one worker of one slot could not do it.
+	both := newGate()
+	one := &fakeWorker{build: map[string]step{"a": both.step, "b": both.step, "bad": doesNotCompile}}
+	two := &fakeWorker{build: one.build}
+	s.hire(one, 1)
+	s.hire(two, 1)
+	s.ask("r1", Submission, Tunables{})
+	<-both.begun
+	<-both.begun
+	close(both.open)
+	want := RunResult{RunID: "r1", Outcome: Failed, Counts: map[State]int{Passed: 2, Failed: 1, Skipped: 1}}
+	if diff := cmp.Diff(want, s.await("r1")); diff != "" {
+		t.Error(diff)
+	}
+	s.keep("run-with-failure", "run/r1", "")
+	s.keep("build-passed", "build/a/tc/key-a", "")
+	s.keep("build-failed", "build/bad/tc/key-bad", "")
+}
+
+func TestAnotherAttemptFinishesWhatAKilledWorkerHad(t *testing.T) {
+	s := newStage(t, &fakeFarm{plan: builds(map[string][]string{"a": nil})})
+	doomed, output := startWorkerProcess(t, s.server.Address())
+	s.ask("r1", Submission, Tunables{})
+	if line, err := bufio.NewReader(output).ReadString('\n'); err != nil || line != "a\n" {
+		t.Fatalf("the worker said %q, %v", line, err)
+	}
+	if err := doomed.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	var attempt Attempt
+	s.hire(&fakeWorker{build: map[string]step{"a": func(_ context.Context, task Task, a Attempt) (BuildResult, error) {
+		attempt = a
+		return BuildResult{Outcome: record.Passed, Key: task.Key, Record: "sha256:built"}, nil
+	}}}, 1)
+	if got := s.await("r1"); got.Outcome != Passed || attempt.Number != 2 {
+		t.Errorf("the run %s at attempt %d", got.Outcome, attempt.Number)
+	}
+	s.keep("build-second-attempt", "build/a/tc/key-a", "")
+}
+
+func TestAStoppedWorkerHandsItsBuildOver(t *testing.T) {
+	s := newStage(t, &fakeFarm{plan: builds(map[string][]string{"a": nil})})
+	g := newGate()
+	leaving := s.hire(&fakeWorker{build: map[string]step{"a": g.step}}, 1)
+	s.ask("r1", Submission, Tunables{})
+	<-g.begun
+	leaving.Stop()
+	if g.ended.Load() != 1 {
+		t.Error("the worker has stopped before its build")
+	}
+	s.hire(&fakeWorker{}, 1)
+	if got := s.await("r1"); got.Outcome != Passed {
+		t.Errorf("the run ended as %v", got)
+	}
+}
+
+func TestRunGoesOnAfterARestartOfTheFarm(t *testing.T) {
+	s := newStage(t, &fakeFarm{plan: builds(map[string][]string{"a": nil, "b": {"a"}, "c": {"b"}})})
+	g := newGate()
+	w := &fakeWorker{build: map[string]step{"b": g.step}}
+	s.hire(w, 1)
+	s.ask("r1", Submission, Tunables{})
+	<-g.begun
+	address := s.server.Address()
+	s.end()
+	s.begin(address)
+	close(g.open)
+	if got := s.await("r1"); got.Outcome != Passed {
+		t.Errorf("the run ended as %v", got)
+	}
+	if diff := cmp.Diff(map[string]int{"a": 1, "c": 1}, cmpBuilt(w)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// cmpBuilt leaves b out, which may be tried twice when the restart takes longer than a heartbeat's timeout.
+func cmpBuilt(w *fakeWorker) map[string]int {
+	n := w.built()
+	delete(n, "b")
+	return n
+}
+
+func TestTwoRunsShareABuild(t *testing.T) {
+	s := newStage(t, &fakeFarm{plan: builds(map[string][]string{"a": nil})})
+	g := newGate()
+	w := &fakeWorker{build: map[string]step{"a": g.step}}
+	s.hire(w, 2)
+	s.ask("first", Nightly, Tunables{})
+	<-g.begun
+	joined := make(chan Change, 10)
+	s.farm.mu.Lock()
+	s.farm.onChange = func(c Change) {
+		if c.Joined && c.State == Queued {
+			joined <- c
+		}
+	}
+	s.farm.mu.Unlock()
+	s.ask("second", Submission, Tunables{})
+	<-joined
+	status, err := Describe(t.Context(), s.client, "build/a/tc/key-a")
+	if err != nil || status.Step != "Build" || !status.Running || status.Attempt != 1 {
+		t.Errorf("the build is %+v, %v", status, err)
+	}
+	close(g.open)
+	for _, run := range []string{"first", "second"} {
+		if got := s.await(run); got.Counts[Passed] != 1 {
+			t.Errorf("run %s ended as %v", run, got)
+		}
+	}
+	if n := w.built()["a"]; n != 1 {
+		t.Errorf("%d builds of one key", n)
+	}
+	s.keep("run-joined", "run/second", "")
+}
+
+func TestAJoinedBuildThatIsCanceledIsStartedAgain(t *testing.T) {
+	s := newStage(t, &fakeFarm{plan: builds(map[string][]string{"a": nil})})
+	g := newGate()
+	s.hire(&fakeWorker{build: map[string]step{"a": g.step}}, 1)
+	s.ask("first", Nightly, Tunables{})
+	<-g.begun
+	joined := make(chan Change, 10)
+	s.farm.mu.Lock()
+	s.farm.onChange = func(c Change) {
+		if c.Joined {
+			joined <- c
+		}
+	}
+	s.farm.mu.Unlock()
+	s.ask("second", Submission, Tunables{})
+	<-joined
+	if err := CancelRun(t.Context(), s.client, "first"); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.await("first"); got.Outcome != Canceled || g.ended.Load() != 1 {
+		t.Errorf("the canceled run ended as %v, %d containers gone", got, g.ended.Load())
+	}
+	<-g.begun
+	close(g.open)
+	if got := s.await("second"); got.Outcome != Passed {
+		t.Errorf("the other run ended as %v", got)
+	}
+	s.keep("run-canceled", "run/first", "")
+	s.keep("run-joined-canceled", "run/second", "")
+}
+
+func TestRunContinuesAsNewWithBuildsInFlight(t *testing.T) {
+	s := newStage(t, &fakeFarm{plan: append(chains(30), builds(map[string][]string{"slow": nil})...)})
+	g := newGate()
+	w := &fakeWorker{build: map[string]step{"slow": g.step}}
+	s.hire(w, 4)
+	s.ask("r1", Submission, Tunables{Parallel: 4, BuildsPerExecution: 8})
+	first := s.client.GetWorkflow(t.Context(), "run/r1", "").GetRunID()
+	<-g.begun
+	for s.farm.states()["recipe-00029"] != Passed {
+		time.Sleep(10 * time.Millisecond)
+	}
+	close(g.open)
+	got := s.await("r1")
+	if diff := cmp.Diff(map[State]int{Passed: 31}, got.Counts); diff != "" {
+		t.Error(diff)
+	}
+	for recipe, n := range w.built() {
+		if n != 1 {
+			t.Errorf("%s was built %d times", recipe, n)
+		}
+	}
+	if last := s.client.GetWorkflow(t.Context(), "run/r1", "").GetRunID(); last == first {
+		t.Error("the run has not continued as new")
+	}
+	s.keep("run-continued", "run/r1", first)
+	s.keep("run-last-execution", "run/r1", "")
+}
+
+func TestCancelReachesWhatAnEarlierExecutionStarted(t *testing.T) {
+	s := newStage(t, &fakeFarm{plan: append(builds(map[string][]string{"a-slow": nil}), chains(10)...)})
+	g := newGate()
+	s.hire(&fakeWorker{build: map[string]step{"a-slow": g.step}}, 2)
+	s.ask("r1", Submission, Tunables{Parallel: 4, BuildsPerExecution: 3})
+	<-g.begun
+	for s.farm.states()["recipe-00009"] != Passed {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err := CancelRun(t.Context(), s.client, "r1"); err != nil {
+		t.Fatal(err)
+	}
+	got := s.await("r1")
+	if diff := cmp.Diff(map[State]int{Passed: 10, Canceled: 1}, got.Counts); diff != "" {
+		t.Error(diff)
+	}
+	if g.ended.Load() != 1 {
+		t.Error("the run ended before its build")
+	}
+	s.keep("run-canceled-after-continuing", "run/r1", "")
+}
+
+func TestAHigherLaneGoesFirst(t *testing.T) {
+	s := newStage(t, &fakeFarm{plans: map[string][]Action{
+		"before":  builds(map[string][]string{"blocker": nil}),
+		"nightly": builds(map[string][]string{"n1": nil, "n2": nil, "n3": nil}),
+		"urgent":  builds(map[string][]string{"u": nil}),
+	}})
+	g := newGate()
+	w := &fakeWorker{build: map[string]step{"blocker": g.step}}
+	s.hire(w, 1)
+	s.ask("before", Nightly, Tunables{})
+	<-g.begun
+	s.ask("nightly", Nightly, Tunables{})
+	s.ask("urgent", Interactive, Tunables{})
+	for _, recipe := range []string{"n1", "n2", "n3", "u"} {
+		for {
+			status, err := Describe(t.Context(), s.client, BuildWorkflowID(recipe, "tc", "key-"+recipe, "", false))
+			if err == nil && status.Step == "Build" && !status.Running {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	close(g.open)
+	for _, run := range []string{"before", "nightly", "urgent"} {
+		s.await(run)
+	}
+	if order := w.order(); slices.Index(order, "u") > 2 { // one task may have been on its way to the worker already
+		t.Errorf("the order was %v", order)
+	}
+}
+
+func TestSchedule(t *testing.T) {
+	s := newStage(t, &fakeFarm{plan: builds(map[string][]string{"a": nil})})
+	s.hire(&fakeWorker{}, 1)
+	ctx := t.Context()
+	nightly := RunInput{Request: "sha256:request", Lane: Nightly, Toolchain: "tc"}
+	if err := CreateSchedule(ctx, s.client, "nightly", "30 2 * * *", nightly); err != nil {
+		t.Fatal(err)
+	}
+	if err := CreateSchedule(ctx, s.client, "nightly", "30 2 * * *", nightly); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("the same name again: %v (%v)", err, fault.KindOf(err))
+	}
+	if err := CreateSchedule(ctx, s.client, "bad", "whenever", nightly); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("a cron expression that is none: %v (%v)", err, fault.KindOf(err))
+	}
+	if err := PauseSchedule(ctx, s.client, "nightly", "holidays"); err != nil {
+		t.Fatal(err)
+	}
+	if err := TriggerSchedule(ctx, s.client, "nightly"); err != nil { // works in a pause, too
+		t.Fatal(err)
+	}
+	var got Schedule
+	for got.Last == nil || got.Last.RunID == "" || !got.Paused {
+		list, err := ListSchedules(ctx, s.client)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(list) == 1 {
+			got = list[0]
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if got.Name != "nightly" || got.Cron != "30 2 * * *" || got.Note != "holidays" {
+		t.Errorf("the schedule is %+v", got)
+	}
+	if result := s.await(got.Last.RunID); result.Outcome != Passed || result.RunID != got.Last.RunID {
+		t.Errorf("its run ended as %v", result)
+	}
+	if err := ResumeSchedule(ctx, s.client, "nightly"); err != nil {
+		t.Error(err)
+	}
+	if err := DeleteSchedule(ctx, s.client, "nightly"); err != nil {
+		t.Error(err)
+	}
+	if err := DeleteSchedule(ctx, s.client, "unknown"); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("an unknown schedule: %v", err)
+	}
+}
+
+func TestUnknownAndUsedRuns(t *testing.T) {
+	s := newStage(t, &fakeFarm{})
+	if _, err := AwaitRun(t.Context(), s.client, "never"); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("awaiting an unknown run: %v", err)
+	}
+	if err := CancelRun(t.Context(), s.client, "never"); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("canceling an unknown run: %v", err)
+	}
+	s.ask("r1", Submission, Tunables{})
+	s.await("r1")
+	if err := StartRun(t.Context(), s.client, RunInput{RunID: "r1"}); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("starting a run again: %v", err)
+	}
+}

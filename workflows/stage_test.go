@@ -1,0 +1,190 @@
+//go:build integration
+
+package workflows
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/temporalproto"
+	"go.temporal.io/sdk/client"
+
+	"github.com/wasmill/wasmill/internal/temporald"
+)
+
+var update = flag.Bool("update", false, "rewrite testdata/histories from the runs of these tests")
+
+// workerProcess tells this test's binary to be a worker at an address, until it is killed.
+const workerProcess = "WASMILL_TEST_WORKER"
+
+func TestMain(m *testing.M) {
+	if address := os.Getenv(workerProcess); address != "" {
+		beWorker(address)
+	}
+	os.Exit(m.Run())
+}
+
+// beWorker says which build it has begun, and never ends one.
+func beWorker(address string) {
+	c, err := Dial(context.Background(), address, temporald.Namespace, nil)
+	if err != nil {
+		panic(err)
+	}
+	begun := func(recipe string) { fmt.Println(recipe) }
+	stuck := untilCanceled(begun, begun)
+	if _, err := StartWorker(c, &fakeWorker{build: map[string]step{"a": stuck}}, WorkerOptions{Slots: map[Class]int{Small: 1}}); err != nil {
+		panic(err)
+	}
+	select {}
+}
+
+// startWorkerProcess gives a worker in a process of its own, and its output.
+func startWorkerProcess(t *testing.T, address string) (*exec.Cmd, *os.File) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), workerProcess+"="+address)
+	cmd.Stdout, cmd.Stderr = w, os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = w.Close()
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait(); _ = r.Close() })
+	return cmd, r
+}
+
+// stage is a server with a farm on it.
+type stage struct {
+	*testing.T
+	server *temporald.Server
+	client client.Client
+	farm   *fakeFarm
+	crew   *Crew
+	file   string
+}
+
+func newStage(t *testing.T, farm *fakeFarm) *stage {
+	t.Helper()
+	s := &stage{T: t, farm: farm, file: filepath.Join(t.TempDir(), "temporal.db")}
+	s.begin("")
+	t.Cleanup(func() { s.end() })
+	return s
+}
+
+func (s *stage) begin(address string) {
+	s.Helper()
+	var err error
+	if s.server, err = temporald.Start(context.Background(), temporald.Options{File: s.file, Address: address}); err != nil {
+		s.Fatal(err)
+	}
+	s.client = s.dial()
+	if s.crew, err = StartFarm(s.client, s.farm); err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *stage) end() {
+	s.crew.Stop()
+	s.client.Close()
+	if err := s.server.Stop(); err != nil {
+		s.Error(err)
+	}
+}
+
+func (s *stage) dial() client.Client {
+	s.Helper()
+	c, err := Dial(context.Background(), s.server.Address(), s.server.Namespace(), nil)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return c
+}
+
+// hire starts a worker with a connection of its own.
+func (s *stage) hire(w *fakeWorker, slots int) *Crew {
+	s.Helper()
+	c := s.dial()
+	crew, err := StartWorker(c, w, WorkerOptions{Slots: map[Class]int{Small: slots}})
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() { crew.Stop(); c.Close() })
+	return crew
+}
+
+// ask starts a run; times are short, so that what is lost is noticed soon.
+func (s *stage) ask(runID string, lane Lane, t Tunables) {
+	s.Helper()
+	t.WorkerHeartbeat, t.FarmHeartbeat, t.FirstRetry = 2*time.Second, 2*time.Second, 50*time.Millisecond
+	in := RunInput{RunID: runID, Request: "sha256:request", Lane: lane, Toolchain: "tc", Tunables: t}
+	if err := StartRun(context.Background(), s.client, in); err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *stage) await(runID string) RunResult {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+	defer cancel()
+	result, err := AwaitRun(ctx, s.client, runID)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return result
+}
+
+var (
+	identities = regexp.MustCompile(`"identity": *"[^"]*"`)
+	times      = regexp.MustCompile(`"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z"`)
+)
+
+// keep writes the history of a workflow to testdata/histories, when asked to, without the names of this machine and
+// day.
+func (s *stage) keep(file, workflowID, runID string) {
+	s.Helper()
+	if !*update {
+		return
+	}
+	var h historypb.History
+	events := s.client.GetWorkflowHistory(context.Background(), workflowID, runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		e, err := events.Next()
+		if err != nil {
+			s.Fatal(err)
+		}
+		h.Events = append(h.Events, e)
+	}
+	data, err := temporalproto.CustomJSONMarshalOptions{Indent: " "}.Marshal(&h)
+	if err != nil {
+		s.Fatal(err)
+	}
+	data = identities.ReplaceAll(data, []byte(`"identity": "test"`))
+	if host, err := os.Hostname(); err == nil { // in the names of sticky task queues
+		data = bytes.ReplaceAll(data, []byte(host), []byte("test"))
+	}
+	shift := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Sub(h.Events[0].GetEventTime().AsTime())
+	data = times.ReplaceAllFunc(data, func(quoted []byte) []byte {
+		at, err := time.Parse(`"`+time.RFC3339Nano+`"`, string(quoted))
+		if err != nil {
+			return quoted
+		}
+		return at.Add(shift).AppendFormat(nil, `"`+time.RFC3339Nano+`"`)
+	})
+	if err := os.WriteFile(filepath.Join("testdata", "histories", file+".json"), slices.Concat(data, []byte("\n")), 0o644); err != nil {
+		s.Fatal(err)
+	}
+}
