@@ -37,15 +37,18 @@ type answer struct {
 // ask finds out which requirements the backend names beyond the static ones. It runs natively, and in a copy of the source:
 // backends leave files there, and a build that knows its requirements already must give the same wheel.
 func (r *run) ask() ([]string, error) {
-	copied := filepath.Join(job.Work, "ask", filepath.Base(r.job.Dir))
-	if err := os.MkdirAll(filepath.Dir(copied), 0o755); err != nil {
+	const scratch = job.Work + "/ask"
+	copied := filepath.Join(scratch, filepath.Base(r.job.Dir))
+	if err := os.MkdirAll(scratch+"/tmp", 0o755); err != nil {
 		return nil, err
 	}
+	defer os.RemoveAll(scratch)
 	if err := r.command(r.job.Dir, "/usr/bin/cp", "-aT", ".", copied); err != nil {
 		return nil, fmt.Errorf("copying the source: %w", err)
 	}
-	defer os.RemoveAll(filepath.Dir(copied))
 	fmt.Println("==> get_requires_for_build_wheel")
+	defer func(tmp string) { r.env["TMPDIR"] = tmp }(r.env["TMPDIR"])
+	r.env["TMPDIR"] = scratch + "/tmp"
 	a, err := r.hook(job.Env+"/bin/python", copied, request{Hook: "requires", Settings: r.settings()})
 	return slices.DeleteFunc(a.Requires, func(s string) bool { return slices.Contains(r.job.Known, s) }), err
 }

@@ -12,9 +12,25 @@ import json
 import os
 import re
 import sys
+import tempfile
 import tomllib
 
 LEGACY = {"requires": ["setuptools >= 40.8.0"], "build-backend": "setuptools.build_meta:__legacy__"}
+
+
+class Counted:
+    """Names of temporary files by number. Backends build in temporary folders, whose random names would get into what is built (a
+    .pc file, a path in an assertion) and make every build another one."""
+
+    def __init__(self):
+        self.n = 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        self.n += 1
+        return f"{self.n:08}"
 
 
 def build_system():
@@ -81,6 +97,7 @@ def main(request):
     return {"wheel": backend.build_wheel(request["dist"], settings), "modules": sorted(modules)}
 
 
+tempfile._name_sequence = Counted()
 # setuptools leaves its own words in sys.argv.
 _, ask, reply = sys.argv
 with open(ask) as f:
