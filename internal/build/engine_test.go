@@ -160,19 +160,6 @@ func project(t *testing.T, files map[string]string) *recipe.Recipe {
 	return r
 }
 
-func writeFiles(t *testing.T, dir string, files map[string]string) {
-	t.Helper()
-	for name, text := range files {
-		file := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 const markupsafe = `package:
   name: markupsafe
   version: 3.0.3

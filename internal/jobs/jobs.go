@@ -33,7 +33,7 @@ type Job struct {
 	Recipe    string        `json:"recipe"`
 	Toolchain string        `json:"toolchain"` // "repository@sha256:…" of the image that builds, without the registry
 	Builder   record.Digest `json:"builder"`   // of the program that drives the build in the container
-	UV        fetch.Source  `json:"uv"`      // the wheel with the program that locks build requirements
+	UV        fetch.Source  `json:"uv"`        // the wheel with the program that locks build requirements
 	// Inputs are what the key is made of; Lock is missing in them where LockKey is set and Lock is not.
 	Inputs  plan.Inputs `json:"inputs"`
 	LockKey string      `json:"lock_key,omitempty"`

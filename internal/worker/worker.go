@@ -5,6 +5,8 @@ package worker
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -39,10 +41,16 @@ type Config struct {
 	Farm   api.Farm
 	Engine engine.Engine
 	Slots  map[workflows.Class]int
-	Name   string        // unique in the farm; empty: the host's
+	Name   string        // unique in the farm; empty: of the host and the folder
 	Index  string        // simple index for sources and build requirements; empty: PyPI
 	Drain  time.Duration // how long builds may go on when the worker is stopped
 	Log    *zap.Logger
+}
+
+// Spread shares a machine's slots among the classes: all for small builds, half for medium, one in four for large
+// ones. A machine that is to serve one class only says so in Config.Slots.
+func Spread(slots int) map[workflows.Class]int {
+	return map[workflows.Class]int{workflows.Small: slots, workflows.Medium: max(1, slots/2), workflows.Large: max(1, slots/4)}
 }
 
 // Worker is a running worker.
@@ -72,7 +80,9 @@ func Start(ctx context.Context, cfg Config) (*Worker, error) {
 		if err != nil {
 			return nil, fault.Errorf(fault.Unavailable, "naming the worker: %w", err)
 		}
-		cfg.Name = host
+		// Two workers may run on one machine; they have folders of their own.
+		sum := sha256.Sum256([]byte(cfg.Dir.Root()))
+		cfg.Name = host + "-" + hex.EncodeToString(sum[:2])
 	}
 	if cfg.Log == nil {
 		cfg.Log = zap.NewNop()

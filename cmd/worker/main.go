@@ -1,0 +1,11 @@
+// Command worker builds and tests for a farm: `worker --orchestrator URL`. `worker --help` lists the flags; the exit
+// statuses are those of wasmill.
+package main
+
+import (
+	"os"
+
+	"github.com/wasmill/wasmill/internal/cli"
+)
+
+func main() { os.Exit(cli.Worker(os.Args[1:])) }

@@ -1,0 +1,168 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/datadir"
+	"github.com/wasmill/wasmill/internal/engine"
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/orchestrator"
+	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/toolchain"
+	"github.com/wasmill/wasmill/internal/worker"
+)
+
+func (a *app) buildCommand() *cobra.Command {
+	t, out, slots := targets{lane: "interactive"}, "dist", defaultSlots()
+	cmd := &cobra.Command{
+		Use:   "build [flags] NAME… | NAME==VERSION | PROJECT-DIR",
+		Short: "Build and test recipes here, without a server, and write the wheels to a folder",
+		Long: `Builds and tests recipes of a folder, a release on the package index, or a project's folder, and what they need, in
+this process, and writes the wheels of what was named to --out. What was built before with the same inputs is not built
+again. A toolchain that is not baked yet is baked first, once. Where a farm has the data folder, it does the work.`,
+		Example: `  wasmill build .                                # the project here
+  wasmill build markupsafe==3.0.3                # a release
+  wasmill build --recipes ./recipes lz4 xxhash   # recipes by name
+  wasmill build '*' --json | jq '.actions[] | select(.status == "failed")'
+  wasmill build tag:core --no-cache`,
+		Args: arguments(1, -1, "a recipe, a release or a project's folder"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			farm, done, err := a.farm(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			req, err := t.request(cmd.Context(), farm, args)
+			if err != nil {
+				return err
+			}
+			run, err := a.carryOut(cmd.Context(), farm, req, slots)
+			if err != nil {
+				return err
+			}
+			if err := writeWheels(cmd.Context(), farm, run, out); err != nil {
+				return err
+			}
+			if err := a.print(run, func(w io.Writer) error { return runTable(w, run) }); err != nil {
+				return err
+			}
+			return outcome(run)
+		},
+	}
+	t.flags(cmd)
+	cmd.Flags().StringVar(&out, "out", out, "folder for the wheels")
+	cmd.Flags().IntVar(&slots, "slots", slots, "how many builds run at a time")
+	return cmd
+}
+
+// carryOut does what a request makes necessary. Where that is nothing, neither Temporal nor an engine is touched.
+func (a *app) carryOut(ctx context.Context, farm api.Farm, req api.RunRequest, slots int) (api.Run, error) {
+	actions, err := farm.Plan(ctx, req)
+	if err != nil {
+		return api.Run{}, err
+	}
+	if done := nothingToDo(actions); done {
+		return api.Run{State: "passed", Lane: req.Lane, Select: req.Select, Actions: actions}, nil
+	}
+	if o, ok := farm.(*orchestrator.Orchestrator); ok {
+		w, err := a.lone(ctx, o, req.Toolchain, slots)
+		if err != nil {
+			return api.Run{}, err
+		}
+		defer w.Close()
+	}
+	run, err := farm.StartRun(ctx, req)
+	if err != nil {
+		return run, err
+	}
+	return a.follow(ctx, farm, run.ID)
+}
+
+func nothingToDo(actions []api.Action) bool {
+	for _, act := range actions {
+		if act.Status != "cached" {
+			return false
+		}
+	}
+	return true
+}
+
+// lone gives an orchestrator of this process a toolchain and a worker.
+func (a *app) lone(ctx context.Context, o *orchestrator.Orchestrator, name string, slots int) (*worker.Worker, error) {
+	list, err := o.Toolchains(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range list {
+		if t.Name == name && !t.Baked {
+			err := a.bakeInto(ctx, o.Registry(), t.Name, func(tc *toolchain.Toolchain, opts toolchain.BakeOptions) error {
+				_, err := tc.Bake(ctx, opts)
+				return err
+			})
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	return a.worker(ctx, o, "", slots, zap.NewNop())
+}
+
+// worker starts a worker of a farm in this process.
+func (a *app) worker(ctx context.Context, farm api.Farm, name string, slots int, log *zap.Logger) (*worker.Worker, error) {
+	dir, err := datadir.Open(a.data)
+	if err != nil {
+		return nil, err
+	}
+	docker, err := engine.NewDocker()
+	if err != nil {
+		return nil, err
+	}
+	return worker.Start(ctx, worker.Config{Dir: dir, Farm: farm, Engine: docker, Slots: worker.Spread(slots), Name: name, Log: log})
+}
+
+// writeWheels puts the wheels of the recipes that were named into a folder. Each is written aside and then renamed.
+func writeWheels(ctx context.Context, farm api.Farm, run api.Run, out string) error {
+	named := map[string]bool{}
+	for _, name := range run.Select {
+		named[name] = true
+	}
+	for _, act := range run.Actions {
+		if act.Digest == "" || (act.Status != "passed" && act.Status != "cached") || (!named[act.Recipe] && !named["*"]) {
+			continue
+		}
+		if err := os.MkdirAll(out, 0o755); err != nil {
+			return fault.Errorf(fault.Invalid, "making the folder for wheels: %w", err)
+		}
+		if err := writeWheel(ctx, farm, act, out); err != nil {
+			return fmt.Errorf("writing %s: %w", act.Artifact, err)
+		}
+	}
+	return nil
+}
+
+func writeWheel(ctx context.Context, farm api.Farm, act api.Action, out string) error {
+	r, err := farm.OpenBlob(ctx, record.Digest(act.Digest))
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	f, err := os.CreateTemp(out, ".wheel-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = io.Copy(f, r)
+	if err := errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), filepath.Join(out, act.Artifact))
+}

@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/term"
+)
+
+// pollEvery is how often a run that is followed is looked at.
+const pollEvery = 150 * time.Millisecond
+
+// follow shows a run until it has ended and returns it as it ended. When ctx ends the run is canceled: who presses
+// Ctrl-C on a command that waits wants the containers gone.
+func (a *app) follow(ctx context.Context, farm api.Farm, id string) (api.Run, error) {
+	p := a.progress()
+	defer p.Close()
+	seen := map[string]string{}
+	ticker := time.NewTicker(pollEvery)
+	defer ticker.Stop()
+	for {
+		run, err := farm.Run(ctx, id)
+		if err != nil {
+			if ctx.Err() != nil {
+				return run, a.cancel(farm, id, ctx.Err())
+			}
+			return run, err
+		}
+		showRun(p, run, seen)
+		if run.State != "running" {
+			return run, nil
+		}
+		select {
+		case <-ctx.Done():
+			return run, a.cancel(farm, id, ctx.Err())
+		case <-ticker.C:
+		}
+	}
+}
+
+// cancelWait is how long an interrupted command waits until the run's containers are gone.
+const cancelWait = 20 * time.Second
+
+func (a *app) cancel(farm api.Farm, id string, cause error) error {
+	ctx, stop := context.WithTimeout(context.Background(), cancelWait)
+	defer stop()
+	fmt.Fprintln(a.err, "wasmill: canceling the run …")
+	if err := farm.CancelRun(ctx, id); err != nil {
+		return fmt.Errorf("canceling run %s: %w", id, err)
+	}
+	for {
+		run, err := farm.Run(ctx, id)
+		if err != nil || run.State != "running" {
+			return cause
+		}
+		time.Sleep(pollEvery)
+	}
+}
+
+// showRun prints what has changed since it was last called with this seen.
+func showRun(p *term.Progress, run api.Run, seen map[string]string) {
+	ended := 0
+	var running []string
+	for _, act := range run.Actions {
+		switch act.Status {
+		case "passed", "failed", "skipped", "cached", "canceled":
+			ended++
+		case "running":
+			running = append(running, act.Recipe)
+		}
+		state := act.Status + " " + act.Phase
+		if seen[act.Recipe] == state {
+			continue
+		}
+		before := seen[act.Recipe]
+		seen[act.Recipe] = state
+		switch act.Status {
+		case "running":
+			p.Line("%s: %s", act.Recipe, act.Phase)
+		case "passed":
+			p.Line("%s: passed in %.1f s, %s, %s", act.Recipe, act.Seconds, term.Bytes(act.Size), testsInWords(act))
+		case "failed", "skipped", "canceled":
+			p.Line("%s: %s: %s", act.Recipe, act.Status, act.Cause)
+		case "cached":
+			if before != "" {
+				p.Line("%s: cached", act.Recipe)
+			}
+		}
+	}
+	if len(run.Actions) > 0 {
+		p.Update("recipes", int64(ended), int64(len(run.Actions)), false, strings.Join(running, ", "))
+	}
+}
+
+func testsInWords(act api.Action) string {
+	if act.Tests == nil {
+		return "not tested"
+	}
+	t := act.Tests
+	words := fmt.Sprintf("%d imports, %d tests", t.Imports, t.Passed)
+	if t.Failed > 0 {
+		words += fmt.Sprintf(", %d failed", t.Failed)
+	}
+	if t.Skipped > 0 {
+		words += fmt.Sprintf(", %d skipped", t.Skipped)
+	}
+	return words
+}
+
+// runTable is what stands at the end of a run.
+func runTable(w io.Writer, run api.Run) error {
+	rows := [][]string{{"recipe", "version", "outcome", "seconds>", "size>", "tests"}}
+	counts := map[string]int{}
+	for _, act := range run.Actions {
+		counts[act.Status]++
+		seconds, size, note := "", "", ""
+		switch act.Status {
+		case "passed", "cached":
+			size, note = term.Bytes(act.Size), testsInWords(act)
+		case "failed", "skipped", "canceled":
+			note = act.Cause
+		}
+		if act.Seconds > 0 && act.Status != "cached" {
+			seconds = fmt.Sprintf("%.1f", act.Seconds)
+		}
+		rows = append(rows, []string{act.Recipe, act.Version, act.Status, seconds, size, note})
+	}
+	if err := term.Table(w, rows); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%s\n", summary(run, counts))
+	return err
+}
+
+func summary(run api.Run, counts map[string]int) string {
+	if counts["cached"] == len(run.Actions) {
+		return fmt.Sprintf("nothing to build: all %d are cached", len(run.Actions))
+	}
+	var parts []string
+	for _, status := range []string{"passed", "cached", "failed", "skipped", "canceled"} {
+		if n := counts[status]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, status))
+		}
+	}
+	text := fmt.Sprintf("run %s %s: %s", run.ID, run.State, strings.Join(parts, ", "))
+	if run.Error != "" {
+		text += " (" + run.Error + ")"
+	}
+	return text
+}
+
+// outcome turns a run's end into the command's.
+func outcome(run api.Run) error {
+	if run.State == "passed" {
+		return nil
+	}
+	return errFailed
+}

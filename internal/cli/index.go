@@ -1,0 +1,164 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/datadir"
+	"github.com/wasmill/wasmill/internal/engine"
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/runtimes"
+	"github.com/wasmill/wasmill/internal/term"
+	"github.com/wasmill/wasmill/internal/toolchain"
+)
+
+func (a *app) indexCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "index", Short: "Try what the farm serves"}
+	cmd.AddCommand(a.indexCheck())
+	return cmd
+}
+
+// checked is what became of one recipe's installation.
+type checked struct {
+	Recipe    string   `json:"recipe"`
+	Installed []string `json:"installed"`
+	Error     string   `json:"error,omitempty"`
+}
+
+func (a *app) indexCheck() *cobra.Command {
+	t := targets{lane: "interactive"}
+	cmd := &cobra.Command{
+		Use:   "check [flags] NAME…",
+		Short: "Install recipes from the served index with micropip, in node, and import them",
+		Long: `Installs each recipe into a fresh Pyodide in node, with micropip and from the farm's index, as a user would, and
+imports its modules. The container has the host's network: it is a client, not a build.`,
+		Example: "  wasmill index check '*'\n  wasmill index check --server http://farm:7470 markupsafe",
+		Args:    arguments(1, -1, "at least one recipe"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			farm, err := a.running()
+			if err != nil {
+				return err
+			}
+			req, err := t.request(cmd.Context(), farm, args)
+			if err != nil {
+				return err
+			}
+			results, err := a.checkIndex(cmd.Context(), farm, req)
+			if err != nil {
+				return err
+			}
+			if err := a.print(results, func(w io.Writer) error { return checkTable(w, results) }); err != nil {
+				return err
+			}
+			for _, r := range results {
+				if r.Error != "" {
+					return errFailed
+				}
+			}
+			return nil
+		},
+	}
+	t.flags(cmd)
+	return cmd
+}
+
+func (a *app) checkIndex(ctx context.Context, farm api.Farm, req api.RunRequest) ([]checked, error) {
+	client, err := a.client(ctx, farm, req.Toolchain)
+	if err != nil {
+		return nil, err
+	}
+	base, err := a.base()
+	if err != nil {
+		return nil, err
+	}
+	p := a.progress()
+	defer p.Close()
+	var results []checked
+	for i, name := range req.Select {
+		p.Update("install", int64(i), int64(len(req.Select)), false, name)
+		b, err := farm.Build(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		r := checked{Recipe: name}
+		var imports []string
+		if len(b.Artifacts) > 0 && b.Artifacts[0].Wheel != nil {
+			imports = b.Artifacts[0].Wheel.Imports
+		}
+		got, err := client.Micropip(ctx, base+"/simple", []string{name}, imports)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range got.Installed {
+			r.Installed = append(r.Installed, d.Name+" "+d.Version)
+		}
+		r.Error = got.Error
+		results = append(results, r)
+	}
+	p.Done("install", fmt.Sprintf("%d recipes", len(results)))
+	return results, nil
+}
+
+// client runs in the runtime of a toolchain that the farm's registry has.
+func (a *app) client(ctx context.Context, farm api.Farm, name string) (*runtimes.Client, error) {
+	join, err := farm.Join(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, err := farm.Toolchains(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range list {
+		if t.Name != name || !t.Baked {
+			continue
+		}
+		image, err := toolchain.Open(ctx, join.Registry, "toolchains/"+t.Name+"@"+t.Digest)
+		if err != nil {
+			return nil, err
+		}
+		docker, err := engine.NewDocker()
+		if err != nil {
+			return nil, err
+		}
+		dir, err := datadir.Open(a.data)
+		if err != nil {
+			return nil, err
+		}
+		return &runtimes.Client{Engine: docker, Image: join.Registry + "/" + image.Runtime, Work: dir.Work()}, nil
+	}
+	return nil, fault.Errorf(fault.NotFound, "the farm has no baked toolchain %s", name)
+}
+
+// base is the address of the farm that is running.
+func (a *app) base() (string, error) {
+	if a.server != "" {
+		return strings.TrimRight(a.server, "/"), nil
+	}
+	dir, err := datadir.Open(a.data)
+	if err != nil {
+		return "", err
+	}
+	owner, ok := dir.Owner()
+	if !ok {
+		return "", fault.Errorf(fault.Unavailable, "no farm is running on %s", dir.Root())
+	}
+	return owner.API, nil
+}
+
+func checkTable(w io.Writer, results []checked) error {
+	rows := [][]string{{"recipe", "micropip", "installed"}}
+	for _, r := range results {
+		if r.Error != "" {
+			rows = append(rows, []string{r.Recipe, "failed", r.Error})
+			continue
+		}
+		rows = append(rows, []string{r.Recipe, "installed", strings.Join(r.Installed, ", ")})
+	}
+	return term.Table(w, rows)
+}

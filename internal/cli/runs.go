@@ -1,0 +1,160 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/term"
+)
+
+func (a *app) runsCommand() *cobra.Command {
+	limit := 20
+	cmd := &cobra.Command{
+		Use:     "runs",
+		Short:   "List the newest runs",
+		Example: "  wasmill runs\n  wasmill runs --limit 100 --json | jq '.[].state'",
+		Args:    arguments(0, 0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			farm, done, err := a.farm(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			runs, err := farm.Runs(cmd.Context(), limit)
+			if err != nil {
+				return err
+			}
+			return a.print(runs, func(w io.Writer) error {
+				rows := [][]string{{"run", "lane", "state", "created", "took>", "selected"}}
+				for _, r := range runs {
+					took := time.Since(r.Created)
+					if r.Finished != nil {
+						took = r.Finished.Sub(r.Created)
+					}
+					rows = append(rows, []string{r.ID, r.Lane, r.State, r.Created.Local().Format(time.DateTime),
+						took.Round(100 * time.Millisecond).String(), strings.Join(r.Select, " ")})
+				}
+				return term.Table(w, rows)
+			})
+		},
+	}
+	cmd.Flags().IntVar(&limit, "limit", limit, "how many")
+	return cmd
+}
+
+func (a *app) runCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "run", Short: "Look at a run, or cancel it"}
+	show := &cobra.Command{
+		Use:     "show ID",
+		Short:   "Show a run with its recipes",
+		Example: "  wasmill run show 20260105-101500-k3f9",
+		Args:    arguments(1, 1, "the ID of a run"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			farm, done, err := a.farm(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			run, err := farm.Run(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return a.print(run, func(w io.Writer) error { return runTable(w, run) })
+		},
+	}
+	cancel := &cobra.Command{
+		Use:     "cancel ID",
+		Short:   "Cancel a run; its containers are killed, what has passed stays",
+		Example: "  wasmill run cancel 20260105-101500-k3f9",
+		Args:    arguments(1, 1, "the ID of a run"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			farm, done, err := a.farm(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			return farm.CancelRun(cmd.Context(), args[0])
+		},
+	}
+	cmd.AddCommand(show, cancel)
+	return cmd
+}
+
+func (a *app) workersCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "workers",
+		Short:   "List the workers that have joined",
+		Example: "  wasmill workers --json",
+		Args:    arguments(0, 0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			farm, done, err := a.farm(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			workers, err := farm.Workers(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return a.print(workers, func(w io.Writer) error {
+				rows := [][]string{{"worker", "classes", "slots>", "last seen"}}
+				for _, wk := range workers {
+					rows = append(rows, []string{wk.Name, strings.Join(wk.Classes, " "), fmt.Sprint(wk.Slots),
+						time.Since(wk.LastSeen).Round(time.Second).String() + " ago"})
+				}
+				return term.Table(w, rows)
+			})
+		},
+	}
+}
+
+func (a *app) logsCommand() *cobra.Command {
+	follow := false
+	cmd := &cobra.Command{
+		Use:     "logs [-f] RECIPE|KEY",
+		Short:   "Print the log of a build: the newest of a recipe, or the one with a key",
+		Example: "  wasmill logs markupsafe\n  wasmill logs -f numpy",
+		Args:    arguments(1, 1, "a recipe's name or a build's key"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			farm, done, err := a.farm(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			return printLog(cmd, farm, a.out, args[0], follow)
+		},
+	}
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on until the build has ended")
+	return cmd
+}
+
+func printLog(cmd *cobra.Command, farm api.Farm, out io.Writer, build string, follow bool) error {
+	var offset int64
+	for {
+		part, err := farm.Log(cmd.Context(), build, offset)
+		if err != nil {
+			return err
+		}
+		if _, err := out.Write(part.Text); err != nil {
+			return fmt.Errorf("printing the log: %w", err)
+		}
+		more := part.Offset > offset
+		offset = part.Offset
+		switch {
+		case more:
+		case part.Ended || !follow:
+			return nil
+		default:
+			select {
+			case <-cmd.Context().Done():
+				return cmd.Context().Err()
+			case <-time.After(pollEvery):
+			}
+		}
+	}
+}

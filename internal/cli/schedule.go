@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/term"
+)
+
+func (a *app) scheduleCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "schedule",
+		Short: "Runs that start by themselves: nightly rebuilds",
+		Long: `A schedule starts a run at the times of its cron expression (UTC). A run that is still going on when the next is
+due is not doubled, and after a failure of the farm itself the schedule pauses.`,
+	}
+	cmd.AddCommand(a.scheduleAdd(), a.scheduleList())
+	for _, c := range []struct {
+		use, short string
+		change     api.ScheduleChange
+	}{
+		{"trigger", "Start a schedule's run now", api.Trigger},
+		{"pause", "Start no more runs until resumed", api.Pause},
+		{"resume", "Start runs again", api.Resume},
+		{"remove", "Forget a schedule; its runs stay", api.Remove},
+	} {
+		cmd.AddCommand(&cobra.Command{
+			Use:     c.use + " NAME",
+			Short:   c.short,
+			Example: "  wasmill schedule " + c.use + " nightly",
+			Args:    arguments(1, 1, "the name of a schedule"),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				farm, done, err := a.farm(cmd.Context())
+				if err != nil {
+					return err
+				}
+				defer done()
+				return farm.ChangeSchedule(cmd.Context(), args[0], c.change)
+			},
+		})
+	}
+	return cmd
+}
+
+func (a *app) scheduleAdd() *cobra.Command {
+	t, cron := targets{}, "0 2 * * *"
+	cmd := &cobra.Command{
+		Use:     "add NAME [RECIPE…]",
+		Short:   "Make a schedule, or replace the one of this name",
+		Example: "  wasmill schedule add nightly --cron '0 2 * * *' --recipes ./recipes '*'",
+		Args:    arguments(1, -1, "a name"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			farm, done, err := a.farm(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			selected := args[1:]
+			if len(selected) == 0 {
+				selected = []string{"*"}
+			}
+			req, err := t.request(cmd.Context(), farm, selected)
+			if err != nil {
+				return err
+			}
+			req.Lane, req.Publish = "nightly", true
+			return farm.AddSchedule(cmd.Context(), api.Schedule{Name: args[0], Cron: cron, Run: req})
+		},
+	}
+	t.flags(cmd)
+	cmd.Flags().StringVar(&cron, "cron", cron, "minute hour day month weekday, UTC")
+	return cmd
+}
+
+func (a *app) scheduleList() *cobra.Command {
+	return &cobra.Command{
+		Use:     "list",
+		Short:   "List the schedules",
+		Example: "  wasmill schedule list --json",
+		Args:    arguments(0, 0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			farm, done, err := a.farm(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			schedules, err := farm.Schedules(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return a.print(schedules, func(w io.Writer) error {
+				rows := [][]string{{"schedule", "cron", "state", "next", "last"}}
+				for _, s := range schedules {
+					state := "active"
+					if s.Paused {
+						state = "paused"
+					}
+					rows = append(rows, []string{s.Name, s.Cron, state, when(s.Next), when(s.Last)})
+				}
+				return term.Table(w, rows)
+			})
+		},
+	}
+}
+
+func when(t *time.Time) string {
+	if t == nil {
+		return "-"
+	}
+	return t.UTC().Format("2006-01-02 15:04 UTC")
+}

@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/recipe"
+)
+
+// targets turns what a person names on the command line into a request: recipes of a folder, a release on the package
+// index, a project's folder.
+type targets struct {
+	recipes   string
+	toolchain string
+	lane      string
+	noCache   bool
+	publish   bool
+}
+
+func (t *targets) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&t.recipes, "recipes", "recipes", "folder of recipes")
+	cmd.Flags().StringVar(&t.toolchain, "toolchain", "pyemscripten_2026_5", "toolchain to build with")
+	cmd.Flags().BoolVar(&t.noCache, "no-cache", false, "build even what was built before")
+}
+
+// request loads and checks the recipes here, before anything is sent, so that a mistake in one is told at once.
+func (t *targets) request(ctx context.Context, farm api.Farm, args []string) (api.RunRequest, error) {
+	req := api.RunRequest{Toolchain: t.toolchain, Lane: t.lane, NoCache: t.noCache, Publish: t.publish}
+	var given []*recipe.Recipe
+	var patterns []string
+	for _, arg := range args {
+		switch {
+		case strings.Contains(arg, "=="):
+			s, err := skeleton(ctx, arg)
+			if err != nil {
+				return req, err
+			}
+			given = append(given, s.Recipe)
+		case isProject(arg):
+			r, err := recipe.FromProject(arg)
+			if err != nil {
+				return req, err
+			}
+			given = append(given, r)
+		default:
+			patterns = append(patterns, arg)
+		}
+	}
+	set, err := t.set(len(patterns) > 0)
+	if err != nil {
+		return req, err
+	}
+	chosen, err := set.Select(patterns...)
+	if err != nil {
+		return req, err
+	}
+	return req, upload(ctx, farm, set, given, chosen, &req)
+}
+
+// isProject says whether an argument is a folder rather than the name of a recipe: it looks like a path, or there is a
+// project of that name here.
+func isProject(arg string) bool {
+	if arg == "." || arg == ".." || strings.ContainsRune(arg, os.PathSeparator) {
+		return true
+	}
+	for _, file := range []string{"pyproject.toml", "setup.py"} {
+		if _, err := os.Stat(filepath.Join(arg, file)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// set is the folder of recipes. Where no recipe of it was asked for, it may be absent.
+func (t *targets) set(needed bool) (*recipe.Set, error) {
+	if _, err := os.Stat(t.recipes); err != nil && !needed {
+		return recipe.NewSet()
+	} else if err != nil {
+		return nil, fault.Errorf(fault.NotFound, "no folder of recipes at %s: name one with --recipes (%w)", t.recipes, err)
+	}
+	return recipe.LoadSet(t.recipes)
+}
+
+// upload sends what was chosen and all that it needs, and nothing else of the folder.
+func upload(ctx context.Context, farm api.Farm, set *recipe.Set, given, chosen []*recipe.Recipe, req *api.RunRequest) error {
+	if len(given) > 0 {
+		var err error
+		// A recipe that was made for a target goes before one of the same name in the folder.
+		if set, err = set.With(given...); err != nil {
+			return err
+		}
+	}
+	all, err := set.Closure(append(given, chosen...))
+	if err != nil {
+		return err
+	}
+	var packed bytes.Buffer
+	if err := recipe.Pack(&packed, all); err != nil {
+		return err
+	}
+	blob, err := farm.PutBlob(ctx, &packed)
+	if err != nil {
+		return err
+	}
+	req.Recipes = blob.Digest
+	for _, r := range append(given, chosen...) {
+		req.Select = append(req.Select, r.Name)
+	}
+	return nil
+}

@@ -1,0 +1,202 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/datadir"
+	"github.com/wasmill/wasmill/internal/engine"
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/orchestrator"
+	"github.com/wasmill/wasmill/internal/term"
+	"github.com/wasmill/wasmill/internal/toolchain"
+)
+
+func (a *app) toolchainCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "toolchain",
+		Short: "Lock, bake, verify and list toolchains",
+		Long: `A toolchain is a folder with a spec (toolchain.yaml) and a lock (lock.json) that names every byte by sha256. Baking
+makes two images from the lock: one in which packages are compiled, one in which wheels are tested. The same lock gives
+the same digests.`,
+	}
+	cmd.AddCommand(a.toolchainList(), a.toolchainLock(), a.toolchainBake(), a.toolchainVerify())
+	return cmd
+}
+
+func (a *app) toolchainList() *cobra.Command {
+	return &cobra.Command{
+		Use:     "list",
+		Short:   "List the toolchains, and whether their images are in the registry",
+		Example: "  wasmill toolchain list --json",
+		Args:    arguments(0, 0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			farm, done, err := a.farm(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			list, err := farm.Toolchains(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return a.print(list, func(w io.Writer) error { return toolchainTable(w, list) })
+		},
+	}
+}
+
+func toolchainTable(w io.Writer, list []api.Toolchain) error {
+	rows := [][]string{{"toolchain", "platform", "image", "compressed>", "compiler"}}
+	for _, t := range list {
+		image, size := "not baked", ""
+		if t.Baked {
+			image, size = t.Digest[:min(len(t.Digest), len("sha256:")+12)], term.Bytes(t.Size)
+		}
+		rows = append(rows, []string{t.Name, t.Platform, image, size, t.Compiler})
+	}
+	return term.Table(w, rows)
+}
+
+func (a *app) toolchainLock() *cobra.Command {
+	return &cobra.Command{
+		Use:     "lock NAME",
+		Short:   "Resolve what a spec asks for and write lock.json",
+		Example: "  wasmill toolchain lock --toolchains ./toolchains pyemscripten_2026_5",
+		Args:    arguments(1, 1, "the name of a toolchain"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if a.toolchains == "" {
+				return fault.Errorf(fault.Invalid, "name the folder whose lock is to be written with --toolchains")
+			}
+			t, err := toolchain.Load(filepath.Join(a.toolchains, filepath.Base(args[0])))
+			if err != nil {
+				return err
+			}
+			p := a.progress()
+			defer p.Close()
+			if err := t.Relock(cmd.Context(), toolchain.LockOptions{Progress: show(p)}); err != nil {
+				return err
+			}
+			p.Line("%s: %d inputs locked", args[0], len(t.Lock.Inputs))
+			return nil
+		},
+	}
+}
+
+func (a *app) toolchainBake() *cobra.Command {
+	again, update := false, false
+	cmd := &cobra.Command{
+		Use:   "bake NAME",
+		Short: "Make a toolchain's images from its lock, where the registry does not have them",
+		Example: `  wasmill toolchain bake pyemscripten_2026_5
+  wasmill toolchain bake --toolchains ./toolchains --update pyemscripten_2026_5    # after a change: pin the new digests`,
+		Args: arguments(1, 1, "the name of a toolchain"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			baked, err := a.bake(cmd.Context(), args[0], again, update)
+			if err != nil {
+				return err
+			}
+			return a.print(baked, func(w io.Writer) error {
+				state := "baked"
+				if !baked.Fresh {
+					state = "already in the registry"
+				}
+				_, err := fmt.Fprintf(w, "%s: %s\n  build    %s  %s compressed\n  runtime  %s  %s compressed\n", args[0], state,
+					baked.Image.Build, term.Bytes(baked.BuildSize), baked.Image.Runtime, term.Bytes(baked.RuntimeSize))
+				return err
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&again, "again", false, "bake even where the registry has the images; the digests must come out the same")
+	cmd.Flags().BoolVar(&update, "update", false, "write the new digests into the lock instead of comparing")
+	return cmd
+}
+
+func (a *app) toolchainVerify() *cobra.Command {
+	return &cobra.Command{
+		Use:     "verify NAME",
+		Short:   "Bake again from empty caches and compare the digests with the lock's",
+		Example: "  wasmill toolchain verify pyemscripten_2026_5",
+		Args:    arguments(1, 1, "the name of a toolchain"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withBaking(cmd.Context(), args[0], func(t *toolchain.Toolchain, o toolchain.BakeOptions) error {
+				if _, err := t.Verify(cmd.Context(), o); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintf(a.out, "%s: baked anew from empty caches, the digests are the lock's\n", args[0])
+				return err
+			})
+		},
+	}
+}
+
+func (a *app) bake(ctx context.Context, name string, again, update bool) (baked *toolchain.Baked, err error) {
+	if update && a.toolchains == "" {
+		return nil, fault.Errorf(fault.Invalid, "name the folder whose lock is to be changed with --toolchains")
+	}
+	err = a.withBaking(ctx, name, func(t *toolchain.Toolchain, o toolchain.BakeOptions) error {
+		o.Again, o.Update = again, update
+		baked, err = t.Bake(ctx, o)
+		return err
+	})
+	return baked, err
+}
+
+// withBaking finds a toolchain and what baking needs: the registry of the farm that is running, or of one in this
+// process.
+func (a *app) withBaking(ctx context.Context, name string, do func(*toolchain.Toolchain, toolchain.BakeOptions) error) error {
+	farm, done, err := a.farm(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if o, ok := farm.(*orchestrator.Orchestrator); ok {
+		return a.bakeInto(ctx, o.Registry(), name, do)
+	}
+	join, err := farm.Join(ctx)
+	if err != nil {
+		return err
+	}
+	return a.bakeInto(ctx, join.Registry, name, do)
+}
+
+func (a *app) bakeInto(ctx context.Context, registry, name string, do func(*toolchain.Toolchain, toolchain.BakeOptions) error) error {
+	dir, err := datadir.Open(a.data)
+	if err != nil {
+		return err
+	}
+	folder, err := a.toolchainsDir(dir)
+	if err != nil {
+		return err
+	}
+	t, err := toolchain.Load(filepath.Join(folder, filepath.Base(name)))
+	if err != nil {
+		return err
+	}
+	docker, err := engine.NewDocker()
+	if err != nil {
+		return err
+	}
+	defer docker.Close()
+	p := a.progress()
+	defer p.Close()
+	return do(t, toolchain.BakeOptions{
+		Registry: registry, Engine: docker, Cache: dir.Downloads(), Work: dir.Work(), Progress: show(p), Log: io.Discard,
+	})
+}
+
+// show tells of a bake's steps.
+func show(p *term.Progress) func(toolchain.Event) {
+	last := ""
+	return func(e toolchain.Event) {
+		if last != "" && last != e.Step {
+			p.Done(last, "done")
+		}
+		last = e.Step
+		p.Update(e.Step, e.Done, e.Total, true, "")
+	}
+}

@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/wasmill/wasmill/internal/datadir"
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/orchestrator"
+)
+
+func (a *app) upCommand() *cobra.Command {
+	listen, slots, where := orchestrator.DefaultListen, defaultSlots(), false
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Run a whole farm in this process: orchestrator, worker, index",
+		Long: `Runs an orchestrator and one worker until it is interrupted. A second worker, on this machine or another, joins with
+` + "`worker --orchestrator URL`" + `. Everything is kept in the folder of --data.`,
+		Example: "  wasmill up\n  wasmill up --listen 127.0.0.1:8080 --slots 4\n  wasmill up --where    # the address of the farm that has the data folder",
+		Args:    arguments(0, 0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			dir, err := datadir.Open(a.data)
+			if err != nil {
+				return err
+			}
+			if where {
+				return a.where(dir)
+			}
+			return a.up(cmd.Context(), dir, listen, slots)
+		},
+	}
+	cmd.Flags().StringVar(&listen, "listen", listen, "address of the API and the index")
+	cmd.Flags().IntVar(&slots, "slots", slots, "how many builds run at a time")
+	cmd.Flags().BoolVar(&where, "where", false, "print the address of the farm that is running and end")
+	return cmd
+}
+
+func (a *app) where(dir datadir.Dir) error {
+	owner, ok := dir.Owner()
+	if !ok {
+		return fault.Errorf(fault.Unavailable, "no farm is running on %s: start one with `wasmill up`", dir.Root())
+	}
+	return a.print(owner, func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, owner.API)
+		return err
+	})
+}
+
+func (a *app) up(ctx context.Context, dir datadir.Dir, listen string, slots int) error {
+	log, err := daemonLog()
+	if err != nil {
+		return err
+	}
+	o, err := a.orchestratorAt(ctx, dir, orchestrator.Config{
+		Listen: listen, RegistryListen: orchestrator.DefaultRegistry, TemporalListen: orchestrator.DefaultTemporal, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	if err := o.StartTemporal(ctx); err != nil {
+		return err
+	}
+	w, err := a.worker(ctx, o, "", slots, log)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	fmt.Fprintf(a.err, "farm     %s\nindex    %s/simple/\nregistry %s\nworker   %s, %d slots\n", o.URL(), o.URL(), o.Registry(), w.Name(), slots)
+	defer fmt.Fprintln(a.err, "stopping: builds that are under way are tried again after the next start")
+	return until(ctx, w)
+}
+
+// daemonLog is how a daemon tells its operator what is wrong: JSON lines on standard error.
+func daemonLog() (*zap.Logger, error) {
+	log, err := zap.NewProduction(zap.WithCaller(false))
+	if err != nil {
+		return nil, fmt.Errorf("opening the log: %w", err)
+	}
+	return log, nil
+}
