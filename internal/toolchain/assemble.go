@@ -31,26 +31,35 @@ type parts struct {
 }
 
 // assemble makes the layers from inputs that are in the cache.
-func (b *baker) assemble(ctx context.Context) (*parts, error) {
-	p := &parts{}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return b.system(ctx, p) })
+func (b *baker) assemble(ctx context.Context) (p *parts, err error) {
+	p = &parts{}
+	var group errgroup.Group
+	if b.spec.From != "" {
+		if p.base, err = fromImage(ctx, b.spec.From); err != nil {
+			return nil, err
+		}
+	} else {
+		group.Go(func() error { return b.system(ctx, p) })
+	}
 	group.Go(func() error { return b.runtimeLayer(p) })
 	return p, group.Wait()
 }
 
-// system makes the file system's layers from Debian's packages, or takes the base image that the spec names.
-func (b *baker) system(ctx context.Context, p *parts) (err error) {
-	if b.spec.From != "" {
-		digest, err := name.NewDigest(b.spec.From)
-		if err != nil {
-			return fmt.Errorf("naming the base image: %w", err)
-		}
-		if p.base, err = remote.Image(digest, remote.WithContext(ctx)); err != nil {
-			return registryFault(err, "reading the base image %s", b.spec.From)
-		}
-		return nil
+// fromImage is the base image that a spec names. Its layers are read later, as long as ctx lasts.
+func fromImage(ctx context.Context, from string) (v1.Image, error) {
+	digest, err := name.NewDigest(from)
+	if err != nil {
+		return nil, fmt.Errorf("naming the base image: %w", err)
 	}
+	image, err := remote.Image(digest, remote.WithContext(ctx))
+	if err != nil {
+		return nil, registryFault(err, "reading the base image %s", from)
+	}
+	return image, nil
+}
+
+// system makes the file system's layers from Debian's packages.
+func (b *baker) system(ctx context.Context, p *parts) error {
 	drop, err := rootfs.ParsePatterns(b.spec.Debian.Drop)
 	if err != nil {
 		return err
@@ -163,9 +172,8 @@ func (b *baker) compose(on v1.Image, annotations map[string]string, layers ...v1
 	}
 	file = file.DeepCopy()
 	file.Created = v1.Time{Time: b.lock.Epoch}
-	file.OS, file.Architecture = "linux", "amd64"
 	if b.spec.Debian != nil {
-		file.Architecture = b.spec.Debian.Architecture
+		file.OS, file.Architecture = "linux", b.spec.Debian.Architecture
 		file.Config.Env = []string{"PATH=/usr/local/bin:/usr/bin"}
 	}
 	file.Config.User = "1000:1000"

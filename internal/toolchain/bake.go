@@ -1,7 +1,6 @@
 package toolchain
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,9 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path"
 	"path/filepath"
-	"strings"
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -134,34 +131,6 @@ type baker struct {
 	progress func(Event)
 }
 
-// finished is an image that only has to be written.
-type finished struct {
-	v1.Image
-	digest string
-	size   int64
-}
-
-// existing answers from the registry.
-func (b *baker) existing(ctx context.Context) (*Baked, error) {
-	buildRepository, runtimeRepository := repositories(b.spec.Name)
-	for _, ref := range []string{buildRepository + "@" + b.lock.Build, runtimeRepository + "@" + b.lock.Runtime} {
-		if ok, err := has(ctx, b.opts.Registry, ref); !ok || err != nil {
-			return nil, err
-		}
-	}
-	image, err := Open(ctx, b.opts.Registry, buildRepository+"@"+b.lock.Build)
-	if err != nil {
-		return nil, err
-	}
-	baked := &Baked{Image: image}
-	for ref, size := range map[string]*int64{image.Build: &baked.BuildSize, image.Runtime: &baked.RuntimeSize} {
-		if *size, err = Size(ctx, b.opts.Registry, ref); err != nil {
-			return nil, err
-		}
-	}
-	return baked, nil
-}
-
 func (b *baker) images(ctx context.Context) (build, runtime *finished, err error) {
 	if b.files, err = fetchInputs(ctx, b.opts.Cache, b.opts.Client, b.lock.Inputs, b.progress); err != nil {
 		return nil, nil, err
@@ -202,96 +171,6 @@ func (b *baker) images(ctx context.Context) (build, runtime *finished, err error
 	return build, runtime, err
 }
 
-// cook runs the toolchain's own script in the staged image and gives the folder that it filled.
-func (b *baker) cook(ctx context.Context, staged v1.Image) (out string, err error) {
-	repository, _ := repositories(b.spec.Name)
-	ref, err := push(ctx, b.opts.Registry, repository, "staged-", staged, b.progress)
-	if err != nil {
-		return "", err
-	}
-	b.progress(Event{Step: "pulling the staged image"})
-	if err := b.opts.Engine.Pull(ctx, b.opts.Registry+"/"+ref); err != nil {
-		return "", err
-	}
-	in, out := filepath.Join(b.work, "in"), filepath.Join(b.work, "out")
-	if err := b.lay(in); err != nil {
-		return "", err
-	}
-	home := filepath.Join(out, "opt", "wasmill")
-	if err := os.MkdirAll(home, 0o755); err != nil {
-		return "", err
-	}
-	user, err := owner(out, filepath.Dir(home), home)
-	if err != nil {
-		return "", err
-	}
-	files, err := filepath.Abs(filepath.Join(b.dir, "files"))
-	if err != nil {
-		return "", err
-	}
-	log := &scriptLog{copy: b.opts.Log, progress: b.progress}
-	result, err := b.opts.Engine.Run(ctx, engine.Spec{
-		Image:   b.opts.Registry + "/" + ref,
-		Command: []string{"/usr/bin/python3", "-B", "/files/bake.py"},
-		WorkDir: "/tmp",
-		User:    user,
-		Mounts: []engine.Mount{
-			{Source: in, Target: "/in"},
-			{Source: files, Target: "/files"},
-			{Source: out, Target: "/out", Writable: true},
-			{Source: home, Target: "/opt/wasmill", Writable: true},
-		},
-		Tmpfs:  map[string]int64{"/tmp": 4 << 30},
-		Labels: map[string]string{"dev.wasmill.bake": b.spec.Name},
-	}, log)
-	if err != nil {
-		return "", fmt.Errorf("running the toolchain's script: %w", err)
-	}
-	if result.ExitStatus != 0 {
-		return "", fault.Errorf(fault.Invalid, "the toolchain's script ended with status %d:\n%s", result.ExitStatus, log.tail())
-	}
-	return out, nil
-}
-
-// lay puts what the script reads into one folder: the inputs that are no Debian packages, and the spec as JSON.
-func (b *baker) lay(in string) error {
-	if err := os.Mkdir(in, 0o755); err != nil {
-		return err
-	}
-	for _, input := range b.lock.Inputs {
-		if input.Kind == Deb {
-			continue
-		}
-		text, err := os.ReadFile(b.files[input.SHA256])
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(in, path.Base(input.URL)), text, 0o644); err != nil {
-			return err
-		}
-	}
-	text, err := json.Marshal(map[string]any{
-		"name": b.spec.Name, "facts": b.spec.Facts, "exclude_newer": b.spec.ExcludeNewer, "env": b.spec.Env, "cross": b.spec.Cross,
-	})
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(in, "spec.json"), text, 0o644)
-}
-
-// owner gives folders to the user as whom the script runs: never root, and where we are not root, ourselves, so that we
-// can remove the folders again.
-func owner(folders ...string) (user string, err error) {
-	uid, gid := os.Getuid(), os.Getgid()
-	if uid == 0 {
-		uid, gid = 1000, 1000
-		for _, folder := range folders {
-			err = errors.Join(err, os.Chown(folder, uid, gid))
-		}
-	}
-	return fmt.Sprintf("%d:%d", uid, gid), err
-}
-
 // lastLayers packs what the script left, with the facts in a layer of their own.
 func (b *baker) lastLayers(out string, p *parts) (compiler, facts v1.Layer, err error) {
 	b.progress(Event{Step: "compressing the compiler's layer"})
@@ -323,65 +202,6 @@ func (b *baker) lastLayers(out string, p *parts) (compiler, facts v1.Layer, err 
 	facts, err = last.Layer(b.lock.Epoch)
 	return compiler, facts, err
 }
-
-func (b *baker) publish(ctx context.Context, build, runtime *finished) (*Baked, error) {
-	buildRepository, runtimeRepository := repositories(b.spec.Name)
-	// The Runtime image first: who finds the Build image must find both.
-	if _, err := push(ctx, b.opts.Registry, runtimeRepository, "baked-", runtime, b.progress); err != nil {
-		return nil, err
-	}
-	ref, err := push(ctx, b.opts.Registry, buildRepository, "baked-", build, b.progress)
-	if err != nil {
-		return nil, err
-	}
-	image, err := readImage(build, ref)
-	if err != nil {
-		return nil, err
-	}
-	return &Baked{Image: image, BuildSize: build.size, RuntimeSize: runtime.size, Fresh: true}, nil
-}
-
-func seal(image v1.Image) (*finished, error) {
-	digest, err := image.Digest()
-	if err != nil {
-		return nil, fmt.Errorf("computing an image's digest: %w", err)
-	}
-	size, err := compressed(image)
-	return &finished{Image: image, digest: digest.String(), size: size}, err
-}
-
-// scriptLog copies what a script prints, turns its step lines into events and keeps the end for an error.
-type scriptLog struct {
-	copy     io.Writer
-	progress func(Event)
-	text     bytes.Buffer
-	line     []byte
-}
-
-func (l *scriptLog) Write(p []byte) (int, error) {
-	if l.copy != nil {
-		if n, err := l.copy.Write(p); err != nil {
-			return n, err
-		}
-	}
-	l.text.Write(p)
-	if excess := l.text.Len() - 16<<10; excess > 0 {
-		l.text.Next(excess)
-	}
-	l.line = append(l.line, p...)
-	for {
-		line, rest, ok := bytes.Cut(l.line, []byte("\n"))
-		if !ok {
-			return len(p), nil
-		}
-		if step, ok := strings.CutPrefix(string(line), "==> "); ok {
-			l.progress(Event{Step: step})
-		}
-		l.line = rest
-	}
-}
-
-func (l *scriptLog) tail() string { return strings.TrimSpace(l.text.String()) }
 
 // serial makes a callback safe to call from several goroutines, and from a baker that was given none.
 func serial(progress func(Event)) func(Event) {

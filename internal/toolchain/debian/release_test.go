@@ -9,6 +9,7 @@ import (
 
 	"github.com/ProtonMail/go-crypto/openpgp"
 	"github.com/ProtonMail/go-crypto/openpgp/clearsign"
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
 )
 
 const releaseText = `Suite: testing
@@ -21,7 +22,7 @@ SHA256:
 
 func signer(t *testing.T) (entity *openpgp.Entity, keyring []byte) {
 	t.Helper()
-	entity, err := openpgp.NewEntity("archive", "", "archive@example.org", nil)
+	entity, err := openpgp.NewEntity("archive", "", "archive@example.org", &packet.Config{Algorithm: packet.PubKeyAlgoEdDSA})
 	if err != nil {
 		t.Fatal(err)
 	}

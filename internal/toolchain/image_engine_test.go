@@ -1,0 +1,118 @@
+//go:build engine
+
+package toolchain
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wasmill/wasmill/internal/engine"
+)
+
+// The tests in this file look into a baked image, which BUILD_IMAGE names ("host:port/repository@sha256:…"). They use it
+// as a build does: without network, on a read-only root, as uid 1000.
+
+// shell runs a script in the image and gives what it prints.
+func shell(t *testing.T, script string) string {
+	t.Helper()
+	registry, ref, ok := strings.Cut(os.Getenv("BUILD_IMAGE"), "/")
+	if !ok {
+		t.Skip("BUILD_IMAGE names no toolchain image")
+	}
+	opened, err := Open(t.Context(), registry, ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	docker, err := engine.NewDocker()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer docker.Close()
+	image := registry + "/" + ref
+	if err := docker.Pull(t.Context(), image); err != nil {
+		t.Fatal(err)
+	}
+	env := []string{"HOME=/tmp", "CLANG_FLAGS=" + strings.Join(opened.Facts.ClangFlags, " "), "CLANG=" + opened.Facts.LLVM + "/clang"}
+	for name, value := range opened.Facts.Env {
+		env = append(env, name+"="+value)
+	}
+	var out bytes.Buffer
+	result, err := docker.Run(t.Context(), engine.Spec{
+		Image: image, Command: []string{"bash", "-euc", script}, Env: env, WorkDir: "/tmp", User: "1000:1000", Tmpfs: map[string]int64{"/tmp": 1 << 30},
+	}, &out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result.ExitStatus != 0 {
+		t.Fatalf("the script ended with status %d:\n%s", result.ExitStatus, out.String())
+	}
+	return out.String()
+}
+
+// What a check can't link is answered with "no", silently: so what is in the cache is part of the ABI.
+func TestTheCompilersCacheHoldsWhatItMust(t *testing.T) {
+	golden := filepath.Join("..", "..", "toolchains", "pyemscripten_2026_5", "files", "syslibs.txt")
+	text, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Fields(shell(t, "cd /opt/wasmill/emcache && find sysroot/lib -type f"))
+	slices.Sort(got)
+	if diff := cmp.Diff(strings.Fields(string(text)), got); diff != "" {
+		t.Errorf("the cache differs from %s (-want +got):\n%s", golden, diff)
+	}
+}
+
+func TestASideModuleCompilesAndLinks(t *testing.T) {
+	shell(t, `
+		printf '#include <Python.h>\nstatic struct PyModuleDef d = {PyModuleDef_HEAD_INIT, "m"};\nPyMODINIT_FUNC PyInit_m(void) { return PyModule_Create(&d); }\n' > m.c
+		include=-I/opt/wasmill/python/include/python3.15
+		emcc -O2 -fPIC -fwasm-exceptions -sSUPPORT_LONGJMP=wasm $include -c m.c -o by-emcc.o
+		$CLANG $CLANG_FLAGS -O2 -fPIC -fwasm-exceptions $include -c m.c -o by-clang.o
+		cmp by-emcc.o by-clang.o
+		emcc by-clang.o -sSIDE_MODULE=2 -sWASM_BIGINT -sEXPORTED_FUNCTIONS=_PyInit_m -Wl,--experimental-pic,--fatal-warnings -o m.so
+		head -c 24 m.so | grep -q dylink.0`)
+}
+
+func TestWhatConfigureScriptsAskForIsThere(t *testing.T) {
+	shell(t, `
+		printf '#include <math.h>\n#include <stdatomic.h>\n_Atomic long long n; int main(int c, char **v) { return (int)sin(c) + (int)atomic_fetch_add(&n, 1); }\n' > a.c
+		printf '#include <stdexcept>\n#include <string>\nint main(int c, char **v) { try { return std::string(v[0]).at(c + 99); } catch (std::out_of_range &) { return 0; } }\n' > a.cpp
+		for level in -O0 -O2 -Oz; do
+			emcc $level a.c -lm -o a.js
+			em++ $level -fwasm-exceptions -sSUPPORT_LONGJMP=wasm a.cpp -o b.js
+			node b.js
+		done`)
+}
+
+func TestTheImageHasTheToolsOfABuildAndNoMore(t *testing.T) {
+	shell(t, `
+		for tool in python3 node cmake ninja make pkgconf patch git xz unzip zip bzip2 tar gzip sed grep awk find diff emcc em++ emar /opt/wasmill/bin/uv; do
+			command -v $tool > /dev/null || { echo "$tool is missing"; exit 1; }
+		done
+		for tool in gcc cc ld apt-get dpkg perl curl; do
+			if command -v $tool; then exit 1; fi
+		done
+		python3 -c 'import bz2, ctypes, hashlib, lzma, sqlite3, ssl, zlib'
+		python3 -m venv --without-pip venv && venv/bin/python -c 'import sys; assert sys.prefix == "/tmp/venv"'
+		test "$(id -un)" = build && test ! -w /opt/wasmill`)
+}
+
+// emcc starts a Python for each link, and the root is read-only: byte code that is not there is made each time anew.
+func TestPythonFindsItsByteCode(t *testing.T) {
+	out := shell(t, `cd /usr/share/emscripten && python3 -v -c 'import sys; sys.path.insert(0, "."); import emcc, tools.link' 2>&1 | grep "^# code object from"`)
+	if !strings.Contains(out, "/tools/__pycache__/link.cpython-315.pyc") {
+		t.Errorf("Emscripten was not loaded from byte code:\n%s", out)
+	}
+	for line := range strings.Lines(out) {
+		if !strings.Contains(line, ".pyc") {
+			t.Errorf("made from its source: %s", line)
+		}
+	}
+}
