@@ -60,7 +60,7 @@ func TestTwoWorkersShareTheWork(t *testing.T) {
 func TestAnotherAttemptFinishesWhatAKilledWorkerHad(t *testing.T) {
 	s := newStage(t, &fakeFarm{plan: builds(map[string][]string{"a": nil})})
 	doomed, output := startWorkerProcess(t, s.server.Address())
-	s.ask("r1", Submission, Tunables{})
+	s.ask("r1", Submission, impatient)
 	if line, err := bufio.NewReader(output).ReadString('\n'); err != nil || line != "a\n" {
 		t.Fatalf("the worker said %q, %v", line, err)
 	}
@@ -82,7 +82,7 @@ func TestAStoppedWorkerHandsItsBuildOver(t *testing.T) {
 	s := newStage(t, &fakeFarm{plan: builds(map[string][]string{"a": nil})})
 	g := newGate()
 	leaving := s.hire(&fakeWorker{build: map[string]step{"a": g.step}}, 1)
-	s.ask("r1", Submission, Tunables{})
+	s.ask("r1", Submission, impatient)
 	<-g.begun
 	leaving.Stop()
 	if g.ended.Load() != 1 {

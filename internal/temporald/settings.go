@@ -17,7 +17,7 @@ var settings = dynamicconfig.StaticClient{
 	dynamicconfig.TimerProcessorMaxPollRPS.Key():      always(200),
 	dynamicconfig.VisibilityProcessorMaxPollRPS.Key(): always(200),
 	// A wait for a result that races with the workflow's end otherwise hangs for 20 s.
-	dynamicconfig.HistoryLongPollExpirationInterval.Key(): always(time.Second),
+	dynamicconfig.HistoryLongPollExpirationInterval.Key(): always(500 * time.Millisecond),
 	// Memory: a farm has hundreds of workflows in flight, not a hundred thousand.
 	dynamicconfig.HistoryCacheHostLevelMaxSize.Key():     always(2000),
 	dynamicconfig.EventsCacheMaxSizeBytes.Key():          always(4 << 20),
