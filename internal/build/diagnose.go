@@ -2,6 +2,7 @@ package build
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -36,6 +37,9 @@ var (
 // isError knows the errors of compilers and of the tools around them. That setuptools could not run a command is none: the command has
 // said why.
 func isError(line string) bool {
+	if !strings.Contains(line, ":") {
+		return false // most lines, and matching costs
+	}
 	return compilerError.MatchString(line) || toolError.MatchString(line) || cythonError.MatchString(line) ||
 		rustError.MatchString(line) && !strings.HasPrefix(line, "error: command ")
 }
@@ -74,10 +78,8 @@ func (d *diagnosis) addTrace(line string) {
 	case traceback.MatchString(line):
 		d.trace, d.tracing = []string{line}, true
 	case d.tracing:
-		if len(d.trace) < maxTrace {
-			d.trace = append(d.trace, line)
-		} else {
-			d.trace = append(d.trace[:1], append([]string{"  …"}, d.trace[len(d.trace)-maxTrace/2:]...)...)
+		if d.trace = append(d.trace, line); len(d.trace) > maxTrace {
+			d.trace = slices.Delete(d.trace, 1, 2)
 		}
 		d.tracing = strings.HasPrefix(line, " ") || strings.TrimSpace(line) == ""
 	}

@@ -183,7 +183,7 @@ func TestMarkupsafeFromItsSdist(t *testing.T) {
 	}
 	// Another build of the same inputs, in another work folder, with the lock at hand.
 	second := f.build(t, r, func(j *build.Job) { j.Lock = first.Lock })
-	a, b := read(t, first.Wheel), read(t, second.Wheel)
+	a, b := contents(t, first.Wheel), contents(t, second.Wheel)
 	if !bytes.Equal(a, b) {
 		t.Errorf("two builds gave different wheels, %d and %d bytes", len(a), len(b))
 	}
@@ -195,13 +195,4 @@ func TestMarkupsafeFromItsSdist(t *testing.T) {
 	if entries, err := os.ReadDir(f.builder.Work); err != nil || len(entries) != 0 {
 		t.Errorf("work folders left behind: %v, %v", entries, err)
 	}
-}
-
-func read(t *testing.T, file string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
 }

@@ -57,8 +57,13 @@ func (o *output) Write(p []byte) (int, error) {
 func (o *output) sayf(format string, args ...any) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if len(o.line) > 0 {
+		format = "\n==> " + format
+	} else {
+		format = "==> " + format
+	}
 	// The log is not what a build must fail for at its end.
-	fmt.Fprintf(o.to, "==> "+format+"\n", args...)
+	fmt.Fprintf(o.to, format+"\n", args...)
 }
 
 func (o *output) scan(p []byte) {

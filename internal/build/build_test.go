@@ -1,0 +1,369 @@
+package build_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wasmill/wasmill/internal/build"
+	"github.com/wasmill/wasmill/internal/engine"
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/fetch"
+	"github.com/wasmill/wasmill/internal/recipe"
+	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/toolchain"
+	"github.com/wasmill/wasmill/internal/wasmcc/job"
+	"github.com/wasmill/wasmill/internal/wheel/wheeltest"
+)
+
+// stage is a builder whose containers are played by a Go function, in the place of the driver.
+type stage struct {
+	t        *testing.T
+	fake     *engine.Fake
+	builder  *build.Builder
+	resolved [][]string // requirements, one entry for each resolution
+	job      build.Job
+}
+
+// play answers a job. work is the container's /work as the worker sees it.
+type play func(ctx context.Context, j job.Job, work string, out io.Writer) (job.Result, engine.Result)
+
+func newStage(t *testing.T, p play) *stage {
+	dir := t.TempDir()
+	s := &stage{t: t}
+	s.fake = &engine.Fake{Container: func(ctx context.Context, spec engine.Spec, out io.Writer) engine.Result {
+		work := spec.Mounts[0].Source
+		data, err := os.ReadFile(filepath.Join(work, "job.json"))
+		if err != nil {
+			t.Error(err)
+		}
+		var j job.Job
+		if err := json.Unmarshal(data, &j); err != nil {
+			t.Error(err)
+		}
+		result, ended := p(ctx, j, work, out)
+		if result.Schema = job.Schema; ctx.Err() == nil && ended.ExitStatus == 0 {
+			data, _ := json.Marshal(result)
+			if err := os.WriteFile(filepath.Join(work, "result.json"), data, 0o644); err != nil {
+				t.Error(err)
+			}
+		}
+		return ended
+	}}
+	driver := filepath.Join(dir, "wasmcc")
+	if err := os.WriteFile(driver, []byte("driver"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s.builder = &build.Builder{
+		Engine: s.fake, Fetcher: &fetch.Fetcher{Cache: filepath.Join(dir, "cache")}, Resolver: s,
+		Registry: "127.0.0.1:1", Envs: filepath.Join(dir, "envs"), Work: filepath.Join(dir, "work"), Wasmcc: driver,
+	}
+	source := filepath.Join(dir, "project")
+	writeFiles(t, source, map[string]string{"pyproject.toml": "[build-system]\nrequires = [\"setuptools\"]\n[project]\nname = \"story\"\nversion = \"1.0\"\n[tool.wasmill]\npure = true\n"})
+	r, err := recipe.FromProject(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.job = build.Job{
+		Recipe: r, Attempt: "attempt-1", Out: t.TempDir(), Limits: build.LimitsOf(r),
+		Toolchain: toolchain.Image{Name: "test", Build: "toolchains/test@sha256:" + strings.Repeat("a", 64), Facts: toolchain.Facts{
+			PlatformTag: "pyemscripten_2026_5_wasm32", Python: "3.15", ExtSuffix: ".cpython-315-wasm32-emscripten.so", ExcludeNewer: time.Unix(1e9, 0),
+		}},
+	}
+	return s
+}
+
+// Resolve implements build.Resolver: every requirement is a lock without packages.
+func (s *stage) Resolve(_ context.Context, requirements, _ []string, target fetch.Target) (*fetch.Lock, error) {
+	s.resolved = append(s.resolved, requirements)
+	if slices.Contains(requirements, "impossible") {
+		return nil, &fault.Error{Kind: fault.Invalid, Err: &fetch.UnresolvableError{Requirements: requirements, Reason: "there is none\nat all"}}
+	}
+	return &fetch.Lock{Requirements: requirements, ExcludeNewer: target.ExcludeNewer}, nil
+}
+
+func (s *stage) build() (*build.Output, error) { return s.builder.Build(s.t.Context(), s.job) }
+
+// passing leaves a pure wheel, as the driver does.
+func passing(t *testing.T) play {
+	return func(_ context.Context, j job.Job, work string, out io.Writer) (job.Result, engine.Result) {
+		if j.Kind == job.MakeEnv {
+			return job.Result{}, engine.Result{}
+		}
+		fmt.Fprintf(out, "%scompile\nbuilding\n", job.PhaseMarker)
+		return job.Result{Wheel: filepath.Base(pureWheel(t, filepath.Join(work, "dist"))), PeakMemory: 7}, engine.Result{}
+	}
+}
+
+func pureWheel(t *testing.T, dir string) string {
+	return wheeltest.Write(t, dir, wheeltest.Spec{Name: "story", Version: "1.0", Files: map[string]string{"story.py": "x = 1\n"}})
+}
+
+func writeFiles(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for name, text := range files {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestAFirstBuildMakesItsEnvironmentOnce(t *testing.T) {
+	s := newStage(t, passing(t))
+	var phases []record.Phase
+	s.job.OnPhase = func(p record.Phase) { phases = append(phases, p) }
+	first, err := s.build()
+	if err != nil || first.Record.Outcome != record.Passed {
+		t.Fatalf("%v %+v", err, first)
+	}
+	if diff := cmp.Diff([]record.Phase{"fetch", "lock", "env", "prepare", "compile", "pack", "audit"}, phases); diff != "" {
+		t.Errorf("phases (-want +got):\n%s", diff)
+	}
+	if first.Record.PeakMemory != 7 || len(first.Record.Artifacts) != 1 || len(first.Record.Inputs) == 0 {
+		t.Errorf("record: %+v", first.Record)
+	}
+	if n := s.fake.Calls("Run"); n != 2 {
+		t.Errorf("%d containers, want one for the environment and one for the build", n)
+	}
+	s.job.Lock = first.Lock
+	if second, err := s.build(); err != nil || !bytes.Equal(contents(t, first.Wheel), contents(t, second.Wheel)) {
+		t.Errorf("a second build: %v", err)
+	}
+	if s.fake.Calls("Run") != 3 || len(s.resolved) != 1 {
+		t.Errorf("%d containers and %d resolutions after two builds; lock and environment were ready", s.fake.Calls("Run"), len(s.resolved))
+	}
+}
+
+func contents(t *testing.T, file string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestTwoBuildersMakeAnEnvironmentOnce(t *testing.T) {
+	envs := 0
+	s := newStage(t, func(ctx context.Context, j job.Job, work string, out io.Writer) (job.Result, engine.Result) {
+		if j.Kind == job.MakeEnv {
+			envs++ // under the lock
+		}
+		return passing(t)(ctx, j, work, out)
+	})
+	var wait sync.WaitGroup
+	for n := range 4 {
+		j := s.job
+		j.Attempt, j.Out, j.Lock = fmt.Sprintf("attempt-%d", n), t.TempDir(), &fetch.Lock{}
+		wait.Go(func() {
+			if out, err := s.builder.Build(t.Context(), j); err != nil || out.Record.Outcome != record.Passed {
+				t.Errorf("%v %+v", err, out)
+			}
+		})
+	}
+	wait.Wait()
+	if envs != 1 {
+		t.Errorf("the environment was made %d times", envs)
+	}
+}
+
+func TestTheBackendAsksForMore(t *testing.T) {
+	s := newStage(t, func(ctx context.Context, j job.Job, work string, out io.Writer) (job.Result, engine.Result) {
+		if j.Ask {
+			return job.Result{Requires: []string{"cython"}}, engine.Result{}
+		}
+		return passing(t)(ctx, j, work, out)
+	})
+	out, err := s.build()
+	if err != nil || out.Record.Outcome != record.Passed {
+		t.Fatalf("%v %+v", err, out)
+	}
+	if diff := cmp.Diff([][]string{{"setuptools"}, {"setuptools", "cython"}}, s.resolved); diff != "" {
+		t.Errorf("resolutions (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"setuptools", "cython"}, out.Lock.Requirements); diff != "" {
+		t.Errorf("the lock that is kept (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheContainerIsShutIn(t *testing.T) {
+	s := newStage(t, passing(t))
+	if _, err := s.build(); err != nil {
+		t.Fatal(err)
+	}
+	for _, spec := range s.fake.Specs() {
+		if spec.Memory != 2<<30 || spec.Pids != 1024 || spec.Time != recipe.DefaultTimeout || strings.HasPrefix(spec.User, "0:") || spec.Labels[build.AttemptLabel] != "attempt-1" {
+			t.Errorf("%+v", spec)
+		}
+		for _, m := range spec.Mounts {
+			if m.Writable && m.Target != job.Work && (m.Target != job.Env || spec.Mounts[2].Target != job.Wheels) {
+				t.Errorf("%s is writable", m.Target)
+			}
+		}
+	}
+}
+
+func TestOutcomes(t *testing.T) {
+	failure := func(kind record.FailureKind) job.Result {
+		return job.Result{Failure: &record.Failure{Phase: record.PhaseCompile, Kind: kind, Message: "the build backend failed in build_wheel: exit status 1"}}
+	}
+	for _, c := range []struct {
+		story   string
+		play    play
+		change  func(*stage)
+		kind    record.FailureKind
+		message string
+	}{
+		{story: "the compiler complains", play: func(_ context.Context, _ job.Job, _ string, out io.Writer) (job.Result, engine.Result) {
+			fmt.Fprint(out, "a.c:1:2: error: no\nmore")
+			return failure(record.CompileFailed), engine.Result{}
+		}, kind: record.CompileFailed, message: "exit status 1: a.c:1:2: error: no"},
+		{story: "the network is missed", play: func(_ context.Context, _ job.Job, _ string, out io.Writer) (job.Result, engine.Result) {
+			fmt.Fprintln(out, "curl: (6) Could not resolve host: example.org")
+			return failure(record.ScriptFailed), engine.Result{}
+		}, kind: record.ScriptFailed, message: "it tried to use the network, which builds do not have (curl: (6)"},
+		{story: "a compiler is killed for memory", play: func(context.Context, job.Job, string, io.Writer) (job.Result, engine.Result) {
+			r := failure(record.CompileFailed)
+			r.OOMKills = 1
+			return r, engine.Result{OOMKilled: true}
+		}, kind: record.OutOfMemory, message: "2 GiB"},
+		{story: "all is killed for memory", play: func(context.Context, job.Job, string, io.Writer) (job.Result, engine.Result) {
+			return job.Result{}, engine.Result{ExitStatus: 137, OOMKilled: true}
+		}, kind: record.OutOfMemory, message: "2 GiB"},
+		{story: "forks are refused", play: func(context.Context, job.Job, string, io.Writer) (job.Result, engine.Result) {
+			r := failure(record.CompileFailed)
+			r.RefusedPids = 3
+			return r, engine.Result{}
+		}, kind: record.OutOfPids, message: "1024 processes"},
+		{story: "it takes too long", change: func(s *stage) { s.job.Limits.Time = time.Millisecond }, play: func(ctx context.Context, _ job.Job, _ string, _ io.Writer) (job.Result, engine.Result) {
+			<-ctx.Done()
+			return job.Result{}, engine.Result{}
+		}, kind: record.OutOfTime, message: "longer than 1ms"},
+		{story: "it prints without end", change: func(s *stage) { s.job.Limits.Log = 1 << 20 }, play: func(ctx context.Context, _ job.Job, _ string, out io.Writer) (job.Result, engine.Result) {
+			for ctx.Err() == nil {
+				fmt.Fprintln(out, strings.Repeat("x", 1000))
+			}
+			return job.Result{}, engine.Result{}
+		}, kind: record.LogLimit, message: "more than 1 MiB"},
+		{story: "no wheel comes out", play: func(context.Context, job.Job, string, io.Writer) (job.Result, engine.Result) {
+			return job.Result{}, engine.Result{}
+		}, kind: record.CompileFailed, message: "no wheel"},
+		{story: "the wheel is a link to a secret", play: func(_ context.Context, _ job.Job, work string, _ io.Writer) (job.Result, engine.Result) {
+			_ = os.Symlink("/etc/passwd", filepath.Join(work, "dist", "story-1.0-py3-none-any.whl"))
+			return job.Result{Wheel: "story-1.0-py3-none-any.whl"}, engine.Result{}
+		}, kind: record.CompileFailed, message: "something else than a file"},
+		{story: "the wheel's name leads out", play: func(context.Context, job.Job, string, io.Writer) (job.Result, engine.Result) {
+			return job.Result{Wheel: "../../x.whl"}, engine.Result{}
+		}, kind: record.CompileFailed, message: "no wheel"},
+		{story: "it falls back to a pure wheel", change: func(s *stage) { s.job.Recipe.Wasmill.Pure = false }, kind: record.SilentFallback, message: "any"},
+		{story: "requirements that no wheels satisfy", change: func(s *stage) {
+			s.job.Recipe.Requirements.BuildExtras, s.job.Lock = []string{"impossible"}, nil
+		},
+			kind: record.Requirements, message: "there is none"},
+		{story: "a library", change: func(s *stage) { s.job.Recipe.Build.Type = recipe.SharedLibrary }, kind: record.Unsupported, message: "shared_library"},
+	} {
+		t.Run(c.story, func(t *testing.T) {
+			// A first build, which passes, leaves the environment ready: it is the second that runs into what the story tells.
+			played := passing(t)
+			s := newStage(t, func(ctx context.Context, j job.Job, work string, out io.Writer) (job.Result, engine.Result) {
+				return played(ctx, j, work, out)
+			})
+			first, err := s.build()
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.job.Lock = first.Lock
+			if c.play != nil {
+				played = c.play
+			}
+			if c.change != nil {
+				c.change(s)
+			}
+			out, err := s.build()
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := out.Record.Failure
+			if out.Record.Outcome != record.Failed || f == nil || f.Kind != c.kind || !strings.Contains(f.Message, c.message) || out.Wheel != "" {
+				t.Errorf("outcome %s, %+v", out.Record.Outcome, f)
+			}
+		})
+	}
+}
+
+func TestTroubleIsAnError(t *testing.T) {
+	t.Run("the engine dies midway", func(t *testing.T) {
+		var s *stage
+		s = newStage(t, func(ctx context.Context, _ job.Job, _ string, _ io.Writer) (job.Result, engine.Result) {
+			s.fake.Stop()
+			<-ctx.Done()
+			return job.Result{}, engine.Result{}
+		})
+		if _, err := s.build(); fault.KindOf(err) != fault.Unavailable {
+			t.Errorf("%v", err)
+		}
+	})
+	t.Run("somebody cancels", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		s := newStage(t, func(inside context.Context, _ job.Job, _ string, _ io.Writer) (job.Result, engine.Result) {
+			cancel()
+			<-inside.Done()
+			return job.Result{}, engine.Result{}
+		})
+		if _, err := s.builder.Build(ctx, s.job); !errors.Is(err, context.Canceled) {
+			t.Errorf("%v", err)
+		}
+		if left, err := os.ReadDir(s.builder.Work); err != nil || len(left) != 0 {
+			t.Errorf("left behind: %v %v", left, err)
+		}
+	})
+	t.Run("the driver leaves no result", func(t *testing.T) {
+		s := newStage(t, func(context.Context, job.Job, string, io.Writer) (job.Result, engine.Result) {
+			return job.Result{}, engine.Result{ExitStatus: 1}
+		})
+		if _, err := s.build(); fault.KindOf(err) != fault.Internal {
+			t.Errorf("%v", err)
+		}
+	})
+	t.Run("the image is unknown", func(t *testing.T) {
+		s := newStage(t, passing(t))
+		s.fake.Images = []string{"another"}
+		if _, err := s.build(); fault.KindOf(err) != fault.NotFound {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+func TestTheLogIsKeptUpToItsLimit(t *testing.T) {
+	s := newStage(t, func(ctx context.Context, j job.Job, work string, out io.Writer) (job.Result, engine.Result) {
+		if j.Kind == job.Build {
+			fmt.Fprint(out, "head\n"+strings.Repeat("x", 5000)+"\n"+strings.Repeat("y", 2<<20))
+		}
+		return passing(t)(ctx, j, work, out)
+	})
+	var log bytes.Buffer
+	s.job.Log, s.job.Limits.Log = &log, 1<<20
+	if _, err := s.build(); err != nil {
+		t.Fatal(err)
+	}
+	text := log.String()
+	if !strings.Contains(text, "head\n") || len(text) > 1<<20+500 || !strings.HasSuffix(text, "y\n==> stopped: the build printed more than 1 MiB\n") {
+		t.Errorf("%d bytes, ends with %q", len(text), text[max(0, len(text)-80):])
+	}
+}
