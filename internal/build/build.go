@@ -1,7 +1,7 @@
 // Package build makes wheels out of recipes on a worker: it fetches what a build needs, prepares the native environment
-// of its build requirements, runs one container without network, and checks, packs and audits what came out. A package that does not
-// build is a result, not an error: the record tells why. It does not test wheels, publish them or store records, and it
-// knows nothing of plans and queues.
+// of its build requirements, runs one container without network, and checks, packs and audits what came out. A package
+// that does not build is a result, not an error: the record tells why. It does not test wheels, publish them or store
+// records, and it knows nothing of plans and queues.
 package build
 
 import (
@@ -19,8 +19,8 @@ import (
 	"github.com/wasmill/wasmill/internal/toolchain"
 )
 
-// AttemptLabel is on every container of a build, with Job.Attempt as its value: who finds an attempt abandoned removes its
-// containers by it.
+// AttemptLabel is on every container of a build, with Job.Attempt as its value: who finds an attempt abandoned removes
+// its containers by it.
 const AttemptLabel = "wasmill.attempt"
 
 // Resolver locks build requirements; *fetch.Resolver does.
@@ -65,13 +65,13 @@ type Output struct {
 	Record *record.Build
 	// Wheel is the path of the wheel in Job.Out, empty for a build that failed.
 	Wheel string
-	// Lock is what the environment was made of; store it, so that the next build does not resolve again. Nil where nothing was locked:
-	// a wheel that is only re-hosted, or a build that failed before.
+	// Lock is what the environment was made of; store it, so that the next build does not resolve again. Nil where
+	// nothing was locked: a wheel that is only re-hosted, or a build that failed before.
 	Lock *fetch.Lock
 }
 
-// Build builds. Errors are trouble of this machine, its engine or the network (package fault); all that is the recipe's or the
-// package's is in the record's Failure. When ctx ends, the container is killed and ctx's error returned.
+// Build builds. Errors are trouble of this machine, its engine or the network (package fault); all that is the recipe's
+// or the package's is in the record's Failure. When ctx ends, the container is killed and ctx's error returned.
 func (b *Builder) Build(ctx context.Context, job Job) (*Output, error) {
 	a, err := b.begin(job)
 	if err != nil {

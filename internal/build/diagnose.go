@@ -34,8 +34,8 @@ var (
 		`failed to lookup address information|Failed to establish a new connection|nodename nor servname provided|network is unreachable`)
 )
 
-// isError knows the errors of compilers and of the tools around them. That setuptools could not run a command is none: the command has
-// said why.
+// isError knows the errors of compilers and of the tools around them. That setuptools could not run a command is none:
+// the command has said why.
 func isError(line string) bool {
 	if !strings.Contains(line, ":") {
 		return false // most lines, and matching costs

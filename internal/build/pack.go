@@ -48,8 +48,8 @@ func (a *attempt) pack(m *made) error {
 	return a.keep(w, artifact)
 }
 
-// plain refuses links that package code may have laid on the way to what it left: the worker would follow them with its own
-// rights.
+// plain refuses links that package code may have laid on the way to what it left: the worker would follow them with its
+// own rights.
 func plain(work, file string) error {
 	for at := file; at != work; at = filepath.Dir(at) {
 		info, err := os.Lstat(at)

@@ -38,7 +38,8 @@ func buildSystem(dir string) ([]string, error) {
 	return project.BuildSystem.Requires, nil
 }
 
-// touchesPyproject says whether pyproject.toml may be another one once patches, extras and script have been at the source.
+// touchesPyproject says whether pyproject.toml may be another one once patches, extras and script have been at the
+// source.
 func (a *attempt) touchesPyproject() bool {
 	r := a.job.Recipe
 	if r.Build.Script != "" {

@@ -74,8 +74,8 @@ func (a *attempt) copyRecipe(dest string) error {
 	return copyFiles(r.Dir, dest, files)
 }
 
-// copyFiles copies files with their "executable" bit and with the time that unpacked sources have, so that nothing looks out of
-// date to make.
+// copyFiles copies files with their "executable" bit and with the time that unpacked sources have, so that nothing
+// looks out of date to make.
 func copyFiles(from, to string, files []recipe.File) error {
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		return diskError(err)

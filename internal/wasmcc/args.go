@@ -85,8 +85,8 @@ var dropped = map[string]bool{
 	"-fno-strict-overflow": true, "-bundle": true, "-undefined": true, "-fuse-linker-plugin": true, "-ffat-lto-objects": true,
 }
 
-// droppedPrefixes: link-time optimisation would leave bitcode where the audit and the linker's exports want objects; stack
-// protectors need a runtime part that side modules do not get.
+// droppedPrefixes: link-time optimisation would leave bitcode where the audit and the linker's exports want objects;
+// stack protectors need a runtime part that side modules do not get.
 var droppedPrefixes = []string{"-flto", "-fno-lto", "-fstack-protector", "-fcf-protection"}
 
 // filter drops what does not fit the ABI. It is the same for compiling and linking.
@@ -103,8 +103,8 @@ func filter(all []arg) ([]arg, error) {
 		case (a.name == "-I" || a.name == "-L" || a.name == "-isystem") && native(a.value):
 			continue
 		case a.name == "-l":
-			// Libffi is in the runtime's main module; Fortran has gone through f2c. wasm-ld refuses a library's symbols the
-			// second time.
+			// Libffi is in the runtime's main module; Fortran has gone through f2c. wasm-ld refuses a library's symbols
+			// the second time.
 			if a.value == "ffi" || a.value == "gfortran" || libs[a.value] {
 				continue
 			}
@@ -190,8 +190,8 @@ func abs(dir, name string) string {
 	return filepath.Join(dir, name)
 }
 
-// unquote splits a response file by GCC's rules: white space separates, quotes of both kinds keep it, a backslash takes the
-// next character as it is.
+// unquote splits a response file by GCC's rules: white space separates, quotes of both kinds keep it, a backslash takes
+// the next character as it is.
 func unquote(text string) []string {
 	var out []string
 	var word strings.Builder

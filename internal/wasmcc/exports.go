@@ -21,8 +21,8 @@ func exports(all []arg, output string, env Env) ([]string, error) {
 		if env.Settings.Exports != "requested" {
 			names = slices.DeleteFunc(names, func(n string) bool { return !strings.HasPrefix(n, "PyInit") })
 			if len(names) == 0 && slices.ContainsFunc(all, func(a arg) bool { return a.name == "" && isSource(a.value) }) {
-				// Compiled and linked at once, there is no object to look into: the name of the file tells the name of the function
-				// (PEP 489).
+				// Compiled and linked at once, there is no object to look into: the name of the file tells the name of
+				// the function (PEP 489).
 				stem, _, _ := strings.Cut(path.Base(output), ".")
 				names = []string{"PyInit_" + stem}
 			}

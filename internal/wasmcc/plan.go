@@ -104,8 +104,8 @@ var werror = []string{"-Werror=implicit-function-declaration", "-Werror=mismatch
 // position independent.
 var BaseCFlags = []string{"-O2", "-g0", "-fPIC", "-fwasm-exceptions", "-sSUPPORT_LONGJMP=wasm"}
 
-// BaseLDFlags is how the ABI wants side modules linked. Distributions' wasm-ld warns about position independent code unless
-// told that it is meant, and warnings are fatal.
+// BaseLDFlags is how the ABI wants side modules linked. Distributions' wasm-ld warns about position independent code
+// unless told that it is meant, and warnings are fatal.
 var BaseLDFlags = []string{"-O2", "-g0", "-fwasm-exceptions", "-sSUPPORT_LONGJMP=wasm", "-sWASM_BIGINT", "-Wl,--experimental-pic"}
 
 var compileModes = map[string]bool{"-c": true, "-S": true, "-E": true, "-M": true, "-MM": true, "-fsyntax-only": true}
@@ -180,8 +180,8 @@ func emcc(cxx bool) string {
 
 var sharedObject = regexp.MustCompile(`\.so(\.\d+)*$`)
 
-// planLink links a side module where the output is a shared object, and else a program for node, as the checks of configure, cmake
-// and meson do.
+// planLink links a side module where the output is a shared object, and else a program for node, as the checks of
+// configure, cmake and meson do.
 func planLink(all []arg, cxx bool, env Env) (Command, error) {
 	output, shared := "", false
 	all = slices.DeleteFunc(all, func(a arg) bool {

@@ -10,9 +10,10 @@ import (
 	"strings"
 )
 
-// Symbols lists the symbols that an object, or each object of an archive, defines for others: not local, not hidden, not
-// undefined. The form is that of WebAssembly's tool conventions (Linking.md, "linking" custom section); archives are System V's
-// with GNU's long names, thin ones included, whose members readFile opens. Other kinds of objects have none.
+// Symbols lists the symbols that an object, or each object of an archive, defines for others: not local, not hidden,
+// not undefined. The form is that of WebAssembly's tool conventions (Linking.md, "linking" custom section); archives
+// are System V's with GNU's long names, thin ones included, whose members readFile opens. Other kinds of objects have
+// none.
 func Symbols(file string, data []byte, readFile func(string) ([]byte, error)) ([]string, error) {
 	thin := bytes.HasPrefix(data, []byte("!<thin>\n"))
 	if thin || bytes.HasPrefix(data, []byte("!<arch>\n")) {

@@ -34,8 +34,8 @@ type answer struct {
 	Modules  []string `json:"modules"`
 }
 
-// ask finds out which requirements the backend names beyond the static ones. It runs natively, and in a copy of the source:
-// backends leave files there, and a build that knows its requirements already must give the same wheel.
+// ask finds out which requirements the backend names beyond the static ones. It runs natively, and in a copy of the
+// source: backends leave files there, and a build that knows its requirements already must give the same wheel.
 func (r *run) ask() ([]string, error) {
 	const scratch = job.Work + "/ask"
 	copied := filepath.Join(scratch, filepath.Base(r.job.Dir))

@@ -47,8 +47,8 @@ func environment(j job.Job) map[string]string {
 	return env
 }
 
-// cross adds the compiler wrappers, and makes a Python believe that it runs on the target. It must not be in force where Linux wheels
-// are installed: pip refuses them then.
+// cross adds the compiler wrappers, and makes a Python believe that it runs on the target. It must not be in force
+// where Linux wheels are installed: pip refuses them then.
 func cross(env map[string]string, j job.Job) {
 	env["PATH"] = wasmcc.CrossDir + ":" + env["PATH"]
 	for name, tool := range map[string]string{

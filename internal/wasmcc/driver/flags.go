@@ -7,8 +7,8 @@ import (
 
 var variable = regexp.MustCompile(`\$\((\w+)\)|\$\{(\w+)\}`)
 
-// expand substitutes variables as recipes write them in flags, $(NAME) and ${NAME}. A variable that is not set stays as it is, and so does
-// $NAME: `-Wl,-rpath,$ORIGIN` is for the loader.
+// expand substitutes variables as recipes write them in flags, $(NAME) and ${NAME}. A variable that is not set stays as
+// it is, and so does $NAME: `-Wl,-rpath,$ORIGIN` is for the loader.
 func expand(text string, env map[string]string) string {
 	return variable.ReplaceAllStringFunc(text, func(m string) string {
 		if v, ok := env[m[2:len(m)-1]]; ok {

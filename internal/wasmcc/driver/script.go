@@ -38,8 +38,8 @@ func (r *run) script(what, text, dir string) error {
 
 var variableName = regexp.MustCompile(`^\w+$`)
 
-// parseEnvironment reads what `env -0` writes. Exported functions, which have names that are no variable's, stay behind, and
-// so does what bash sets for itself.
+// parseEnvironment reads what `env -0` writes. Exported functions, which have names that are no variable's, stay
+// behind, and so does what bash sets for itself.
 func parseEnvironment(text string) map[string]string {
 	env := map[string]string{}
 	for entry := range strings.SplitSeq(text, "\x00") {
