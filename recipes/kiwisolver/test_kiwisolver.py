@@ -1,3 +1,5 @@
+import gc
+
 import kiwisolver
 import pytest
 from kiwisolver import Constraint, Solver, Variable, strength
@@ -68,3 +70,12 @@ def test_constraint_from_parts():
     x = Variable("x")
     constraint = Constraint(x - 2, "<=", "strong")
     assert constraint.op() == "<=" and constraint.strength() == strength.strong
+
+
+# Clearing a cycle calls tp_clear through a pointer: in WebAssembly its type must be right.
+def test_garbage_is_collected():
+    for _ in range(10):
+        x = Variable("x")
+        x.setContext([x, x + 1 >= 2])
+        del x
+    assert gc.collect() > 0
