@@ -10,6 +10,7 @@ import (
 
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/jobs"
 	"github.com/wasmill/wasmill/internal/plan"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/store"
@@ -173,9 +174,10 @@ func (a activities) Record(ctx context.Context, in workflows.RecordInput) error 
 			return fault.Errorf(fault.Internal, "run %s has no recipe %s", in.RunID, c.Recipe)
 		}
 		now := changed(actions[i], c)
-		if now.Key != "" && now.Status.Ended() && now.Status != store.Cached {
-			if b, err := a.o.db.Build(ctx, now.Key); err == nil {
-				now.Seconds = seconds(&b.Record)
+		// Not from the database: under a key that was built before, it keeps the first build's record.
+		if c.Record != "" {
+			if res, err := jobs.Get[jobs.Result](ctx, a.o.blobs, c.Record); err == nil {
+				now.Seconds = seconds(&res.Record)
 			}
 		}
 		if err := a.o.db.UpdateAction(ctx, in.RunID, now); err != nil {

@@ -72,6 +72,7 @@ type Build struct {
 
 	Started    time.Time     `json:"started"`
 	Phases     []PhaseTime   `json:"phases"`
+	Compilers  *Compilers    `json:"compilers,omitempty"`         // nil where nothing was compiled
 	PeakMemory int64         `json:"peak_memory_bytes,omitempty"` // of the build's container
 	ExitStatus int           `json:"exit_status"`                 // of the build's container
 	Attempt    int           `json:"attempt"`                     // counts from 1
@@ -119,6 +120,13 @@ type Requirement struct {
 type PhaseTime struct {
 	Phase   Phase   `json:"phase"`
 	Seconds float64 `json:"seconds"`
+}
+
+// Compilers is the part of a build that compiling and linking took by themselves; the rest of its time is the build
+// backend's and the farm's. The checks of configure, cmake and meson count, a translator like Cython doesn't.
+type Compilers struct {
+	Commands int     `json:"commands"` // compilers, linkers and archivers that were started
+	Seconds  float64 `json:"seconds"`  // on the wall, while at least one of them ran
 }
 
 // Artifact is a file that the build yields, kept in the registry under its digest.

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
-// Main plays the tool whose name is the last part of args[0]. It returns an exit status only if no program takes its
+// Main plays the tool whose name is the last part of args[0] and returns its exit status, if no program takes its
 // place. Without SettingsFile (outside a build) a recipe's part is empty.
 func Main(args []string) int {
 	name := filepath.Base(args[0])
@@ -19,8 +21,19 @@ func Main(args []string) int {
 	if err == nil {
 		return 0
 	}
+	if ended := (*exec.ExitError)(nil); errors.As(err, &ended) {
+		return status(ended)
+	}
 	fmt.Fprintf(os.Stderr, "%s: %s\n", name, err)
 	return 1
+}
+
+// status is the exit status of a program, as a shell gives it for one that was killed.
+func status(ended *exec.ExitError) int {
+	if w, ok := ended.Sys().(syscall.WaitStatus); ok && w.Signaled() {
+		return 128 + int(w.Signal())
+	}
+	return ended.ExitCode()
 }
 
 func run(name string, args []string) error {
@@ -44,7 +57,7 @@ func run(name string, args []string) error {
 		return err
 	}
 	if command.Link != nil {
-		if err := note(*command.Link); err != nil {
+		if err := note(LinksFile, *command.Link); err != nil {
 			return fmt.Errorf("noting the link: %w", err)
 		}
 	}
@@ -61,10 +74,30 @@ func run(name string, args []string) error {
 	if program == emcc(false) || program == emcc(true) {
 		environ = clean(environ)
 	}
+	if timed(name) {
+		return stopwatch(program, command.Args, environ)
+	}
 	if err := syscall.Exec(program, append([]string{program}, command.Args...), environ); err != nil {
 		return fmt.Errorf("starting %s: %w", program, err)
 	}
 	return nil
+}
+
+// stopwatch runs a program and notes when: records tell from it what of a build was the compiler's time. An
+// *exec.ExitError is the program's own end.
+func stopwatch(program string, args, environ []string) error {
+	cmd := exec.Command(program, args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Env = os.Stdin, os.Stdout, os.Stderr, environ
+	t := Time{Start: time.Now().UnixNano()}
+	err := cmd.Run()
+	t.End = time.Now().UnixNano()
+	if noted := note(TimesFile, t); noted != nil && err == nil {
+		return fmt.Errorf("noting the time: %w", noted)
+	}
+	if ended := (*exec.ExitError)(nil); err != nil && !errors.As(err, &ended) {
+		return fmt.Errorf("starting %s: %w", program, err)
+	}
+	return err
 }
 
 func readJSON(file string, to any) error {
@@ -79,12 +112,12 @@ func readJSON(file string, to any) error {
 }
 
 // note appends a line in one write, so that wrappers at the same time do not mix theirs.
-func note(l Link) error {
-	line, err := json.Marshal(l)
+func note(file string, entry any) error {
+	line, err := json.Marshal(entry)
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(LinksFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}

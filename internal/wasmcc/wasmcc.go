@@ -22,6 +22,7 @@ const (
 const (
 	SettingsFile = "/work/wrapper.json"
 	LinksFile    = "/work/links.jsonl"
+	TimesFile    = "/work/times.jsonl"
 )
 
 // Names are the names under which the wrapper stands in CrossDir.
@@ -59,4 +60,15 @@ type Settings struct {
 // Link is one line of LinksFile: a shared object that a build tried to link.
 type Link struct {
 	Output string `json:"output"` // absolute
+}
+
+// Time is one line of TimesFile: when a compiler or linker ran, in nanoseconds since 1970.
+type Time struct {
+	Start int64 `json:"start"`
+	End   int64 `json:"end"`
+}
+
+// timed says whether a name's commands are noted in TimesFile: those that compile, link and archive.
+func timed(name string) bool {
+	return slices.Contains(slices.Concat(cDrivers, cxxDrivers, linkers, archivers), name)
 }

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"syscall"
 
+	"github.com/wasmill/wasmill/internal/wasmcc"
 	"github.com/wasmill/wasmill/internal/wasmcc/job"
 )
 
@@ -65,6 +66,7 @@ func carryOut(file string) error {
 	r := newRun(j)
 	r.do()
 	measure(&r.result)
+	r.result.Compilers = compilers(wasmcc.TimesFile)
 	return writeJSON(job.Out, r.result)
 }
 

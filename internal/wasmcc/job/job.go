@@ -96,6 +96,8 @@ type Result struct {
 	// Links are the base names of the shared objects that were linked or tried to be.
 	Links []string `json:"links,omitempty"`
 
+	Compilers record.Compilers `json:"compilers"`
+
 	PeakMemory  int64 `json:"peak_memory_bytes"`
 	OOMKills    int64 `json:"oom_kills"`    // processes that the kernel killed for memory
 	RefusedPids int64 `json:"refused_pids"` // forks that failed for the limit
