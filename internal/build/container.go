@@ -21,8 +21,8 @@ import (
 // buildUser is the user inside the containers where the worker itself is root.
 const buildUser = 1000
 
-// user is who a container runs as. Without root the worker can't give files to another user, and can't remove what another
-// has written.
+// user is who a container runs as. Without root the worker can't give files to another user, and can't remove what
+// another has written.
 func user() int {
 	if uid := os.Getuid(); uid != 0 {
 		return uid
@@ -71,6 +71,9 @@ func (a *attempt) container(ctx context.Context, work string, j job.Job, mounts 
 	}
 	if result != nil {
 		a.rec.PeakMemory = max(a.rec.PeakMemory, result.PeakMemory)
+		if result.Compilers.Commands > 0 {
+			a.rec.Compilers = &result.Compilers
+		}
 	}
 	if f := a.limited(ended, result); f != nil {
 		return nil, f
