@@ -1,21 +1,36 @@
 # Wasmill. `make demo` shows the whole farm at work; `make test` proves it. README.md says more.
 SHELL := /bin/bash
 export CGO_ENABLED := 0
-GO ?= go
-BIN := bin
-TOOLS := $(GO) tool -modfile=tools/go.mod
-PKGS = ./cmd/... ./internal/... ./workflows/...
+TOOL := go tool -modfile=tools/go.mod
 
-.PHONY: build unit test lint demo bench fuzz clean
+.PHONY: build demo stop test unit lint bench fuzz clean
 
 build: ## the programs, static, into bin/
-	$(GO) build -trimpath -o $(BIN)/ ./cmd/...
+	@echo "building the programs (the first time the Temporal server is compiled: some minutes)"
+	go build -trimpath -o bin/ ./cmd/...
+
+demo: build ## the farm at work on the recipes of recipes/; leaves it running
+	scripts/demo.sh
+
+stop: ## end the farm that the demo left running
+	scripts/farm.sh stop
+
+test: build ## all tests, those on the real engine and the real Temporal server included
+	scripts/test.sh
 
 unit: ## fast tests: no container engine, no Temporal server, no network
-	$(GO) test $(PKGS)
+	go test ./...
 
-lint: ## formatting, layers, static checks, determinism of the workflows
-	$(TOOLS) golangci-lint run $(PKGS)
+lint: ## formatting, layers of imports, static checks, determinism of the workflows
+	$(TOOL) golangci-lint run ./...
+	$(TOOL) workflowcheck ./workflows
+
+bench: build ## time, memory and size beside pyodide-build, as a table and JSON
+	scripts/ensure-docker.sh
+	go run ./bench
+
+fuzz: ## every fuzz target for a while; FUZZTIME=30s each
+	scripts/fuzz.sh
 
 clean:
-	rm -rf $(BIN) dist
+	rm -rf bin dist

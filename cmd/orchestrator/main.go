@@ -6,7 +6,8 @@ package main
 import (
 	"os"
 
-	"github.com/wasmill/wasmill/internal/cli"
+	"github.com/wasmill/wasmill/internal/cli/orchestratord"
+	"github.com/wasmill/wasmill/internal/command"
 )
 
-func main() { os.Exit(cli.Orchestrator(os.Args[1:])) }
+func main() { os.Exit(command.Run(orchestratord.Command(), os.Args[1:])) }

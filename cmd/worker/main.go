@@ -5,7 +5,8 @@ package main
 import (
 	"os"
 
-	"github.com/wasmill/wasmill/internal/cli"
+	"github.com/wasmill/wasmill/internal/cli/workerd"
+	"github.com/wasmill/wasmill/internal/command"
 )
 
-func main() { os.Exit(cli.Worker(os.Args[1:])) }
+func main() { os.Exit(command.Run(workerd.Command(), os.Args[1:])) }

@@ -23,8 +23,8 @@ import (
 	"github.com/wasmill/wasmill/internal/wheel"
 )
 
-// The tests in this file build real packages in the real toolchain image, which BUILD_IMAGE names
-// ("host:port/repository@sha256:…", with RUNTIME_IMAGE beside it). Sources and build requirements come from the package index.
+// The tests in this file build real packages in the real toolchain image, which WASMILL_BUILD_IMAGE names
+// ("host:port/repository@sha256:…", with WASMILL_RUNTIME_IMAGE beside it). Sources and build requirements come from the package index.
 
 // farm is what all tests build with: the folders for what was fetched outlive a test run.
 type farm struct {
@@ -36,8 +36,8 @@ var theFarm = sync.OnceValues(newFarm)
 
 func realFarm(t *testing.T) *farm {
 	t.Helper()
-	if os.Getenv("BUILD_IMAGE") == "" {
-		t.Skip("BUILD_IMAGE names no toolchain image")
+	if os.Getenv("WASMILL_BUILD_IMAGE") == "" {
+		t.Skip("WASMILL_BUILD_IMAGE names no toolchain image")
 	}
 	f, err := theFarm()
 	if err != nil {
@@ -51,14 +51,14 @@ func newFarm() (*farm, error) {
 	if err != nil {
 		return nil, err
 	}
-	ref := os.Getenv("BUILD_IMAGE")
+	ref := os.Getenv("WASMILL_BUILD_IMAGE")
 	registry, name, _ := strings.Cut(ref, "/")
 	cache := filepath.Join(os.TempDir(), "wasmill-build-test")
 	f := &farm{image: toolchain.Image{Name: "test", Build: name}}
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return nil, err
 	}
-	for _, image := range []string{ref, os.Getenv("RUNTIME_IMAGE")} {
+	for _, image := range []string{ref, os.Getenv("WASMILL_RUNTIME_IMAGE")} {
 		if err := docker.Pull(context.Background(), image); err != nil {
 			return nil, err
 		}
@@ -70,11 +70,11 @@ func newFarm() (*farm, error) {
 	if err := json.Unmarshal(facts, &f.image.Facts); err != nil {
 		return nil, err
 	}
-	mainModule, err := cat(docker, os.Getenv("RUNTIME_IMAGE"), "/opt/pyodide/pyodide.asm.wasm")
+	mainModule, err := cat(docker, os.Getenv("WASMILL_RUNTIME_IMAGE"), "/opt/pyodide/pyodide.asm.wasm")
 	if err != nil {
 		return nil, err
 	}
-	script, err := cat(docker, os.Getenv("RUNTIME_IMAGE"), "/opt/pyodide/pyodide.asm.mjs")
+	script, err := cat(docker, os.Getenv("WASMILL_RUNTIME_IMAGE"), "/opt/pyodide/pyodide.asm.mjs")
 	if err != nil {
 		return nil, err
 	}

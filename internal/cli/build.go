@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/command"
 	"github.com/wasmill/wasmill/internal/datadir"
 	"github.com/wasmill/wasmill/internal/engine"
 	"github.com/wasmill/wasmill/internal/fault"
@@ -22,7 +23,7 @@ import (
 )
 
 func (a *app) buildCommand() *cobra.Command {
-	t, out, slots := targets{lane: "interactive"}, "dist", defaultSlots()
+	t, out, slots := targets{lane: "interactive"}, "dist", worker.DefaultSlots()
 	cmd := &cobra.Command{
 		Use:   "build [flags] NAME… | NAME==VERSION | PROJECT-DIR",
 		Short: "Build and test recipes here, without a server, and write the wheels to a folder",
@@ -34,7 +35,7 @@ again. A toolchain that is not baked yet is baked first, once. Where a farm has 
   wasmill build --recipes ./recipes lz4 xxhash   # recipes by name
   wasmill build '*' --json | jq '.actions[] | select(.status == "failed")'
   wasmill build tag:core --no-cache`,
-		Args: arguments(1, -1, "a recipe, a release or a project's folder"),
+		Args: command.Arguments(1, -1, "a recipe, a release or a project's folder"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			farm, done, err := a.farm(cmd.Context())
 			if err != nil {

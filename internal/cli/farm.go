@@ -2,13 +2,11 @@ package cli
 
 import (
 	"context"
-	"os"
-	"path/filepath"
-	"runtime"
 
 	"go.uber.org/zap"
 
 	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/command"
 	"github.com/wasmill/wasmill/internal/datadir"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/orchestrator"
@@ -59,30 +57,11 @@ func (a *app) orchestrator(ctx context.Context, dir datadir.Dir) (*orchestrator.
 func (a *app) orchestratorAt(ctx context.Context, dir datadir.Dir, cfg orchestrator.Config) (*orchestrator.Orchestrator, error) {
 	var err error
 	cfg.Dir = dir
-	if cfg.Wrapper, err = wrapperBinary(); err != nil {
+	if cfg.Wrapper, err = command.Wrapper(); err != nil {
 		return nil, err
 	}
-	if cfg.Toolchains, err = a.toolchainsDir(dir); err != nil {
+	if cfg.Toolchains, err = command.Toolchains(a.toolchains, dir); err != nil {
 		return nil, err
 	}
 	return orchestrator.Start(ctx, cfg)
 }
-
-// wrapperBinary is the compiler wrapper that runs in the build's container. It is installed beside this program.
-func wrapperBinary() (string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", fault.Errorf(fault.Unavailable, "finding this program: %w", err)
-	}
-	if real, err := filepath.EvalSymlinks(self); err == nil {
-		self = real
-	}
-	path := filepath.Join(filepath.Dir(self), "wasmcc")
-	if _, err := os.Stat(path); err != nil {
-		return "", fault.Errorf(fault.Unavailable, "the compiler wrapper is missing (%w): install wasmcc beside %s, as `make build` does", err, filepath.Base(self))
-	}
-	return path, nil
-}
-
-// defaultSlots leaves compilers their processors.
-func defaultSlots() int { return max(1, runtime.NumCPU()) }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/command"
 	"github.com/wasmill/wasmill/internal/term"
 )
 
@@ -158,5 +159,5 @@ func outcome(run api.Run) error {
 	if run.State == "passed" {
 		return nil
 	}
-	return errFailed
+	return command.ErrFailed
 }

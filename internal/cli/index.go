@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/command"
 	"github.com/wasmill/wasmill/internal/datadir"
 	"github.com/wasmill/wasmill/internal/engine"
 	"github.com/wasmill/wasmill/internal/fault"
@@ -38,7 +39,7 @@ func (a *app) indexCheck() *cobra.Command {
 		Long: `Installs each recipe into a fresh Pyodide in node, with micropip and from the farm's index, as a user would, and
 imports its modules. The container has the host's network: it is a client, not a build.`,
 		Example: "  wasmill index check '*'\n  wasmill index check --server http://farm:7470 markupsafe",
-		Args:    arguments(1, -1, "at least one recipe"),
+		Args:    command.Arguments(1, -1, "at least one recipe"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			farm, err := a.running()
 			if err != nil {
@@ -57,7 +58,7 @@ imports its modules. The container has the host's network: it is a client, not a
 			}
 			for _, r := range results {
 				if r.Error != "" {
-					return errFailed
+					return command.ErrFailed
 				}
 			}
 			return nil

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/wasmill/wasmill/internal/command"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/fetch"
 	"github.com/wasmill/wasmill/internal/recipe"
@@ -74,7 +75,7 @@ func (a *app) recipeSkeleton() *cobra.Command {
 		Use:     "skeleton NAME[==VERSION]",
 		Short:   "Write a recipe to begin with from what the package index says",
 		Example: "  wasmill recipe skeleton markupsafe\n  wasmill recipe skeleton --stdout lz4==4.4.4",
-		Args:    arguments(1, 1, "a project's name"),
+		Args:    command.Arguments(1, 1, "a project's name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := skeleton(cmd.Context(), args[0])
 			if err != nil {

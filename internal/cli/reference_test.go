@@ -12,6 +12,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
+
+	"github.com/wasmill/wasmill/internal/cli/orchestratord"
+	"github.com/wasmill/wasmill/internal/cli/workerd"
 )
 
 var update = flag.Bool("update", false, "rewrite docs/reference/cli.md")
@@ -28,10 +31,9 @@ func TestReferenceIsUpToDate(t *testing.T) {
 	fmt.Fprintf(&page, "# Commands\n\n`go test ./internal/cli -update` writes this page from what the programs say of themselves.\n\n")
 	fmt.Fprintf(&page, "%s\n\nFlags of every command of `wasmill`:\n\n```\n%s```\n", root.Long, root.PersistentFlags().FlagUsages())
 	describe(&page, root.Commands())
-	fmt.Fprintf(&page, "\n## orchestrator\n\n```\n%s```\n", helpOf(t, Orchestrator))
-	fmt.Fprintf(&page, "\n## worker\n\n```\n%s```\n", helpOf(t, Worker))
+	describe(&page, []*cobra.Command{orchestratord.Command(), workerd.Command()})
 
-	slots := regexp.MustCompile(`(how many builds run at a time) \(default \d+\)`)
+	slots := regexp.MustCompile(`(--slots .*) \(default \d+\)`)
 	text := slots.ReplaceAllString(page.String(), "$1 (default: the number of processors)")
 	text = strings.ReplaceAll(text, "/home/you", "~")
 	const file = "../../docs/reference/cli.md"
@@ -49,7 +51,7 @@ func TestReferenceIsUpToDate(t *testing.T) {
 	}
 }
 
-// describe writes a section for each command that does something.
+// describe writes a section for each command, and for those below it.
 func describe(w io.Writer, commands []*cobra.Command) {
 	for _, cmd := range commands {
 		if cmd.Name() == "help" || cmd.Name() == "completion" {
@@ -69,23 +71,4 @@ func describe(w io.Writer, commands []*cobra.Command) {
 		}
 		describe(w, cmd.Commands())
 	}
-}
-
-// helpOf is what a daemon prints for --help.
-func helpOf(t *testing.T, run func([]string) int) string {
-	t.Helper()
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout := os.Stdout
-	os.Stdout = w
-	status := run([]string{"--help"})
-	os.Stdout = stdout
-	w.Close()
-	text, err := io.ReadAll(r)
-	if err != nil || status != 0 {
-		t.Fatalf("--help: status %d, %v", status, err)
-	}
-	return string(text)
 }

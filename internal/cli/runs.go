@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/command"
 	"github.com/wasmill/wasmill/internal/term"
 )
 
@@ -18,7 +19,7 @@ func (a *app) runsCommand() *cobra.Command {
 		Use:     "runs",
 		Short:   "List the newest runs",
 		Example: "  wasmill runs\n  wasmill runs --limit 100 --json | jq '.[].state'",
-		Args:    arguments(0, 0, "no arguments"),
+		Args:    command.Arguments(0, 0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			farm, done, err := a.farm(cmd.Context())
 			if err != nil {
@@ -53,7 +54,7 @@ func (a *app) runCommand() *cobra.Command {
 		Use:     "show ID",
 		Short:   "Show a run with its recipes",
 		Example: "  wasmill run show 20260105-101500-k3f9",
-		Args:    arguments(1, 1, "the ID of a run"),
+		Args:    command.Arguments(1, 1, "the ID of a run"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			farm, done, err := a.farm(cmd.Context())
 			if err != nil {
@@ -71,7 +72,7 @@ func (a *app) runCommand() *cobra.Command {
 		Use:     "cancel ID",
 		Short:   "Cancel a run; its containers are killed, what has passed stays",
 		Example: "  wasmill run cancel 20260105-101500-k3f9",
-		Args:    arguments(1, 1, "the ID of a run"),
+		Args:    command.Arguments(1, 1, "the ID of a run"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			farm, done, err := a.farm(cmd.Context())
 			if err != nil {
@@ -90,7 +91,7 @@ func (a *app) workersCommand() *cobra.Command {
 		Use:     "workers",
 		Short:   "List the workers that have joined",
 		Example: "  wasmill workers --json",
-		Args:    arguments(0, 0, "no arguments"),
+		Args:    command.Arguments(0, 0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			farm, done, err := a.farm(cmd.Context())
 			if err != nil {
@@ -119,7 +120,7 @@ func (a *app) logsCommand() *cobra.Command {
 		Use:     "logs [-f] RECIPE|KEY",
 		Short:   "Print the log of a build: the newest of a recipe, or the one with a key",
 		Example: "  wasmill logs markupsafe\n  wasmill logs -f numpy",
-		Args:    arguments(1, 1, "a recipe's name or a build's key"),
+		Args:    command.Arguments(1, 1, "a recipe's name or a build's key"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			farm, done, err := a.farm(cmd.Context())
 			if err != nil {

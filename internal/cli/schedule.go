@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/command"
 	"github.com/wasmill/wasmill/internal/term"
 )
 
@@ -31,7 +32,7 @@ due is not doubled, and after a failure of the farm itself the schedule pauses.`
 			Use:     c.use + " NAME",
 			Short:   c.short,
 			Example: "  wasmill schedule " + c.use + " nightly",
-			Args:    arguments(1, 1, "the name of a schedule"),
+			Args:    command.Arguments(1, 1, "the name of a schedule"),
 			RunE: func(cmd *cobra.Command, args []string) error {
 				farm, done, err := a.farm(cmd.Context())
 				if err != nil {
@@ -51,7 +52,7 @@ func (a *app) scheduleAdd() *cobra.Command {
 		Use:     "add NAME [RECIPE…]",
 		Short:   "Make a schedule, or replace the one of this name",
 		Example: "  wasmill schedule add nightly --cron '0 2 * * *' --recipes ./recipes '*'",
-		Args:    arguments(1, -1, "a name"),
+		Args:    command.Arguments(1, -1, "a name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			farm, done, err := a.farm(cmd.Context())
 			if err != nil {
@@ -80,7 +81,7 @@ func (a *app) scheduleList() *cobra.Command {
 		Use:     "list",
 		Short:   "List the schedules",
 		Example: "  wasmill schedule list --json",
-		Args:    arguments(0, 0, "no arguments"),
+		Args:    command.Arguments(0, 0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			farm, done, err := a.farm(cmd.Context())
 			if err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/wasmill/wasmill/internal/command"
 	"github.com/wasmill/wasmill/internal/term"
 )
 
@@ -16,7 +17,7 @@ func (a *app) submitCommand() *cobra.Command {
 		Short: "Give recipes to a farm that is running, and publish what passes",
 		Example: `  wasmill submit --recipes ./recipes markupsafe
   wasmill submit --server http://farm:7470 --wait '*'`,
-		Args: arguments(1, -1, "at least one recipe"),
+		Args: command.Arguments(1, -1, "at least one recipe"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			farm, err := a.running()
 			if err != nil {
@@ -57,7 +58,7 @@ func (a *app) planCommand() *cobra.Command {
 		Use:     "plan [flags] NAME… | NAME==VERSION | PROJECT-DIR",
 		Short:   "Say what a build would do, and why, without doing it",
 		Example: "  wasmill plan --recipes ./recipes '*'\n  wasmill plan --json markupsafe | jq '.[].reason'",
-		Args:    arguments(1, -1, "at least one recipe"),
+		Args:    command.Arguments(1, -1, "at least one recipe"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			farm, done, err := a.farm(cmd.Context())
 			if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/command"
 	"github.com/wasmill/wasmill/internal/datadir"
 	"github.com/wasmill/wasmill/internal/engine"
 	"github.com/wasmill/wasmill/internal/fault"
@@ -34,7 +35,7 @@ func (a *app) toolchainList() *cobra.Command {
 		Use:     "list",
 		Short:   "List the toolchains, and whether their images are in the registry",
 		Example: "  wasmill toolchain list --json",
-		Args:    arguments(0, 0, "no arguments"),
+		Args:    command.Arguments(0, 0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			farm, done, err := a.farm(cmd.Context())
 			if err != nil {
@@ -67,7 +68,7 @@ func (a *app) toolchainLock() *cobra.Command {
 		Use:     "lock NAME",
 		Short:   "Resolve what a spec asks for and write lock.json",
 		Example: "  wasmill toolchain lock --toolchains ./toolchains pyemscripten_2026_5",
-		Args:    arguments(1, 1, "the name of a toolchain"),
+		Args:    command.Arguments(1, 1, "the name of a toolchain"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if a.toolchains == "" {
 				return fault.Errorf(fault.Invalid, "name the folder whose lock is to be written with --toolchains")
@@ -94,7 +95,7 @@ func (a *app) toolchainBake() *cobra.Command {
 		Short: "Make a toolchain's images from its lock, where the registry does not have them",
 		Example: `  wasmill toolchain bake pyemscripten_2026_5
   wasmill toolchain bake --toolchains ./toolchains --update pyemscripten_2026_5    # after a change: pin the new digests`,
-		Args: arguments(1, 1, "the name of a toolchain"),
+		Args: command.Arguments(1, 1, "the name of a toolchain"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			baked, err := a.bake(cmd.Context(), args[0], again, update)
 			if err != nil {
@@ -121,7 +122,7 @@ func (a *app) toolchainVerify() *cobra.Command {
 		Use:     "verify NAME",
 		Short:   "Bake again from empty caches and compare the digests with the lock's",
 		Example: "  wasmill toolchain verify pyemscripten_2026_5",
-		Args:    arguments(1, 1, "the name of a toolchain"),
+		Args:    command.Arguments(1, 1, "the name of a toolchain"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withBaking(cmd.Context(), args[0], func(t *toolchain.Toolchain, o toolchain.BakeOptions) error {
 				if _, err := t.Verify(cmd.Context(), o); err != nil {
@@ -169,7 +170,7 @@ func (a *app) bakeInto(ctx context.Context, registry, name string, do func(*tool
 	if err != nil {
 		return err
 	}
-	folder, err := a.toolchainsDir(dir)
+	folder, err := command.Toolchains(a.toolchains, dir)
 	if err != nil {
 		return err
 	}

@@ -6,22 +6,26 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 
+	"github.com/wasmill/wasmill/internal/command"
 	"github.com/wasmill/wasmill/internal/datadir"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/orchestrator"
+	"github.com/wasmill/wasmill/internal/worker"
 )
 
 func (a *app) upCommand() *cobra.Command {
-	listen, slots, where := orchestrator.DefaultListen, defaultSlots(), false
+	slots, where := worker.DefaultSlots(), false
+	cfg := orchestrator.Config{
+		Listen: orchestrator.DefaultListen, RegistryListen: orchestrator.DefaultRegistry, TemporalListen: orchestrator.DefaultTemporal,
+	}
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Run a whole farm in this process: orchestrator, worker, index",
 		Long: `Runs an orchestrator and one worker until it is interrupted. A second worker, on this machine or another, joins with
 ` + "`worker --orchestrator URL`" + `. Everything is kept in the folder of --data.`,
 		Example: "  wasmill up\n  wasmill up --listen 127.0.0.1:8080 --slots 4\n  wasmill up --where    # the address of the farm that has the data folder",
-		Args:    arguments(0, 0, "no arguments"),
+		Args:    command.Arguments(0, 0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, err := datadir.Open(a.data)
 			if err != nil {
@@ -30,10 +34,12 @@ func (a *app) upCommand() *cobra.Command {
 			if where {
 				return a.where(dir)
 			}
-			return a.up(cmd.Context(), dir, listen, slots)
+			return a.up(cmd.Context(), dir, cfg, slots)
 		},
 	}
-	cmd.Flags().StringVar(&listen, "listen", listen, "address of the API and the index")
+	cmd.Flags().StringVar(&cfg.Listen, "listen", cfg.Listen, "address of the API and the index")
+	cmd.Flags().StringVar(&cfg.RegistryListen, "registry-listen", cfg.RegistryListen, "address of the embedded registry")
+	cmd.Flags().StringVar(&cfg.TemporalListen, "temporal-listen", cfg.TemporalListen, "address of the embedded Temporal server (loopback)")
 	cmd.Flags().IntVar(&slots, "slots", slots, "how many builds run at a time")
 	cmd.Flags().BoolVar(&where, "where", false, "print the address of the farm that is running and end")
 	return cmd
@@ -50,14 +56,13 @@ func (a *app) where(dir datadir.Dir) error {
 	})
 }
 
-func (a *app) up(ctx context.Context, dir datadir.Dir, listen string, slots int) error {
-	log, err := daemonLog()
+func (a *app) up(ctx context.Context, dir datadir.Dir, cfg orchestrator.Config, slots int) error {
+	log, err := command.DaemonLog()
 	if err != nil {
 		return err
 	}
-	o, err := a.orchestratorAt(ctx, dir, orchestrator.Config{
-		Listen: listen, RegistryListen: orchestrator.DefaultRegistry, TemporalListen: orchestrator.DefaultTemporal, Log: log,
-	})
+	cfg.Log = log
+	o, err := a.orchestratorAt(ctx, dir, cfg)
 	if err != nil {
 		return err
 	}
@@ -72,14 +77,5 @@ func (a *app) up(ctx context.Context, dir datadir.Dir, listen string, slots int)
 	defer w.Close()
 	fmt.Fprintf(a.err, "farm     %s\nindex    %s/simple/\nregistry %s\nworker   %s, %d slots\n", o.URL(), o.URL(), o.Registry(), w.Name(), slots)
 	defer fmt.Fprintln(a.err, "stopping: builds that are under way are tried again after the next start")
-	return until(ctx, w)
-}
-
-// daemonLog is how a daemon tells its operator what is wrong: JSON lines on standard error.
-func daemonLog() (*zap.Logger, error) {
-	log, err := zap.NewProduction(zap.WithCaller(false))
-	if err != nil {
-		return nil, fmt.Errorf("opening the log: %w", err)
-	}
-	return log, nil
+	return w.Wait(ctx)
 }

@@ -5,6 +5,7 @@ package toolchain
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,15 +16,15 @@ import (
 	"github.com/wasmill/wasmill/internal/engine"
 )
 
-// The tests in this file look into a baked image, which BUILD_IMAGE names ("host:port/repository@sha256:…"). They use it
+// The tests in this file look into a baked image, which WASMILL_BUILD_IMAGE names ("host:port/repository@sha256:…"). They use it
 // as a build does: without network, on a read-only root, as uid 1000.
 
-// shell runs a script in the image and gives what it prints.
-func shell(t *testing.T, script string) string {
+// shell runs a script in the image and gives what it prints. mounts are the machine's files that it sees.
+func shell(t *testing.T, script string, mounts ...engine.Mount) string {
 	t.Helper()
-	registry, ref, ok := strings.Cut(os.Getenv("BUILD_IMAGE"), "/")
+	registry, ref, ok := strings.Cut(os.Getenv("WASMILL_BUILD_IMAGE"), "/")
 	if !ok {
-		t.Skip("BUILD_IMAGE names no toolchain image")
+		t.Skip("WASMILL_BUILD_IMAGE names no toolchain image")
 	}
 	opened, err := Open(t.Context(), registry, ref)
 	if err != nil {
@@ -44,7 +45,8 @@ func shell(t *testing.T, script string) string {
 	}
 	var out bytes.Buffer
 	result, err := docker.Run(t.Context(), engine.Spec{
-		Image: image, Command: []string{"bash", "-euc", script}, Env: env, WorkDir: "/tmp", User: "1000:1000", Tmpfs: map[string]int64{"/tmp": 1 << 30},
+		Image: image, Command: []string{"bash", "-euo", "pipefail", "-c", script}, Env: env, WorkDir: "/tmp", User: "1000:1000",
+		Mounts: mounts, Tmpfs: map[string]int64{"/tmp": 1 << 30},
 	}, &out)
 	if err != nil {
 		t.Fatal(err)
@@ -113,6 +115,43 @@ func TestPythonFindsItsByteCode(t *testing.T) {
 	for line := range strings.Lines(out) {
 		if !strings.Contains(line, ".pyc") {
 			t.Errorf("made from its source: %s", line)
+		}
+	}
+}
+
+// A wrong answer here is a worse wheel, not an error.
+func TestCMakeFindsTheTarget(t *testing.T) {
+	wrapper := filepath.Join(t.TempDir(), "wasmcc")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", wrapper, "github.com/wasmill/wasmill/cmd/wasmcc")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building the wrapper: %v\n%s", err, out)
+	}
+	project, err := filepath.Abs("testdata/cmake")
+	if err != nil {
+		t.Fatal(err)
+	}
+	work := t.TempDir()
+	if err := os.Chmod(work, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for _, policies := range []string{"3.18", "4.1"} { // before and after CMP0190
+		out := shell(t, `
+			export PATH=/opt/wasmill/cross:/usr/bin _PYTHON_HOST_PLATFORM=wasm32 PYODIDE_ROOT=/opt/wasmill/python
+			export _PYTHON_SYSCONFIGDATA_NAME=_sysconfigdata__emscripten_wasm32-emscripten _PYTHON_SYSCONFIGDATA_PATH=/opt/wasmill/python/sysconfigdata
+			cmake -G Ninja -S /project -B b -DPOLICY_VERSION=`+policies+` -DCMAKE_BUILD_TYPE=Release
+			cmake --build b
+			ls b/module.*`,
+			engine.Mount{Source: wrapper, Target: "/opt/wasmill/bin/wasmcc"},
+			engine.Mount{Source: project, Target: "/project"},
+			engine.Mount{Source: work, Target: "/work", Writable: true})
+		for _, want := range []string{
+			"found: sin=1 nothing= long=4 soabi=cpython-315-wasm32-emscripten include=/opt/wasmill/python/include/python3.15\n",
+			"b/module.cpython-315-wasm32-emscripten.so\n",
+		} {
+			if !strings.Contains(out, want) {
+				t.Errorf("with the policies of CMake %s, the output lacks %q:\n%s", policies, want, out)
+			}
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -46,6 +47,9 @@ type Config struct {
 	Drain  time.Duration // how long builds may go on when the worker is stopped
 	Log    *zap.Logger
 }
+
+// DefaultSlots is one build for each processor.
+func DefaultSlots() int { return runtime.NumCPU() }
 
 // Spread shares a machine's slots among the classes: all for small builds, half for medium, one in four for large
 // ones. A machine that is to serve one class only says so in Config.Slots.
@@ -152,8 +156,15 @@ func (w *Worker) showLife(ctx context.Context) {
 // Name is the worker's name in the farm.
 func (w *Worker) Name() string { return w.cfg.Name }
 
-// Failed gives the error after which the worker can't go on.
-func (w *Worker) Failed() <-chan error { return w.crew.Failed() }
+// Wait returns when ctx ends, and earlier with the error after which the worker can't go on.
+func (w *Worker) Wait(ctx context.Context) error {
+	select {
+	case err := <-w.crew.Failed():
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+}
 
 // Close takes nothing new and lets what runs go on for the drain time; then it is canceled, and another worker tries
 // it again.

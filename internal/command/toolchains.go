@@ -1,4 +1,4 @@
-package cli
+package command
 
 import (
 	"crypto/sha256"
@@ -13,10 +13,11 @@ import (
 	"github.com/wasmill/wasmill/internal/datadir"
 )
 
-// toolchainsDir is the folder of --toolchains, or the one that this program carries, written out below the data folder.
-func (a *app) toolchainsDir(dir datadir.Dir) (string, error) {
-	if a.toolchains != "" {
-		return a.toolchains, nil
+// Toolchains is the folder that was named or, where none was, the one that this program carries, written out below the
+// data folder.
+func Toolchains(named string, dir datadir.Dir) (string, error) {
+	if named != "" {
+		return named, nil
 	}
 	sum := sha256.New()
 	err := fs.WalkDir(wasmill.Toolchains, ".", func(name string, e fs.DirEntry, err error) error {

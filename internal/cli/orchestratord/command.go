@@ -1,0 +1,61 @@
+// Package orchestratord is the command of the orchestrator daemon: flags, and the wiring of package orchestrator.
+package orchestratord
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wasmill/wasmill/internal/command"
+	"github.com/wasmill/wasmill/internal/datadir"
+	"github.com/wasmill/wasmill/internal/orchestrator"
+)
+
+// Command is `orchestrator`.
+func Command() *cobra.Command {
+	data, toolchains := "", ""
+	cfg := orchestrator.Config{
+		Listen: orchestrator.DefaultListen, RegistryListen: orchestrator.DefaultRegistry, TemporalListen: orchestrator.DefaultTemporal,
+	}
+	cmd := &cobra.Command{
+		Use:     "orchestrator",
+		Short:   "Plan, remember, serve the API and the index; workers build",
+		Example: "  orchestrator\n  orchestrator --temporal temporal:7233 --registry registry:5000",
+		Args:    command.Arguments(0, 0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if cfg.Dir, err = datadir.Open(data); err != nil {
+				return err
+			}
+			if cfg.Log, err = command.DaemonLog(); err != nil {
+				return err
+			}
+			if cfg.Wrapper, err = command.Wrapper(); err != nil {
+				return err
+			}
+			if cfg.Toolchains, err = command.Toolchains(toolchains, cfg.Dir); err != nil {
+				return err
+			}
+			o, err := orchestrator.Start(cmd.Context(), cfg)
+			if err != nil {
+				return err
+			}
+			defer o.Close()
+			if err := o.StartTemporal(cmd.Context()); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "farm     %s\nindex    %s/simple/\nregistry %s\n", o.URL(), o.URL(), o.Registry())
+			<-cmd.Context().Done()
+			return nil
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&data, "data", command.DefaultData(), "folder for what the farm keeps ($WASMILL_DATA)")
+	flags.StringVar(&toolchains, "toolchains", os.Getenv("WASMILL_TOOLCHAINS"), "folder of toolchains instead of those of this program ($WASMILL_TOOLCHAINS)")
+	flags.StringVar(&cfg.Listen, "listen", cfg.Listen, "address of the API and the index")
+	flags.StringVar(&cfg.RegistryListen, "registry-listen", cfg.RegistryListen, "address of the embedded registry")
+	flags.StringVar(&cfg.TemporalListen, "temporal-listen", cfg.TemporalListen, "address of the embedded Temporal server (loopback)")
+	flags.StringVar(&cfg.Registry, "registry", "", "address of an external registry instead of the embedded one")
+	flags.StringVar(&cfg.Temporal, "temporal", "", "address of an external Temporal cluster instead of the embedded server")
+	return cmd
+}

@@ -1,0 +1,100 @@
+// Package command is what the project's programs share: how a command is carried out, which exit status it ends with,
+// where data is kept, and what is installed beside the program.
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/wasmill/wasmill/internal/fault"
+)
+
+// ErrFailed is the end of a command whose recipes, not the farm, failed: everything was said already, and the status
+// is 1.
+var ErrFailed = errors.New("some recipes failed")
+
+// Run carries out a command until it ends or a person or a supervisor asks the program to stop, says on standard error
+// what went wrong, and returns the exit status (docs/reference/exit-status.md): the one place that decides it.
+func Run(cmd *cobra.Command, args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fault.Errorf(fault.Invalid, "%w (see `%s --help`)", err, c.CommandPath())
+	})
+	cmd.SetArgs(args)
+	err := cmd.ExecuteContext(ctx)
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, ErrFailed):
+		return 1
+	case ctx.Err() != nil:
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: interrupted\n", cmd.Name())
+		return fault.Canceled.ExitStatus()
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s: %v\n", cmd.Name(), err)
+	return fault.KindOf(err).ExitStatus()
+}
+
+// Arguments checks the number of arguments and says what is missing in the command's own words; most < 0 is no limit.
+func Arguments(least, most int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < least {
+			return fault.Errorf(fault.Invalid, "%s needs %s (see `%s --help`)", cmd.CommandPath(), what, cmd.CommandPath())
+		}
+		if most >= 0 && len(args) > most {
+			return fault.Errorf(fault.Invalid, "%s takes %s, not %q (see `%s --help`)", cmd.CommandPath(), what, args[most], cmd.CommandPath())
+		}
+		return nil
+	}
+}
+
+// DefaultData is where data is kept unless told otherwise: $WASMILL_DATA, or as the XDG base directory specification
+// has it.
+func DefaultData() string {
+	if dir := os.Getenv("WASMILL_DATA"); dir != "" {
+		return dir
+	}
+	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
+		return filepath.Join(dir, "wasmill")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		home = "."
+	}
+	return filepath.Join(home, ".local", "share", "wasmill")
+}
+
+// DaemonLog is how a daemon tells its operator what is wrong: JSON lines on standard error.
+func DaemonLog() (*zap.Logger, error) {
+	log, err := zap.NewProduction(zap.WithCaller(false))
+	if err != nil {
+		return nil, fmt.Errorf("opening the log: %w", err)
+	}
+	return log, nil
+}
+
+// Wrapper is the compiler wrapper, which runs in the builds' containers. It is installed beside this program.
+func Wrapper() (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", fault.Errorf(fault.Unavailable, "finding this program: %w", err)
+	}
+	if real, err := filepath.EvalSymlinks(self); err == nil {
+		self = real
+	}
+	path := filepath.Join(filepath.Dir(self), "wasmcc")
+	if _, err := os.Stat(path); err != nil {
+		return "", fault.Errorf(fault.Unavailable, "the compiler wrapper is missing (%w): install wasmcc beside %s, as `make build` does", err, filepath.Base(self))
+	}
+	return path, nil
+}

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# All tests, for `make test`: an engine, a registry with the baked toolchain, then every test of the project. What was
+# baked and downloaded is kept in $WASMILL_TEST_DATA, so that a second run is quicker; a test that can't run because
+# something is missing says so, and the ones that need an engine must not be missing it here.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+data=${WASMILL_TEST_DATA:-${XDG_CACHE_HOME:-$HOME/.cache}/wasmill-test}
+toolchain=pyemscripten_2026_5
+registry=127.0.0.1:7481
+scripts/ensure-docker.sh
+mkdir -p "$data"
+
+bin/orchestrator --data "$data" --listen 127.0.0.1:7480 --registry-listen $registry --temporal-listen 127.0.0.1:0 >"$data/test.log" 2>&1 &
+orchestrator=$!
+trap 'kill $orchestrator 2>/dev/null; wait $orchestrator 2>/dev/null || true' EXIT
+for _ in $(seq 300); do
+  bin/wasmill up --where --data "$data" >/dev/null 2>&1 && break
+  kill -0 $orchestrator 2>/dev/null || { cat "$data/test.log" >&2; exit 3; }
+  sleep 0.2
+done
+bin/wasmill toolchain bake --data "$data" $toolchain | tee "$data/baked.txt"
+build=$(awk '$1 == "build" { print $2 }' "$data/baked.txt")
+runtime=$(awk '$1 == "runtime" { print $2 }' "$data/baked.txt")
+export WASMILL_BUILD_IMAGE=$registry/$build WASMILL_RUNTIME_IMAGE=$registry/$runtime WASMILL_TEST_REGISTRY=$registry
+export WASMILL_BIN=$PWD/bin
+
+# Packages one after the other: each may load the machine with containers.
+go test -p 1 -timeout 30m -tags 'engine integration' "$@" ./...
