@@ -9,6 +9,7 @@ import (
 // Lane is the priority class of a run. A build of a higher lane gets the next free slot, whatever waits in a lower one.
 type Lane string
 
+// The lanes, highest first.
 const (
 	Interactive Lane = "interactive" // somebody waits at a terminal
 	Submission  Lane = "submission"
@@ -19,6 +20,7 @@ const (
 // Class is the resource class of a build, and so the task queue it waits in.
 type Class string
 
+// The classes, smallest first.
 const (
 	Small  Class = "small"
 	Medium Class = "medium"
@@ -28,6 +30,7 @@ const (
 // Kind says what the plan wants done about a recipe.
 type Kind string
 
+// The kinds of actions.
 const (
 	KindBuild Kind = "build"
 	KindReuse Kind = "reuse" // an earlier build of the same key stands, a failed one too
@@ -65,6 +68,7 @@ type Plan struct {
 // State is where a recipe of a run, or the run as a whole, stands.
 type State string
 
+// The states of a recipe in a run; a run ends in Passed, Failed, Canceled or Errored.
 const (
 	Queued   State = "queued" // a build was asked for, or one of another run is awaited; Describe tells whether it runs
 	Passed   State = "passed"

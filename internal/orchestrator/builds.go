@@ -13,6 +13,9 @@ import (
 	"github.com/wasmill/wasmill/internal/version"
 )
 
+// maxStoredPart is how much of a finished build's log one answer carries. For each, the whole log is fetched again.
+const maxStoredPart = 16 << 20
+
 var keyForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // Build implements api.Farm.
@@ -54,7 +57,7 @@ func (o *Orchestrator) Log(ctx context.Context, keyOrRecipe string, offset int64
 		return api.Log{}, err
 	}
 	rest := text[min(offset, int64(len(text))):]
-	rest = rest[:min(len(rest), maxPart)]
+	rest = rest[:min(len(rest), maxStoredPart)]
 	end := offset + int64(len(rest))
 	return api.Log{Text: rest, Offset: end, Ended: end >= int64(len(text))}, nil
 }

@@ -60,6 +60,9 @@ func decide(req *Request, r *Recipe, done map[string]*Action) Action {
 		}
 	}
 	last, built := req.History.Last[r.Name]
+	if failedEarly(req, &a) {
+		return a
+	}
 	if a.Wants.Lock || len(a.Wants.Hosts) > 0 {
 		a.Kind, a.Reason = KindBuild, because(req.Options, last, built, &a)
 		return a
@@ -84,6 +87,25 @@ func decide(req *Request, r *Recipe, done map[string]*Action) Action {
 		a.Reused = &earlier
 	}
 	return a
+}
+
+// failedEarly lets a failure stand that came before the requirements were locked: it is kept under the key without a
+// lock. What the world outside has a part in is tried again: a file's server may have been mended, and requirements may be
+// locked as of another day.
+func failedEarly(req *Request, a *Action) bool {
+	if !a.Wants.Lock || len(a.Wants.Hosts) > 0 || req.Options.NoCache || req.Options.RetryFailed {
+		return false
+	}
+	key := Key(a.Inputs)
+	earlier, found := req.History.Builds[key]
+	outside := strings.HasPrefix(earlier.Failure, string(record.HashMismatch)) || strings.HasPrefix(earlier.Failure, string(record.Requirements))
+	if !found || earlier.Outcome != record.Failed || outside {
+		return false
+	}
+	a.Kind, a.Reason, a.Key, a.Wants.Lock = KindReuse, "failed before with the same inputs: "+earlier.Failure, key, false
+	earlier.Inputs = Inputs{}
+	a.Reused = &earlier
+	return true
 }
 
 // unusable says why nothing can be built on an action's recipe, and which recipe is at the root of it. An action that

@@ -96,6 +96,15 @@ func (f *farm) carryOut(fail ...string) (built []string) {
 	return built
 }
 
+// failEarly is a history in which a recipe failed before its requirements were locked; only it is planned.
+func (f *farm) failEarly(name, failure string) {
+	r := *f.recipe(name)
+	f.Recipes = []plan.Recipe{r}
+	delete(f.History.Locks, plan.LockKey(r, f.Toolchain))
+	key := plan.Key(f.plan().Actions[0].Inputs)
+	f.History.Builds[key] = plan.Build{Key: key, Outcome: record.Failed, Failure: failure}
+}
+
 func (f *farm) recipe(name string) *plan.Recipe {
 	return &f.Recipes[slices.IndexFunc(f.Recipes, func(r plan.Recipe) bool { return r.Name == name })]
 }
@@ -157,6 +166,10 @@ func TestReasons(t *testing.T) {
 			f.History.Locks[plan.LockKey(*r, f.Toolchain)] = digest("new")
 			f.Recipes = []plan.Recipe{*r}
 		}, []string{"toolz: build: build requirements changed: " + abbr(digest("lock of toolz")) + " → " + abbr(digest("new"))}},
+		{"a script failed before anything was locked", func(f *farm) { f.failEarly("toolz", "script-failed: exit status 1") }, []string{
+			"toolz: reuse: failed before with the same inputs: script-failed: exit status 1"}},
+		{"a source had another hash", func(f *farm) { f.failEarly("toolz", "hash-mismatch: expected another") }, []string{
+			"toolz: build: build requirements are to be locked again"}},
 		{"the environment changed", func(f *farm) { f.Env = map[string]string{"LANG": "C"}; f.Recipes = f.Recipes[1:2] }, []string{
 			`toolz: build: environment changed: LANG "" → "C"`}},
 		{"an output changed elsewhere", func(f *farm) {

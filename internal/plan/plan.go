@@ -94,6 +94,7 @@ type Build struct {
 // Kind is what an action does.
 type Kind string
 
+// The kinds of actions.
 const (
 	KindBuild Kind = "build"
 	KindReuse Kind = "reuse" // the outcome of an earlier build with the same inputs stands, a failure too

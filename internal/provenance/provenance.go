@@ -3,13 +3,18 @@
 package provenance
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
 
-	"github.com/in-toto/in-toto-golang/in_toto/slsa_provenance/common"
-	slsa "github.com/in-toto/in-toto-golang/in_toto/slsa_provenance/v1"
+	provenance "github.com/in-toto/attestation/go/predicates/provenance/v1"
+	intoto "github.com/in-toto/attestation/go/v1"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/record"
@@ -18,69 +23,113 @@ import (
 // BuildType names how the parameters of the predicate are to be read; docs/reference/record.md says it in words.
 const BuildType = "https://wasmill.dev/build-type/recipe/v1"
 
-// statementType is in-toto's (attestation framework, spec/v1/statement.md).
-const statementType = "https://in-toto.io/Statement/v1"
-
-type statement struct {
-	Type          string                    `json:"_type"`
-	Subject       []slsa.ResourceDescriptor `json:"subject"`
-	PredicateType string                    `json:"predicateType"`
-	Predicate     slsa.ProvenancePredicate  `json:"predicate"`
-}
+// predicateType is SLSA's (https://slsa.dev/spec/v1.0/provenance).
+const predicateType = "https://slsa.dev/provenance/v1"
 
 // Statement is the provenance of a passed build, as JSON. version is wasmill's. The statement says in words which
 // compiler made the artifact: what a distribution ships is not what Pyodide patches.
 func Statement(b *record.Build, version string) ([]byte, error) {
-	if len(b.Artifacts) == 0 {
-		return nil, fault.Errorf(fault.Invalid, "writing the provenance of %s: it has no artifact", b.Recipe)
+	text, err := statement(b, version)
+	if err != nil {
+		return nil, fmt.Errorf("writing the provenance of %s: %w", b.Recipe, err)
 	}
-	s := statement{Type: statementType, PredicateType: slsa.PredicateSLSAProvenance}
-	for _, a := range b.Artifacts {
-		s.Subject = append(s.Subject, slsa.ResourceDescriptor{Name: a.Filename, Digest: digestSet(a.Digest)})
+	return text, nil
+}
+
+func statement(b *record.Build, version string) ([]byte, error) {
+	if len(b.Artifacts) == 0 {
+		return nil, fault.Errorf(fault.Invalid, "it has no artifact")
+	}
+	external, err := structpb.NewStruct(map[string]any{"recipe": b.Recipe, "version": b.Version, "toolchain": b.Toolchain.Name})
+	if err != nil {
+		return nil, err
+	}
+	internal, err := structpb.NewStruct(map[string]any{"key": b.Key, "compiler": b.Toolchain.Compiler})
+	if err != nil {
+		return nil, err
+	}
+	deps, err := dependencies(b)
+	if err != nil {
+		return nil, err
 	}
 	finished := b.Started
 	for _, p := range b.Phases {
 		finished = finished.Add(time.Duration(p.Seconds * float64(time.Second)))
 	}
-	s.Predicate = slsa.ProvenancePredicate{
-		BuildDefinition: slsa.ProvenanceBuildDefinition{
-			BuildType:            BuildType,
-			ExternalParameters:   map[string]string{"recipe": b.Recipe, "version": b.Version, "toolchain": b.Toolchain.Name},
-			InternalParameters:   map[string]string{"key": b.Key, "compiler": b.Toolchain.Compiler},
-			ResolvedDependencies: dependencies(b),
+	predicate := &provenance.Provenance{
+		BuildDefinition: &provenance.BuildDefinition{
+			BuildType: BuildType, ExternalParameters: external, InternalParameters: internal, ResolvedDependencies: deps,
 		},
-		RunDetails: slsa.ProvenanceRunDetails{
-			Builder:       slsa.Builder{ID: "https://wasmill.dev/builder", Version: map[string]string{"wasmill": version}},
-			BuildMetadata: slsa.BuildMetadata{InvocationID: b.Key, StartedOn: &b.Started, FinishedOn: &finished},
+		RunDetails: &provenance.RunDetails{
+			Builder:  &provenance.Builder{Id: "https://wasmill.dev/builder", Version: map[string]string{"wasmill": version}},
+			Metadata: &provenance.BuildMetadata{InvocationId: b.Key, StartedOn: timestamppb.New(b.Started), FinishedOn: timestamppb.New(finished)},
 		},
 	}
 	if b.Log != nil {
-		s.Predicate.RunDetails.Byproducts = []slsa.ResourceDescriptor{{Name: "log", Digest: digestSet(b.Log.Digest), MediaType: "text/plain"}}
+		predicate.RunDetails.Byproducts = []*intoto.ResourceDescriptor{{Name: "log", Digest: digestSet(b.Log.Digest), MediaType: "text/plain"}}
 	}
-	text, err := json.MarshalIndent(s, "", "  ")
+	inner, err := asStruct(predicate)
 	if err != nil {
-		return nil, fmt.Errorf("writing the provenance of %s: %w", b.Recipe, err)
+		return nil, err
 	}
-	return append(text, '\n'), nil
+	s := &intoto.Statement{Type: intoto.StatementTypeUri, PredicateType: predicateType, Predicate: inner}
+	for _, a := range b.Artifacts {
+		s.Subject = append(s.Subject, &intoto.ResourceDescriptor{Name: a.Filename, Digest: digestSet(a.Digest)})
+	}
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	return stable(s)
 }
 
-func dependencies(b *record.Build) []slsa.ResourceDescriptor {
-	var deps []slsa.ResourceDescriptor
+// asStruct is a message as the free-form part of another.
+func asStruct(m proto.Message) (*structpb.Struct, error) {
+	text, err := protojson.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	s := &structpb.Struct{}
+	return s, protojson.Unmarshal(text, s)
+}
+
+// stable is a message as JSON that is the same each time: protojson varies its white space on purpose.
+func stable(m proto.Message) ([]byte, error) {
+	text, err := protojson.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	if err := json.Indent(&out, text, "", "  "); err != nil {
+		return nil, err
+	}
+	out.WriteByte('\n')
+	return out.Bytes(), nil
+}
+
+func dependencies(b *record.Build) ([]*intoto.ResourceDescriptor, error) {
+	var deps []*intoto.ResourceDescriptor
+	add := func(kind, name, uri string, digest record.Digest) error {
+		about, err := structpb.NewStruct(map[string]any{"kind": kind})
+		deps = append(deps, &intoto.ResourceDescriptor{Name: name, Uri: uri, Digest: digestSet(digest), Annotations: about})
+		return err
+	}
 	for _, in := range b.Inputs {
-		d := slsa.ResourceDescriptor{Name: in.Name, URI: in.URL, Digest: digestSet(in.Digest), Annotations: map[string]any{"kind": in.Kind}}
-		deps = append(deps, d)
+		if err := add(in.Kind, in.Name, in.URL, in.Digest); err != nil {
+			return nil, err
+		}
 	}
 	for _, r := range b.Requires {
-		purl := fmt.Sprintf("pkg:pypi/%s@%s", r.Name, r.Version)
-		deps = append(deps, slsa.ResourceDescriptor{Name: r.File, URI: purl, Digest: digestSet(r.Digest), Annotations: map[string]any{"kind": "requirement"}})
+		if err := add("requirement", r.File, fmt.Sprintf("pkg:pypi/%s@%s", r.Name, r.Version), r.Digest); err != nil {
+			return nil, err
+		}
 	}
-	return deps
+	return deps, nil
 }
 
-func digestSet(d record.Digest) common.DigestSet {
+func digestSet(d record.Digest) map[string]string {
 	algorithm, hex, ok := strings.Cut(string(d), ":")
 	if !ok {
 		return nil
 	}
-	return common.DigestSet{algorithm: hex}
+	return map[string]string{algorithm: hex}
 }

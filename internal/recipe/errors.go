@@ -29,7 +29,7 @@ type Error struct {
 
 // Error is "file:line:column: message", then the hint in parentheses.
 func (e *Error) Error() string {
-	s := e.Position.String() + ": " + e.Message
+	s := e.String() + ": " + e.Message
 	if e.Hint != "" {
 		s += " (" + e.Hint + ")"
 	}

@@ -123,6 +123,7 @@ type Build struct {
 // ExportMode is which symbols an extension module exports (-sEXPORTED_FUNCTIONS of emcc).
 type ExportMode string
 
+// The modes of exporting.
 const (
 	ExportPyInit       ExportMode = "pyinit"        // PyInit_* only; the default
 	ExportRequested    ExportMode = "requested"     // every symbol of the objects that is not hidden
@@ -208,12 +209,12 @@ type PatchNote struct {
 // Parse make does not.
 func (r *Recipe) HasFolder() bool { return r.Dir != "" && r.meta != nil }
 
-// Imports are the import names: top-level, or else the name.
+// Imports are the import names: top-level, or else the name as a module would have it.
 func (r *Recipe) Imports() []string {
 	if len(r.TopLevel) > 0 {
 		return r.TopLevel
 	}
-	return []string{r.Name}
+	return []string{strings.ReplaceAll(r.Name, "-", "_")}
 }
 
 // TestImports are the modules whose import is tested: test.imports, or else Imports. A library has none.

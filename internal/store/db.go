@@ -42,6 +42,7 @@ type Run struct {
 // Status is where an action of a run stands.
 type Status string
 
+// The states of an action.
 const (
 	Planned  Status = "planned"
 	Queued   Status = "queued"

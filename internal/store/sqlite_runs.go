@@ -46,10 +46,10 @@ func (s *SQLite) PlanRun(ctx context.Context, id string, p *plan.Plan, at time.T
 		defer insert.Close()
 		for i, a := range p.Actions {
 			status, cause, ended := Planned, "", int64(0)
-			switch {
-			case a.Kind == plan.KindSkip:
+			switch a.Kind {
+			case plan.KindSkip:
 				status, cause, ended = Skipped, a.Reason, micros(at)
-			case a.Kind == plan.KindReuse:
+			case plan.KindReuse:
 				status, ended = Cached, micros(at)
 				if a.Reused != nil && a.Reused.Failure != "" {
 					status, cause = Failed, a.Reused.Failure

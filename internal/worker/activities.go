@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -61,6 +62,12 @@ func (w *Worker) begin(ctx context.Context, task workflows.Task, attempt workflo
 	}
 	name := jobs.LogName(task.Recipe, task.Build, task.RunID)
 	s.told = api.Attempt{ID: attempt.ID, Run: task.RunID, Recipe: task.Recipe, Key: task.Key, Worker: w.cfg.Name, Number: attempt.Number, Log: name}
+	if attempt.Number > 1 {
+		// A worker that was killed, or an engine that was, has left the container of the attempt before.
+		if _, err := w.cfg.Engine.Reap(ctx, map[string]string{taskLabel: s.taskID()}); err != nil {
+			return nil, err
+		}
+	}
 	s.log = newLogStream(ctx, w.cfg.Farm, name, logOffset)
 	return s, nil
 }
@@ -89,8 +96,11 @@ func (s *step) end(ctx context.Context, err error, outcome record.Outcome) {
 }
 
 func (s *step) labels() map[string]string {
-	return map[string]string{ownerLabel: s.cfg.Name, build.AttemptLabel: s.told.ID}
+	return map[string]string{ownerLabel: s.cfg.Name, taskLabel: s.taskID(), build.AttemptLabel: s.told.ID}
 }
+
+// taskID is common to the attempts of one task: their IDs without the number at the end.
+func (s *step) taskID() string { return s.told.ID[:strings.LastIndexByte(s.told.ID, '-')] }
 
 // Build implements workflows.WorkerActivities.
 func (a activities) Build(ctx context.Context, task workflows.Task, attempt workflows.Attempt) (out workflows.BuildResult, err error) {

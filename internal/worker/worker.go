@@ -36,6 +36,10 @@ import (
 // start.
 const ownerLabel = "wasmill.worker"
 
+// taskLabel is on every container too: the next attempt removes what the one before has left on its engine, whichever
+// worker made it.
+const taskLabel = "wasmill.task"
+
 // Config says what a worker works with.
 type Config struct {
 	Dir    datadir.Dir

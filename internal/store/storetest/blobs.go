@@ -137,7 +137,7 @@ func crowd(t *testing.T, blobs *store.Blobs) {
 			}
 			defer r.Close()
 			if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, data) {
-				return fmt.Errorf("read %q, %v; want %q", got, err, data)
+				return fmt.Errorf("read %q, want %q: %w", got, data, err)
 			}
 			return nil
 		})

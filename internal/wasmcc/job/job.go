@@ -32,6 +32,7 @@ const PhaseMarker = "==> phase: "
 // Kind says what a container is for.
 type Kind string
 
+// The kinds of jobs.
 const (
 	MakeEnv  Kind = "env"      // fill Env from Wheels and Lock
 	Requires Kind = "requires" // what build-system.requires says once patches and script have been at the source
