@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/recipe"
+	"github.com/wasmill/wasmill/internal/record"
+)
+
+// recipes builds every recipe once on an empty farm, and then again and again with everything ready, the peer in
+// between: what else the machine does meanwhile hits both.
+func (b *bench) recipes(ctx context.Context, f *farm, data string) error {
+	for _, r := range b.chosen {
+		res := &recipeResult{Name: r.Name, Version: r.Version, Pure: r.Wasmill.Pure}
+		b.result.Recipes = append(b.result.Recipes, res)
+		first, rec, err := b.build(ctx, f, r, data)
+		if err != nil {
+			return err
+		}
+		res.First = first
+		other, err := b.peer.of(ctx, r, rec)
+		if err != nil {
+			return err
+		}
+		if b.peer != nil {
+			res.NoPeer = notComparable(r)
+		}
+		for n := range b.runs {
+			b.say("%s: %d of %d", r.Name, n+1, b.runs)
+			if err := b.touch(r, n+1); err != nil {
+				return err
+			}
+			ready, _, err := b.build(ctx, f, r, data)
+			if err != nil {
+				return err
+			}
+			res.Ready = append(res.Ready, *ready)
+			if other == nil {
+				continue
+			}
+			seconds, err := other.run(ctx)
+			if err != nil {
+				return fmt.Errorf("pyodide-build on %s: %w", r.Name, err)
+			}
+			res.Peer = append(res.Peer, seconds)
+		}
+		res.Summary = summarize(res.Ready, res.Peer)
+	}
+	return nil
+}
+
+// touch changes a recipe's tests, which are part of a build's key and not of its lock's: the next build is a new one to
+// the farm, and compiles the same.
+func (b *bench) touch(r *recipe.Recipe, n int) error {
+	f, err := os.OpenFile(filepath.Join(b.copied, filepath.Base(r.Dir), r.Tests[0]), os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("changing the tests of %s: %w", r.Name, err)
+	}
+	defer f.Close()
+	if _, err := fmt.Fprintf(f, "# Benchmark run %d.\n", n); err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// build is one `wasmill build` of one recipe; what it needs is built already.
+func (b *bench) build(ctx context.Context, f *farm, r *recipe.Recipe, data string) (*buildSample, record.Build, error) {
+	begin := time.Now()
+	run, err := b.wasmill(ctx, data, r.Name)
+	if err != nil {
+		return nil, record.Build{}, err
+	}
+	s := &buildSample{Command: time.Since(begin).Seconds(), Run: run.Finished.Sub(run.Created).Seconds()}
+	for _, act := range run.Actions {
+		if act.Recipe != r.Name {
+			continue
+		}
+		if act.Status != "passed" {
+			return nil, record.Build{}, fmt.Errorf("building %s: it %s: %s", r.Name, act.Status, act.Cause)
+		}
+		rec, err := f.Build(ctx, act.Key)
+		if err != nil {
+			return nil, rec, err
+		}
+		s.fill(rec)
+		return s, rec, nil
+	}
+	return nil, record.Build{}, fmt.Errorf("building %s: it is not in the run", r.Name)
+}
+
+func (s *buildSample) fill(rec record.Build) {
+	s.Phases, s.Memory = rec.Phases, rec.PeakMemory
+	for _, p := range rec.Phases {
+		if p.Phase == record.PhaseTest {
+			s.Test += p.Seconds
+		} else {
+			s.Build += p.Seconds
+		}
+	}
+	if rec.Compilers != nil {
+		s.Compilers, s.Commands = rec.Compilers.Seconds, rec.Compilers.Commands
+	}
+}
+
+// wasmill runs `wasmill build` and reads what it says.
+func (b *bench) wasmill(ctx context.Context, data string, names ...string) (api.Run, error) {
+	args := append([]string{"build", "--data", data, "--recipes", b.copied, "--toolchain", b.toolchain, "--out", filepath.Join(b.scratch, "dist"), "--quiet", "--json"}, names...)
+	cmd := exec.CommandContext(ctx, b.program(), args...)
+	cmd.Stderr = os.Stderr
+	var run api.Run
+	text, err := cmd.Output()
+	if err != nil {
+		return run, fmt.Errorf("wasmill build %v: %w\n%s", names, err, text)
+	}
+	if err := json.Unmarshal(text, &run); err != nil {
+		return run, fmt.Errorf("wasmill build %v: reading what it says: %w", names, err)
+	}
+	return run, nil
+}
