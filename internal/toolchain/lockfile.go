@@ -26,6 +26,7 @@ type Lock struct {
 // Kind is where an input comes from.
 type Kind string
 
+// The kinds of inputs.
 const (
 	Deb   Kind = "deb"
 	NPM   Kind = "npm"

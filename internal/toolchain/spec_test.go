@@ -5,10 +5,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/wasmcc"
 )
 
 // small is a whole spec.
@@ -179,5 +183,15 @@ func TestOurToolchainsAreLocked(t *testing.T) {
 				t.Errorf("%s: input %s is not pinned: %+v", tc.Spec.Name, in.Name, in)
 			}
 		}
+	}
+}
+
+func TestTheWrapperHasItsNames(t *testing.T) {
+	tc, err := Load("../../toolchains/pyemscripten_2026_5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(slices.Sorted(slices.Values(wasmcc.Names())), slices.Sorted(slices.Values(tc.Spec.Cross))); diff != "" {
+		t.Errorf("cross differs from wasmcc.Names (-want +got):\n%s", diff)
 	}
 }

@@ -55,13 +55,6 @@ func (t *Tree) Close() error {
 	return errors.Join(errs...)
 }
 
-// Has says whether the tree has an entry of that name.
-func (t *Tree) Has(name string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.entries[t.clean(name)] != nil
-}
-
 // Split takes out what the patterns match and gives it as a tree of its own, which is good until this one is closed.
 func (t *Tree) Split(p *Patterns) *Tree {
 	t.mu.Lock()
@@ -74,19 +67,6 @@ func (t *Tree) Split(p *Patterns) *Tree {
 		}
 	}
 	return other
-}
-
-// Names lists the names of everything but folders, sorted.
-func (t *Tree) Names() []string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var names []string
-	for _, name := range slices.Sorted(maps.Keys(t.entries)) {
-		if t.entries[name].kind != tar.TypeDir {
-			names = append(names, name)
-		}
-	}
-	return names
 }
 
 // Read gives a file's contents.
@@ -179,44 +159,6 @@ func below(folder, name string) (string, bool) {
 		return name, true
 	}
 	return strings.CutPrefix(name, path.Clean("/"+folder)+"/")
-}
-
-// Directory adds everything in a folder of this machine below the folder at. Modes become 0755 or 0644.
-func (t *Tree) Directory(dir, at string) error {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	spool, err := t.newSpool()
-	if err != nil {
-		return err
-	}
-	return walk(root, func(name string, info os.FileInfo) error {
-		in := path.Join(at, name)
-		switch {
-		case info.IsDir():
-			return t.Folder(in, 0o755)
-		case info.Mode()&os.ModeSymlink != 0:
-			target, err := root.Readlink(name)
-			if err != nil {
-				return err
-			}
-			return t.Link(in, target)
-		case !info.Mode().IsRegular():
-			return fmt.Errorf("%s is no file, folder or link", name)
-		}
-		f, err := root.Open(name)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		mode := int64(0o644)
-		if info.Mode()&0o100 != 0 {
-			mode = 0o755
-		}
-		return t.spooled(spool, in, mode, f)
-	})
 }
 
 // Zip adds every file of an archive below the folder at. Modes become 0644, as an installer of wheels has it.

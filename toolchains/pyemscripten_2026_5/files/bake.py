@@ -7,6 +7,7 @@
 depends on its inputs only: no times, no random names, one process for what is order-dependent.
 """
 
+import concurrent.futures
 import io
 import json
 import os
@@ -71,9 +72,16 @@ def python_for_target():
 
 
 def static_files():
-    etc = ROOT / "etc"
-    for name in ("emscripten.config", "meson-cross.ini", "toolchain.cmake"):
-        write(etc / name, (FILES / name).read_text())
+    for source, target in {
+        "emscripten.config": "etc/emscripten.config",
+        "meson-cross.ini": "etc/meson-cross.ini",
+        "toolchain.cmake": "etc/toolchain.cmake",
+        "Emscripten.cmake": "etc/cmake/Platform/Emscripten.cmake",
+        "python-config.sh": "python/bin/python3.15-config",
+        "run.sh": "bin/run",
+    }.items():
+        write(ROOT / target, (FILES / source).read_text())
+        (ROOT / target).chmod(0o755 if source.endswith(".sh") else 0o644)
     wrapper = ROOT / "bin" / "wasmcc"
     write(wrapper, "")  # a place to mount the worker's wrapper on
     wrapper.chmod(0o755)
@@ -94,8 +102,10 @@ def compiler_cache():
     run("embuilder", "build", "sysroot")
     work = pathlib.Path("/tmp/probes")
     work.mkdir()
-    for argv in syslibs.probes(work):
-        run(*argv)
+    # emcc locks the cache while it makes a library; side by side, one links while the other compiles.
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for _ in pool.map(lambda argv: run(*argv), syslibs.probes(work)):
+            pass
     cache = ROOT / "emcache"
     for waste in ("symbol_lists", "js_output", "build", "cache.lock", "ports"):
         path = cache / waste
