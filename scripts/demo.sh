@@ -21,7 +21,7 @@ echo "the farm answers at $server"
 
 say "Build and test every recipe of recipes/"
 built=0
-$wasmill submit --wait --publish --server "$server" --recipes recipes '*' || built=$?
+$wasmill submit --wait --server "$server" --recipes recipes '*' || built=$?
 
 say "Install from the index with micropip, in node"
 installed=0

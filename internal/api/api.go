@@ -75,7 +75,7 @@ type RunRequest struct {
 
 // Run is a plan being carried out.
 type Run struct {
-	ID       string     `json:"id"`
+	ID       string     `json:"id,omitempty"` // none where there was nothing to do
 	Lane     string     `json:"lane"`
 	State    string     `json:"state"` // running, passed, failed, canceled
 	Select   []string   `json:"select"`
@@ -154,8 +154,8 @@ type Worker struct {
 // Schedule is a run that starts by itself.
 type Schedule struct {
 	Name   string     `json:"name"`
-	Cron   string     `json:"cron"` // five fields, UTC
-	Run    RunRequest `json:"run"`
+	Cron   string     `json:"cron"`         // five fields, UTC
+	Run    RunRequest `json:"run,omitzero"` // not told by Schedules
 	Paused bool       `json:"paused"`
 	Next   *time.Time `json:"next,omitempty"`
 	Last   *time.Time `json:"last,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -61,7 +62,7 @@ again. A toolchain that is not baked yet is baked first, once. Where a farm has 
 	}
 	t.flags(cmd)
 	cmd.Flags().StringVar(&out, "out", out, "folder for the wheels")
-	cmd.Flags().IntVar(&slots, "slots", slots, "how many builds run at a time")
+	cmd.Flags().IntVar(&slots, "slots", slots, "how many small builds run at a time; half as many medium and a quarter as many large ones beside them")
 	return cmd
 }
 
@@ -72,7 +73,7 @@ func (a *app) carryOut(ctx context.Context, farm api.Farm, req api.RunRequest, s
 		return api.Run{}, err
 	}
 	if done := nothingToDo(actions); done {
-		return api.Run{State: "passed", Lane: req.Lane, Select: req.Select, Actions: actions}, nil
+		return api.Run{State: "passed", Lane: req.Lane, Select: req.Select, Created: time.Now(), Actions: actions}, nil
 	}
 	if o, ok := farm.(*orchestrator.Orchestrator); ok {
 		w, err := a.lone(ctx, o, req.Toolchain, slots)

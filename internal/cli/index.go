@@ -131,7 +131,7 @@ func (a *app) client(ctx context.Context, farm api.Farm, name string) (*runtimes
 		if err != nil {
 			return nil, err
 		}
-		return &runtimes.Client{Engine: docker, Image: join.Registry + "/" + image.Runtime, Work: dir.Work()}, nil
+		return &runtimes.Client{Engine: docker, Image: join.Registry + "/" + image.Runtime, Work: dir.Scratch()}, nil
 	}
 	return nil, fault.Errorf(fault.NotFound, "the farm has no baked toolchain %s", name)
 }

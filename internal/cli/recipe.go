@@ -45,7 +45,7 @@ func (a *app) recipeCheck() *cobra.Command {
 			if err := errors.Join(mistakes...); err != nil {
 				return fault.Errorf(fault.KindOf(mistakes[0]), "%w", err)
 			}
-			_, err := fmt.Fprintf(a.out, "%d recipes, no mistakes\n", checked)
+			_, err := fmt.Fprintf(a.out, "checked %d, no mistakes\n", checked)
 			return err
 		},
 	}

@@ -33,7 +33,7 @@ func TestReferenceIsUpToDate(t *testing.T) {
 	describe(&page, root.Commands())
 	describe(&page, []*cobra.Command{orchestratord.Command(), workerd.Command()})
 
-	slots := regexp.MustCompile(`(--slots .*) \(default \d+\)`)
+	slots := regexp.MustCompile(`(large ones beside them) \(default \d+\)`)
 	text := slots.ReplaceAllString(page.String(), "$1 (default: the number of processors)")
 	text = strings.ReplaceAll(text, "/home/you", "~")
 	const file = "../../docs/reference/cli.md"

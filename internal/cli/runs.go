@@ -74,11 +74,10 @@ func (a *app) runCommand() *cobra.Command {
 		Example: "  wasmill run cancel 20260105-101500-k3f9",
 		Args:    command.Arguments(1, 1, "the ID of a run"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			farm, done, err := a.farm(cmd.Context())
+			farm, err := a.running()
 			if err != nil {
 				return err
 			}
-			defer done()
 			return farm.CancelRun(cmd.Context(), args[0])
 		},
 	}

@@ -34,11 +34,10 @@ due is not doubled, and after a failure of the farm itself the schedule pauses.`
 			Example: "  wasmill schedule " + c.use + " nightly",
 			Args:    command.Arguments(1, 1, "the name of a schedule"),
 			RunE: func(cmd *cobra.Command, args []string) error {
-				farm, done, err := a.farm(cmd.Context())
+				farm, err := a.running()
 				if err != nil {
 					return err
 				}
-				defer done()
 				return farm.ChangeSchedule(cmd.Context(), args[0], c.change)
 			},
 		})
@@ -54,11 +53,10 @@ func (a *app) scheduleAdd() *cobra.Command {
 		Example: "  wasmill schedule add nightly --cron '0 2 * * *' --recipes ./recipes '*'",
 		Args:    command.Arguments(1, -1, "a name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			farm, done, err := a.farm(cmd.Context())
+			farm, err := a.running()
 			if err != nil {
 				return err
 			}
-			defer done()
 			selected := args[1:]
 			if len(selected) == 0 {
 				selected = []string{"*"}
@@ -83,11 +81,10 @@ func (a *app) scheduleList() *cobra.Command {
 		Example: "  wasmill schedule list --json",
 		Args:    command.Arguments(0, 0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			farm, done, err := a.farm(cmd.Context())
+			farm, err := a.running()
 			if err != nil {
 				return err
 			}
-			defer done()
 			schedules, err := farm.Schedules(cmd.Context())
 			if err != nil {
 				return err

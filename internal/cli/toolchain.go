@@ -186,7 +186,7 @@ func (a *app) bakeInto(ctx context.Context, registry, name string, do func(*tool
 	p := a.progress()
 	defer p.Close()
 	return do(t, toolchain.BakeOptions{
-		Registry: registry, Engine: docker, Cache: dir.Downloads(), Work: dir.Work(), Progress: show(p), Log: io.Discard,
+		Registry: registry, Engine: docker, Cache: dir.Downloads(), Work: dir.Scratch(), Progress: show(p), Log: io.Discard,
 	})
 }
 

@@ -22,8 +22,9 @@ func (a *app) upCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Run a whole farm in this process: orchestrator, worker, index",
-		Long: `Runs an orchestrator and one worker until it is interrupted. A second worker, on this machine or another, joins with
-` + "`worker --orchestrator URL`" + `. Everything is kept in the folder of --data.`,
+		Long: `Runs an orchestrator and one worker until it is interrupted. Another worker on this machine joins with
+` + "`worker --orchestrator URL --data FOLDER`" + `, with a folder of its own. Workers on other machines need a Temporal cluster
+and a registry that they reach: see the flags of orchestrator. Everything is kept in the folder of --data.`,
 		Example: "  wasmill up\n  wasmill up --listen 127.0.0.1:8080 --slots 4\n  wasmill up --where    # the address of the farm that has the data folder",
 		Args:    command.Arguments(0, 0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -40,7 +41,7 @@ func (a *app) upCommand() *cobra.Command {
 	cmd.Flags().StringVar(&cfg.Listen, "listen", cfg.Listen, "address of the API and the index")
 	cmd.Flags().StringVar(&cfg.RegistryListen, "registry-listen", cfg.RegistryListen, "address of the embedded registry")
 	cmd.Flags().StringVar(&cfg.TemporalListen, "temporal-listen", cfg.TemporalListen, "address of the embedded Temporal server (loopback)")
-	cmd.Flags().IntVar(&slots, "slots", slots, "how many builds run at a time")
+	cmd.Flags().IntVar(&slots, "slots", slots, "how many small builds run at a time; half as many medium and a quarter as many large ones beside them")
 	cmd.Flags().BoolVar(&where, "where", false, "print the address of the farm that is running and end")
 	return cmd
 }

@@ -25,7 +25,7 @@ func Open(root string) (Dir, error) {
 		return Dir{}, fault.Errorf(fault.Invalid, "finding the data folder: %w", err)
 	}
 	d := Dir{root}
-	for _, sub := range []string{d.Logs(), d.Downloads(), d.Environments(), d.Work()} {
+	for _, sub := range []string{d.Logs(), d.Downloads(), d.Environments(), d.Work(), d.Scratch()} {
 		if err := os.MkdirAll(sub, 0o755); err != nil {
 			return Dir{}, fault.Errorf(fault.Unavailable, "making the data folder (choose another with --data): %w", err)
 		}
@@ -57,6 +57,9 @@ func (d Dir) Environments() string { return filepath.Join(d.root, "environments"
 // Work holds a folder for each attempt that is under way.
 func (d Dir) Work() string { return filepath.Join(d.root, "work") }
 
+// Scratch is for what baking and clients need for a while.
+func (d Dir) Scratch() string { return filepath.Join(d.root, "scratch") }
+
 // Programs holds what runs in builds' containers, by digest.
 func (d Dir) Programs() string { return filepath.Join(d.root, "programs") }
 
@@ -72,12 +75,11 @@ type Owner struct {
 // Claim makes this process the folder's only orchestrator until release is called or the process ends, however it
 // ends. Where another has it the error is fault.Conflict and says which.
 func (d Dir) Claim() (release func(), err error) {
-	f, err := os.OpenFile(filepath.Join(d.root, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	f, taken, err := d.flock("lock")
 	if err != nil {
-		return nil, fmt.Errorf("claiming the data folder: %w", err)
+		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		f.Close()
+	if taken {
 		if owner, ok := d.Owner(); ok {
 			return nil, fault.Errorf(fault.Conflict, "the data folder %s is in use by the farm at %s (process %d)", d.root, owner.API, owner.PID)
 		}
@@ -87,6 +89,31 @@ func (d Dir) Claim() (release func(), err error) {
 		os.Remove(d.ownerFile())
 		f.Close() // gives the lock back
 	}, nil
+}
+
+// ClaimWork makes this process the folder's only worker, as Claim does for the orchestrator: what it finds in Work is
+// then its own, left behind by an earlier process.
+func (d Dir) ClaimWork() (release func(), err error) {
+	f, taken, err := d.flock("worker.lock")
+	if err != nil {
+		return nil, err
+	}
+	if taken {
+		return nil, fault.Errorf(fault.Conflict, "another worker has the data folder %s: give this one a folder of its own with --data", d.root)
+	}
+	return func() { f.Close() }, nil
+}
+
+func (d Dir) flock(name string) (f *os.File, taken bool, err error) {
+	f, err = os.OpenFile(filepath.Join(d.root, name), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, false, fmt.Errorf("claiming the data folder: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, true, nil
+	}
+	return f, false, nil
 }
 
 // Announce notes where the orchestrator that has claimed the folder answers.

@@ -66,3 +66,27 @@ func TestAKilledOwnerDoesNotStopTheNext(t *testing.T) {
 	}
 	release()
 }
+
+func TestOneWorkerAtATimeBesideTheOrchestrator(t *testing.T) {
+	d, err := Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	giveBack, err := d.Claim()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer giveBack()
+	release, err := d.ClaimWork()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.ClaimWork(); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("a second worker: %v", err)
+	}
+	release()
+	if release, err = d.ClaimWork(); err != nil {
+		t.Fatal(err)
+	}
+	release()
+}

@@ -50,7 +50,9 @@ func files(t *testing.T, ending string, folders ...string) (names []string) {
 }
 
 // pages are documents that are written for people.
-func pages(t *testing.T) []string { return files(t, ".md", "docs", "recipes", "toolchains") }
+func pages(t *testing.T) []string {
+	return append(files(t, ".md", "docs", "recipes", "toolchains"), "README.md")
+}
 
 // mention complains of names that a page does not show as code.
 func mention(t *testing.T, page string, names ...string) {

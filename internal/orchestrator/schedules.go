@@ -73,5 +73,9 @@ func (o *Orchestrator) ChangeSchedule(ctx context.Context, name string, change a
 	if !ok {
 		return fault.Errorf(fault.Invalid, "a schedule can be triggered, paused, resumed or removed, not %q", change)
 	}
-	return do(ctx, c, name)
+	err = do(ctx, c, name)
+	if fault.KindOf(err) == fault.NotFound && err != nil {
+		return fault.Errorf(fault.NotFound, "there is no schedule %q", name)
+	}
+	return err
 }

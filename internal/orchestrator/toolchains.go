@@ -59,7 +59,7 @@ func (o *Orchestrator) Toolchains(ctx context.Context) ([]api.Toolchain, error) 
 	out := []api.Toolchain{}
 	for _, t := range all {
 		a := api.Toolchain{Name: t.Spec.Name, Platform: t.Spec.Facts.PlatformTag, Compiler: t.Spec.Facts.Compiler}
-		if t.Lock != nil {
+		if t.Lock != nil && t.Lock.Build != "" {
 			a.Digest = t.Lock.Build
 			size, err := toolchain.Size(ctx, o.address, known{t.Spec.Name, t}.ref())
 			a.Baked, a.Size = err == nil, size

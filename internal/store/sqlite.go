@@ -127,6 +127,9 @@ func rollback(tx *sql.Tx) error {
 	return nil
 }
 
+// errNotThere is what a person reads instead of the driver's words.
+var errNotThere = errors.New("there is none")
+
 // sqliteFault gives an error of the database its kind. An error that has one keeps it.
 func sqliteFault(err error, format string, args ...any) error {
 	kind := fault.KindOf(err)
@@ -134,7 +137,7 @@ func sqliteFault(err error, format string, args ...any) error {
 	switch {
 	case errors.As(err, new(*fault.Error)):
 	case errors.Is(err, sql.ErrNoRows):
-		kind = fault.NotFound
+		kind, err = fault.NotFound, errNotThere
 	case errors.Is(err, sql.ErrConnDone), err.Error() == "sql: database is closed":
 		kind = fault.Unavailable
 	case errors.As(err, &coded):

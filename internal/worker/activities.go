@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -175,13 +176,20 @@ func (s *step) keepWheel(ctx context.Context, b *record.Build, path string) erro
 		Imports: s.recipe.TopLevel, Depends: []string{},
 	}
 	if len(about.Imports) == 0 {
-		about.Imports = w.TopLevel()
+		about.Imports = topLevel(w.TopLevel())
 	}
 	for _, dep := range s.recipe.Requirements.Run {
 		about.Depends = append(about.Depends, recipe.Canonical(dep))
 	}
 	b.Artifacts = []record.Artifact{{Filename: filepath.Base(path), Kind: "wheel", Digest: blob.Digest, Size: blob.Size, Metadata: metadata.Digest, Wheel: about}}
 	return nil
+}
+
+// topLevel leaves out what packages ship by mistake beside their modules.
+func topLevel(names []string) []string {
+	return slices.DeleteFunc(names, func(name string) bool {
+		return slices.Contains([]string{"benchmarks", "docs", "examples", "test", "tests"}, name)
+	})
 }
 
 // Test implements workflows.WorkerActivities.
@@ -211,7 +219,7 @@ func (a activities) Test(ctx context.Context, task workflows.Task, attempt workf
 	}
 	defer os.RemoveAll(dir)
 	job := runtimes.Job{
-		Image: s.address + "/" + image.Runtime, Imports: s.recipe.TestImports(), TestDir: s.recipe.Dir, Tests: s.recipe.Tests,
+		Image: s.address + "/" + image.Runtime, Imports: s.imports(res), TestDir: s.recipe.Dir, Tests: s.recipe.Tests,
 		Limits: testLimits, Log: s.log, Labels: s.labels(),
 	}
 	if job.Artifact, err = s.fetchWheel(ctx, dir, res.Record.Artifacts[0]); err != nil {
@@ -239,6 +247,15 @@ func (a activities) Test(ctx context.Context, task workflows.Task, attempt workf
 		res.Record.Outcome, res.Record.Failure = record.Failed, test.Failure
 	}
 	return s.finish(ctx, res)
+}
+
+// imports are the modules that must import: those that the recipe names, or else those that the wheel brings.
+func (s *step) imports(res *jobs.Result) []string {
+	about := res.Record.Artifacts[0].Wheel
+	if len(s.recipe.Test.Imports) > 0 || len(s.recipe.TopLevel) > 0 || len(about.Imports) == 0 {
+		return s.recipe.TestImports()
+	}
+	return about.Imports
 }
 
 func (s *step) fetchWheel(ctx context.Context, dir string, a record.Artifact) (runtimes.Wheel, error) {

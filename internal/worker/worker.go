@@ -72,6 +72,7 @@ type Worker struct {
 	address string // of the registry
 	signs   context.CancelFunc
 	ended   sync.WaitGroup
+	release func() // of the data folder
 
 	mu         sync.Mutex
 	toolchains map[string]*toolchain.Image // by ref
@@ -79,7 +80,7 @@ type Worker struct {
 
 // Start joins the farm and begins to work. An engine that does not answer is fault.Unavailable: a worker that can't
 // build takes nothing.
-func Start(ctx context.Context, cfg Config) (*Worker, error) {
+func Start(ctx context.Context, cfg Config) (_ *Worker, err error) {
 	if err := cfg.Engine.Ping(ctx); err != nil {
 		return nil, err
 	}
@@ -100,6 +101,14 @@ func Start(ctx context.Context, cfg Config) (*Worker, error) {
 		return nil, err
 	}
 	w := &Worker{cfg: cfg, address: join.Registry, toolchains: map[string]*toolchain.Image{}}
+	if w.release, err = cfg.Dir.ClaimWork(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			w.release()
+		}
+	}()
 	if w.blobs, err = store.NewBlobs(join.Registry); err != nil {
 		return nil, err
 	}
@@ -126,6 +135,15 @@ func (w *Worker) reap(ctx context.Context) error {
 	n, err := w.cfg.Engine.Reap(ctx, map[string]string{ownerLabel: w.cfg.Name})
 	if err != nil {
 		return fmt.Errorf("removing containers that were left behind: %w", err)
+	}
+	left, err := os.ReadDir(w.cfg.Dir.Work())
+	if err != nil {
+		return fmt.Errorf("removing work that was left behind: %w", err)
+	}
+	for _, e := range left {
+		if err := os.RemoveAll(filepath.Join(w.cfg.Dir.Work(), e.Name())); err != nil {
+			return fmt.Errorf("removing work that was left behind: %w", err)
+		}
 	}
 	if n > 0 {
 		w.cfg.Log.Info("removed containers that were left behind", zap.Int("containers", n))
@@ -177,6 +195,7 @@ func (w *Worker) Close() {
 	w.signs()
 	w.ended.Wait()
 	w.client.Close()
+	w.release()
 }
 
 // toolchain reads what an image says of itself, once.

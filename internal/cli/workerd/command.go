@@ -55,7 +55,7 @@ func Command() *cobra.Command {
 	flags.StringVar(&data, "data", command.DefaultData(), "folder for what the worker keeps ($WASMILL_DATA)")
 	flags.StringVar(&url, "orchestrator", os.Getenv("WASMILL_SERVER"), "address of the orchestrator ($WASMILL_SERVER)")
 	flags.StringVar(&cfg.Name, "name", "", "name of this worker, unique in the farm (default: of host and data folder)")
-	flags.IntVar(&slots, "slots", slots, "how many builds run at a time")
+	flags.IntVar(&slots, "slots", slots, "how many small builds run at a time; half as many medium and a quarter as many large ones beside them")
 	flags.DurationVar(&cfg.Drain, "drain", cfg.Drain, "how long builds may go on when the worker is stopped")
 	return cmd
 }
