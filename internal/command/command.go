@@ -21,15 +21,20 @@ import (
 // is 1.
 var ErrFailed = errors.New("some recipes failed")
 
+// Prepare lets errors be ours to print, and gives those of flags a kind.
+func Prepare(cmd *cobra.Command) {
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fault.Errorf(fault.Invalid, "%w (see `%s --help`)", err, c.CommandPath())
+	})
+}
+
 // Run carries out a command until it ends or a person or a supervisor asks the program to stop, says on standard error
 // what went wrong, and returns the exit status (docs/reference/exit-status.md): the one place that decides it.
 func Run(cmd *cobra.Command, args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	cmd.SilenceErrors, cmd.SilenceUsage = true, true
-	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return fault.Errorf(fault.Invalid, "%w (see `%s --help`)", err, c.CommandPath())
-	})
+	Prepare(cmd)
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
 	switch {

@@ -200,7 +200,7 @@ func (r *run) lateOOM(ctx context.Context, created string) bool {
 	select {
 	case <-found:
 		return true
-	case <-end:
+	case <-end: //nolint:errcheck // the end of waiting, whatever its reason
 		return false
 	}
 }

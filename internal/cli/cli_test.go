@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/command"
+	"github.com/wasmill/wasmill/internal/fault"
+)
+
+// wasmill runs a command against a farm and returns what it printed and how it ended.
+func wasmill(t *testing.T, farm api.Farm, args ...string) (string, error) {
+	t.Helper()
+	srv := httptest.NewServer(api.Handler(farm))
+	t.Cleanup(srv.Close)
+	var out bytes.Buffer
+	a := &app{out: &out, err: io.Discard}
+	cmd := a.root()
+	command.Prepare(cmd)
+	cmd.SetArgs(append([]string{"--server", srv.URL, "--data", t.TempDir(), "-q"}, args...))
+	err := cmd.ExecuteContext(context.Background())
+	return out.String(), err
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", file, diff)
+	}
+}
+
+// recipesOf writes a folder of recipes without sources, each of which may need others to run.
+func recipesOf(t *testing.T, needs map[string][]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, run := range needs {
+		text := "package:\n  name: " + name + "\n  version: \"1.0\"\nsource:\n  url: https://example.org/" + name + "-1.0.tar.gz\n  sha256: " + strings.Repeat("a", 64) + "\n"
+		if len(run) > 0 {
+			text += "requirements:\n  run: [" + strings.Join(run, ", ") + "]\n"
+		}
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name, "meta.yaml"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// A run in which one recipe fails: its dependent is skipped with the cause, the others pass, and the command's end
+// says that recipes, not the farm, failed.
+func TestARunWithAFailureIsToldWhole(t *testing.T) {
+	fake := &api.Fake{
+		Planned: []api.Action{
+			{Recipe: "a", Version: "1.0", Kind: "build", Status: "queued"},
+			{Recipe: "b", Version: "1.0", Kind: "build", Status: "queued", Needs: []string{"a"}},
+			{Recipe: "c", Version: "1.0", Kind: "reuse", Status: "cached", Size: 2048, Tests: &api.Tests{Imports: 1, Passed: 3, Skipped: 1}},
+		},
+		Script: func(looks int, run *api.Run) {
+			switch looks {
+			case 0:
+				run.Actions[0].Status, run.Actions[0].Phase = "running", "compile"
+			case 1:
+				run.Actions[0].Status, run.Actions[0].Cause, run.Actions[0].Seconds = "failed", "x.c:3: error: unknown type name 'foo'", 1.25
+				run.Actions[1].Status, run.Actions[1].Cause = "skipped", "needs a, which failed"
+				run.State = "failed"
+			}
+		},
+	}
+	dir := recipesOf(t, map[string][]string{"a": nil, "b": {"a"}, "c": nil})
+	out, err := wasmill(t, fake, "submit", "--wait", "--recipes", dir, "*")
+	if err != command.ErrFailed {
+		t.Errorf("err = %v", err)
+	}
+	golden(t, "failed-run.txt", out)
+}
+
+func TestWhenAllIsCachedTheTableSaysSo(t *testing.T) {
+	fake := &api.Fake{
+		Planned: []api.Action{{Recipe: "a", Version: "1.0", Kind: "reuse", Status: "cached", Size: 10240, Tests: &api.Tests{Imports: 1, Passed: 3}}},
+	}
+	out, err := wasmill(t, fake, "build", "--recipes", recipesOf(t, map[string][]string{"a": nil}), "--out", t.TempDir(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "cached.txt", out)
+	if runs, _ := fake.Runs(context.Background(), 10); len(runs) != 0 {
+		t.Errorf("nothing was to be done, and %d runs were started", len(runs))
+	}
+}
+
+// Mistakes are told before anything is sent to the farm.
+func TestMistakesEndWithWordsAndAKind(t *testing.T) {
+	dir := recipesOf(t, map[string][]string{"a": nil, "b": {"nowhere"}, "markupsafe": nil})
+	for name, c := range map[string]struct {
+		args []string
+		kind fault.Kind
+		say  string
+	}{
+		"no recipe":                        {[]string{"submit", "--recipes", dir}, fault.Invalid, "at least one recipe"},
+		"a wrong flag":                     {[]string{"submit", "--recipies", dir, "a"}, fault.Invalid, "unknown flag"},
+		"a misspelt recipe":                {[]string{"submit", "--recipes", dir, "markupsave"}, fault.NotFound, "did you mean `markupsafe`?"},
+		"a missing need":                   {[]string{"submit", "--recipes", dir, "b"}, fault.Invalid, "nowhere"},
+		"no folder":                        {[]string{"plan", "--recipes", dir + "/none", "a"}, fault.NotFound, "--recipes"},
+		"no such run":                      {[]string{"run", "show", "none"}, fault.NotFound, "no run none"},
+		"a lock of ourselves":              {[]string{"toolchain", "lock", "x"}, fault.Invalid, "--toolchains"},
+		"a project without pyproject.toml": {[]string{"plan", "./"}, fault.NotFound, "pyproject.toml"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake := &api.Fake{}
+			_, err := wasmill(t, fake, c.args...)
+			if err == nil || fault.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.say) {
+				t.Errorf("%v (%v), want %v with %q", err, fault.KindOf(err), c.kind, c.say)
+			}
+			if runs, _ := fake.Runs(context.Background(), 1); len(runs) > 0 {
+				t.Error("a run was started")
+			}
+		})
+	}
+}
+
+func TestASchedule(t *testing.T) {
+	fake := &api.Fake{}
+	dir := recipesOf(t, map[string][]string{"a": nil})
+	if _, err := wasmill(t, fake, "schedule", "add", "nightly", "--cron", "5 2 * * *", "--recipes", dir, "*"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := wasmill(t, fake, "schedule", "pause", "nightly"); err != nil {
+		t.Fatal(err)
+	}
+	out, err := wasmill(t, fake, "schedule", "list")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "schedules.txt", out)
+}
+
+func TestALogIsPrintedWhole(t *testing.T) {
+	fake := &api.Fake{Logs: map[string][]byte{"a": []byte("one\ntwo\n")}}
+	if out, err := wasmill(t, fake, "logs", "a"); err != nil || out != "one\ntwo\n" {
+		t.Errorf("%q, %v", out, err)
+	}
+}
