@@ -85,9 +85,10 @@ func Start(ctx context.Context, cfg Config) (o *Orchestrator, err error) {
 	if o.release, err = cfg.Dir.Claim(); err != nil {
 		return nil, err
 	}
+	begun := o // a return without one sets o to nil
 	defer func() {
 		if err != nil {
-			o.Close()
+			begun.Close()
 		}
 	}()
 	o.address = cfg.Registry

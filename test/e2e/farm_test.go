@@ -1,0 +1,178 @@
+//go:build engine
+
+package e2e
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/record"
+)
+
+// farm is an orchestrator and its address.
+type farm struct {
+	*api.Client
+	url          string
+	dir          string // its data folder
+	args         []string
+	orchestrator *process
+}
+
+// newFarm starts an orchestrator that keeps its blobs in a registry.
+func newFarm(t testing.TB, c cleaner, registry string) *farm {
+	t.Helper()
+	listen := freeAddress(t)
+	f := &farm{url: "http://" + listen, dir: dataFolder(t, c), Client: api.NewClient(listen)}
+	// Fixed addresses: after a restart it answers where it did before.
+	f.args = []string{"--data", f.dir, "--listen", listen, "--temporal-listen", freeAddress(t), "--registry", registry}
+	f.start(t)
+	c.Cleanup(func() { f.orchestrator.end(syscall.SIGTERM) })
+	return f
+}
+
+func (f *farm) start(t testing.TB) {
+	t.Helper()
+	f.orchestrator = start(t, nil, program(t, "orchestrator"), f.args...)
+	f.orchestrator.says(t, "farm     "+f.url)
+}
+
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// worker is a worker daemon.
+type worker struct {
+	name, dir string
+	env, args []string
+	*process
+}
+
+// join starts a worker with two slots and a data folder of its own.
+func (f *farm) join(t testing.TB, c cleaner, env ...string) *worker {
+	t.Helper()
+	return f.joinAt(t, c, dataFolder(t, c), env...)
+}
+
+func (f *farm) joinAt(t testing.TB, c cleaner, dir string, env ...string) *worker {
+	t.Helper()
+	w := &worker{name: "e2e-" + strings.ToLower(rand.Text()[:8]), dir: dir, env: env}
+	w.args = []string{"--orchestrator", f.url, "--data", w.dir, "--name", w.name, "--slots", "2", "--drain", "0s"}
+	w.start(t)
+	c.Cleanup(func() { w.end(syscall.SIGTERM) })
+	return w
+}
+
+func (w *worker) start(t testing.TB) {
+	t.Helper()
+	w.process = start(t, w.env, program(t, "worker"), w.args...)
+	w.says(t, "has joined")
+}
+
+// wasmill runs a command against the farm.
+func (f *farm) wasmill(t testing.TB, args ...string) result {
+	t.Helper()
+	return wasmill(t, []string{"WASMILL_SERVER=" + f.url, "WASMILL_DATA=" + f.dir}, args...)
+}
+
+// submit gives recipes to the farm and waits for the end of the run.
+func (f *farm) submit(t testing.TB, s *recipes, names ...string) (api.Run, int) {
+	t.Helper()
+	r := f.wasmill(t, append([]string{"submit", "--wait", "--json", "--recipes", s.dir}, names...)...)
+	return read[api.Run](t, r), r.status
+}
+
+// begin gives recipes to the farm and does not wait.
+func (f *farm) begin(t testing.TB, s *recipes, names ...string) string {
+	t.Helper()
+	r := f.wasmill(t, append([]string{"submit", "--json", "--recipes", s.dir}, names...)...)
+	r.expect(t, 0)
+	return read[api.Run](t, r).ID
+}
+
+// ends waits for the end of a run.
+func (f *farm) ends(t testing.TB, id string) (run api.Run) {
+	t.Helper()
+	eventually(t, "run "+id+" ends", func() bool {
+		var err error
+		run, err = f.Run(t.Context(), id)
+		return err == nil && run.State != "running"
+	})
+	return run
+}
+
+func action(t testing.TB, run api.Run, recipe string) api.Action {
+	t.Helper()
+	i := slices.IndexFunc(run.Actions, func(a api.Action) bool { return a.Recipe == recipe })
+	if i < 0 {
+		t.Fatalf("run %s has no %s: %+v", run.ID, recipe, run)
+	}
+	return run.Actions[i]
+}
+
+// passed demands that a run and all in it have passed.
+func passed(t testing.TB, run api.Run) {
+	t.Helper()
+	for _, a := range run.Actions {
+		if a.Status != "passed" && a.Status != "cached" {
+			t.Errorf("%s: %s: %s", a.Recipe, a.Status, a.Cause)
+		}
+	}
+	if run.State != "passed" {
+		t.Errorf("the run: %s %s", run.State, run.Error)
+	}
+}
+
+// record is what a build has left.
+func (f *farm) record(t testing.TB, a api.Action) record.Build {
+	t.Helper()
+	b, err := f.Build(t.Context(), a.Key)
+	if err != nil {
+		t.Fatalf("the record of %s: %v", a.Recipe, err)
+	}
+	return b
+}
+
+// projects are the names on the farm's index.
+func (f *farm) projects(t testing.TB) (names []string) {
+	t.Helper()
+	var page struct{ Projects []struct{ Name string } }
+	f.get(t, "/simple/", &page)
+	for _, p := range page.Projects {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+// get reads JSON that the index serves.
+func (f *farm) get(t testing.TB, path string, out any) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.url+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept", "application/vnd.pypi.simple.v1+json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s", path, resp.Status)
+	}
+	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+}

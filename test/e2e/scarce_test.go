@@ -1,0 +1,246 @@
+//go:build engine
+
+package e2e
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/docker/docker/client"
+)
+
+// daemon is a dockerd of a test's own, which it may kill.
+type daemon struct {
+	dir, host string
+	*process
+}
+
+func startDaemon(t testing.TB) *daemon {
+	t.Helper()
+	if _, err := exec.LookPath("dockerd"); err != nil || os.Getuid() != 0 {
+		t.Skip("needs root and a dockerd of its own")
+	}
+	// Not t.TempDir: a socket's path has at most 108 bytes.
+	dir, err := os.MkdirTemp("", "wasmill-dockerd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &daemon{dir: dir, host: "unix://" + dir + "/docker.sock"}
+	if err := os.WriteFile(dir+"/none.json", []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		d.end(syscall.SIGTERM)
+		killUsing(dir)
+		os.RemoveAll(dir)
+	})
+	d.start(t)
+	return d
+}
+
+func (d *daemon) start(t testing.TB) {
+	t.Helper()
+	d.process = start(t, nil, "dockerd", "--host", d.host, "--data-root", d.dir+"/data", "--exec-root", d.dir+"/exec", "--pidfile", d.dir+"/pid",
+		"--bridge", "none", "--iptables=false", "--ip6tables=false", "--config-file", d.dir+"/none.json", "--shutdown-timeout", "1")
+	c := d.client(t)
+	eventually(t, "dockerd answers", func() bool {
+		_, err := c.Ping(t.Context())
+		return err == nil
+	})
+}
+
+func (d *daemon) client(t testing.TB) *client.Client {
+	t.Helper()
+	c, err := client.NewClientWithOpts(client.WithHost(d.host), client.WithAPIVersionNegotiation())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// killUsing kills the processes whose command line names dir, which a killed dockerd leaves, and unmounts what they
+// had mounted.
+func killUsing(dir string) {
+	entries, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, entry := range entries {
+		line, err := os.ReadFile(entry)
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(entry)))
+		if err == nil && pid > 1 && bytes.Contains(line, []byte(dir)) {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	mounts, _ := os.ReadFile("/proc/self/mounts")
+	for line := range bytes.Lines(mounts) {
+		if fields := bytes.Fields(line); len(fields) > 1 && bytes.HasPrefix(fields[1], []byte(dir)) {
+			_ = syscall.Unmount(string(fields[1]), syscall.MNT_DETACH)
+		}
+	}
+}
+
+// An engine that dies in the middle of a build is no failure of the recipe: when it is back, the next attempt is made.
+func TestDockerDies(t *testing.T) {
+	f := newFarm(t, t, registry(t))
+	d := startDaemon(t)
+	c := d.client(t)
+	w := f.join(t, t, "DOCKER_HOST="+d.host)
+	id := f.begin(t, gated(t), "*")
+	waiting(t, c, w.dir, 1)
+	d.end(syscall.SIGKILL)
+	killUsing(d.dir)
+	if got := f.projects(t); len(got) > 0 {
+		t.Errorf("on the index: %v", got)
+	}
+	d.start(t)
+	openAll(t, w.dir)
+	run := f.ends(t, id)
+	passed(t, run)
+	if b := f.record(t, action(t, run, "slow")); b.Attempt < 2 {
+		t.Errorf("attempt %d", b.Attempt)
+	}
+	eventually(t, "no container is left", func() bool { return len(containers(t, c, w.dir)) == 0 })
+}
+
+// small is a data folder on a disk of some MiB. Skips where mounting isn't allowed.
+func small(t *testing.T, mib int) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+strconv.Itoa(mib)+"m"); err != nil {
+		t.Skipf("mounting a small disk: %v", err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+	return dir
+}
+
+// A full disk is no failure of the recipe either: nothing is remembered of it, and once there is room, the same run
+// again passes.
+func TestDiskIsFull(t *testing.T) {
+	f := newFarm(t, t, registry(t))
+	dir := small(t, 64)
+	warm(t, dir)
+	w := f.joinAt(t, t, dir)
+	s := newRecipes(t)
+	s.extension(t, "one", "")
+	filler := filepath.Join(dir, "filler")
+	fill(t, filler)
+	run, status := f.submit(t, s, "one")
+	act := action(t, run, "one")
+	result{status, act.Cause, run.Error}.expect(t, 1, "the disk is full")
+	if act.Status != "failed" {
+		t.Errorf("status %s", act.Status)
+	}
+	if got := f.projects(t); len(got) > 0 {
+		t.Errorf("on the index: %v", got)
+	}
+	noContainers(t, w.dir)
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	run, _ = f.submit(t, s, "one")
+	passed(t, run)
+}
+
+// fill writes a file until the disk is full.
+func fill(t testing.TB, file string) {
+	t.Helper()
+	f, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	zeros := make([]byte, 4<<10)
+	for err == nil {
+		_, err = f.Write(zeros)
+	}
+}
+
+// door is an address behind which a registry is, as long as the door is open.
+type door struct {
+	address string
+	to      string
+	mu      sync.Mutex
+	l       net.Listener
+	conns   []net.Conn
+}
+
+func newDoor(t testing.TB, to string) *door {
+	d := &door{to: to, address: freeAddress(t)}
+	d.open(t)
+	t.Cleanup(d.close)
+	return d
+}
+
+func (d *door) open(t testing.TB) {
+	t.Helper()
+	l, err := net.Listen("tcp", d.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.l = l
+	go func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", d.to)
+			if err != nil {
+				in.Close()
+				continue
+			}
+			d.mu.Lock()
+			d.conns = append(d.conns, in, out)
+			d.mu.Unlock()
+			pipe := func(to, from net.Conn) {
+				_, _ = io.Copy(to, from)
+				to.Close()
+				from.Close()
+			}
+			go pipe(in, out)
+			go pipe(out, in)
+		}
+	}()
+}
+
+func (d *door) close() {
+	d.l.Close()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, c := range d.conns {
+		c.Close()
+	}
+	d.conns = nil
+}
+
+// While the registry is away nothing can be asked for, and what is under way waits for it.
+func TestRegistryIsAway(t *testing.T) {
+	d := newDoor(t, registry(t))
+	f, c := newFarm(t, t, d.address), docker(t)
+	forget(t, c, d.address)
+	w := f.join(t, t)
+	s := gated(t)
+	id := f.begin(t, s, "*")
+	at := waiting(t, c, w.dir, 1)
+	d.close()
+	for _, command := range []string{"submit", "plan", "build"} {
+		f.wasmill(t, command, "--recipes", s.dir, "slow").expect(t, 3, d.address)
+	}
+	open(t, at...)
+	eventually(t, "the build has ended", func() bool { return len(containers(t, c, w.dir)) == 0 })
+	openAll(t, w.dir)
+	d.open(t)
+	passed(t, f.ends(t, id))
+
+	d.close()
+	p := start(t, nil, program(t, "orchestrator"), "--data", dataFolder(t, t), "--listen", freeAddress(t), "--registry", d.address)
+	<-p.ended
+	result{p.cmd.ProcessState.ExitCode(), "", p.String()}.expect(t, 3, d.address)
+}
