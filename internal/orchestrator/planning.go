@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/jobs"
 	"github.com/wasmill/wasmill/internal/plan"
 	"github.com/wasmill/wasmill/internal/recipe"
@@ -32,6 +33,13 @@ func (o *Orchestrator) read(ctx context.Context, req api.RunRequest) (*requested
 	set, err := jobs.Recipes(ctx, o.blobs, req.Recipes, o.cfg.Dir.Packs())
 	if err != nil {
 		return nil, fmt.Errorf("reading the recipes of the request: %w", err)
+	}
+	chosen, err := set.Select(req.Select...)
+	if err != nil {
+		return nil, err
+	}
+	if len(chosen) == 0 {
+		return nil, fault.Errorf(fault.Invalid, "nothing is selected")
 	}
 	return &requested{RunRequest: req, set: set, toolchain: tc}, nil
 }

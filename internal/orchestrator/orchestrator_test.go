@@ -1,0 +1,280 @@
+package orchestrator
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/datadir"
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/fetch"
+	"github.com/wasmill/wasmill/internal/jobs"
+	"github.com/wasmill/wasmill/internal/plan"
+	"github.com/wasmill/wasmill/internal/recipe"
+	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/store"
+	"github.com/wasmill/wasmill/workflows"
+)
+
+// start gives an orchestrator with a registry and a database of its own. Temporal is not started: the tests call the
+// activities as the workflows would.
+func start(t *testing.T, dir string) *Orchestrator {
+	t.Helper()
+	d, err := datadir.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrapper := filepath.Join(dir, "wasmcc")
+	if err := os.WriteFile(wrapper, []byte("the wrapper"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	o, err := Start(t.Context(), Config{
+		Dir: d, Listen: "127.0.0.1:0", RegistryListen: "127.0.0.1:0", Toolchains: "../../toolchains", Wrapper: wrapper,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(o.Close)
+	return o
+}
+
+// request uploads two recipes: app needs lib to run.
+func request(t *testing.T, o *Orchestrator) api.RunRequest {
+	t.Helper()
+	dir := t.TempDir()
+	for name, more := range map[string]string{"lib": "", "app": "requirements:\n  run: [lib]\n"} {
+		text := "package:\n  name: " + name + "\n  version: \"1.0\"\nsource:\n  url: https://example.org/" + name + "-1.0.tar.gz\n  sha256: " +
+			strings.Repeat("a", 64) + "\n" + more
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name, "meta.yaml"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set, err := recipe.LoadSet(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pack bytes.Buffer
+	if err := recipe.Pack(&pack, set.Recipes()); err != nil {
+		t.Fatal(err)
+	}
+	blob, err := o.PutBlob(t.Context(), &pack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return api.RunRequest{Recipes: blob.Digest, Select: []string{"*"}, Toolchain: "pyemscripten_2026_5", Lane: "submission", Publish: true}
+}
+
+// begin plans a run as the Run workflow does.
+func begin(t *testing.T, o *Orchestrator, id string, req api.RunRequest) map[string]workflows.Action {
+	t.Helper()
+	text, err := json.Marshal(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blob, err := o.PutBlob(t.Context(), bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := activities{o}.Plan(t.Context(), workflows.RunInput{RunID: id, Request: blob.Digest})
+	if err != nil {
+		t.Fatal(err)
+	}
+	actions := map[string]workflows.Action{}
+	for _, a := range p.Actions {
+		actions[a.Recipe] = a
+	}
+	return actions
+}
+
+// build does what a worker does, without building: it resolves the action and puts a result into the registry.
+func build(t *testing.T, o *Orchestrator, run, name string) workflows.Change {
+	t.Helper()
+	ctx := t.Context()
+	act, err := activities{o}.Resolve(ctx, workflows.ResolveInput{RunID: run, Recipe: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if act.Kind == workflows.KindReuse {
+		return workflows.Change{Recipe: name, State: workflows.Reused, Key: act.Key, At: time.Now()}
+	}
+	job, err := jobs.Get[jobs.Job](ctx, o.blobs, act.Job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wheel, err := o.blobs.Put(ctx, store.MediaTypeWheel, strings.NewReader("the wheel of "+name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res := jobs.Result{Inputs: job.Inputs, Record: record.Build{
+		Schema: record.Schema, Recipe: name, Version: "1.0", Outcome: record.Passed, Toolchain: record.Toolchain{Name: "pyemscripten_2026_5"},
+		Artifacts: []record.Artifact{{
+			Filename: name + "-1.0-py3-none-any.whl", Kind: "wheel", Digest: wheel.Digest, Size: wheel.Size,
+			Wheel: &record.Wheel{Project: name, Version: "1.0", Imports: []string{name}},
+		}},
+		Test: &record.Test{Outcome: record.Passed, Imports: []record.Case{{Name: name, Outcome: record.Passed}}, Passed: 2},
+	}}
+	if job.Lock == nil {
+		res.Lock = &fetch.Lock{Packages: []fetch.LockedWheel{{Name: "setuptools", Version: "80"}}}
+		res.LockKey, res.Inputs.Lock = job.LockKey, record.Digest(res.Lock.Digest())
+	}
+	res.Record.Key = plan.Key(res.Inputs)
+	digest, err := jobs.Put(ctx, o.blobs, res)
+	if err != nil {
+		t.Fatal(err)
+	}
+	task := workflows.Task{RunID: run, Build: "build/" + name, Recipe: name, Record: digest}
+	if err := (activities{o}).Store(ctx, task); err != nil {
+		t.Fatal(err)
+	}
+	return workflows.Change{Recipe: name, State: workflows.Passed, Key: res.Record.Key, Record: digest, At: time.Now()}
+}
+
+// carryOut is a whole run, in the order of the plan.
+func carryOut(t *testing.T, o *Orchestrator, id string, req api.RunRequest, order ...string) api.Run {
+	t.Helper()
+	begin(t, o, id, req)
+	for _, name := range order {
+		change := build(t, o, id, name)
+		if err := (activities{o}).Record(t.Context(), workflows.RecordInput{RunID: id, Changes: []workflows.Change{change}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := (activities{o}).FinishRun(t.Context(), workflows.RunResult{RunID: id, Outcome: workflows.Passed}); err != nil {
+		t.Fatal(err)
+	}
+	run, err := o.Run(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run
+}
+
+func statuses(actions []api.Action) map[string]string {
+	out := map[string]string{}
+	for _, a := range actions {
+		out[a.Recipe] = a.Kind + " " + a.Status
+	}
+	return out
+}
+
+// What was built once stands in every later run with the same inputs, also after a restart, and the index serves it.
+func TestWhatWasBuiltStands(t *testing.T) {
+	dir := t.TempDir()
+	o := start(t, dir)
+	req := request(t, o)
+	run := carryOut(t, o, "one", req, "lib", "app")
+	if diff := cmp.Diff(map[string]string{"lib": "build passed", "app": "build passed"}, statuses(run.Actions)); diff != "" || run.State != "passed" {
+		t.Errorf("the first run is %s: %s", run.State, diff)
+	}
+	o.Close()
+
+	o = start(t, dir)
+	actions, err := o.Plan(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"lib": "reuse cached", "app": "reuse cached"}, statuses(actions)); diff != "" {
+		t.Errorf("after the restart: %s", diff)
+	}
+	if page := read(t, o.URL()+"/simple/lib/"); !strings.Contains(page, "lib-1.0-py3-none-any.whl") {
+		t.Errorf("the index does not have the wheel:\n%s", page)
+	}
+	b, err := o.Build(t.Context(), "app")
+	if err != nil || b.Artifacts[0].Filename != "app-1.0-py3-none-any.whl" {
+		t.Errorf("the newest build of app: %+v, %v", b.Artifacts, err)
+	}
+}
+
+// A test runs with the wheels of what the recipe needs, and of nothing else.
+func TestAJobNamesTheWheelsOfItsDependencies(t *testing.T) {
+	o := start(t, t.TempDir())
+	req := request(t, o)
+	begin(t, o, "one", req)
+	lib := build(t, o, "one", "lib")
+	if err := (activities{o}).Record(t.Context(), workflows.RecordInput{RunID: "one", Changes: []workflows.Change{lib}}); err != nil {
+		t.Fatal(err)
+	}
+	act, err := activities{o}.Resolve(t.Context(), workflows.ResolveInput{RunID: "one", Recipe: "app"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	job, err := jobs.Get[jobs.Job](t.Context(), o.blobs, act.Job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(job.Deps) != 1 || job.Deps[0].Filename != "lib-1.0-py3-none-any.whl" {
+		t.Errorf("deps: %+v", job.Deps)
+	}
+}
+
+// A run that does not publish leaves the index alone; a later one that does finds the builds and publishes them.
+func TestACachedBuildIsPublishedByTheRunThatPublishes(t *testing.T) {
+	o := start(t, t.TempDir())
+	req := request(t, o)
+	req.Publish = false
+	carryOut(t, o, "quiet", req, "lib", "app")
+	if page := read(t, o.URL()+"/simple/"); strings.Contains(page, "lib") {
+		t.Errorf("a run that does not publish has published:\n%s", page)
+	}
+	req.Publish = true
+	begin(t, o, "loud", req)
+	if page := read(t, o.URL()+"/simple/"); !strings.Contains(page, "lib") || !strings.Contains(page, "app") {
+		t.Errorf("what is cached was not published:\n%s", page)
+	}
+}
+
+func TestRequestsThatCannotBe(t *testing.T) {
+	o := start(t, t.TempDir())
+	good := request(t, o)
+	for name, c := range map[string]struct {
+		change func(*api.RunRequest)
+		kind   fault.Kind
+		say    string
+	}{
+		"an unknown toolchain":     {func(r *api.RunRequest) { r.Toolchain = "nowhere" }, fault.NotFound, "nowhere"},
+		"an unknown digest":        {func(r *api.RunRequest) { r.Toolchain += "@sha256:" + strings.Repeat("0", 64) }, fault.NotFound, "unknown digest"},
+		"an image that is missing": {func(*api.RunRequest) {}, fault.NotFound, "wasmill toolchain bake"},
+		"an unknown recipe":        {func(r *api.RunRequest) { r.Select = []string{"nix"} }, fault.NotFound, "nix"},
+		"recipes never uploaded":   {func(r *api.RunRequest) { r.Recipes = record.Digest("sha256:" + strings.Repeat("0", 64)) }, fault.NotFound, "recipes"},
+		"an unknown lane":          {func(r *api.RunRequest) { r.Lane = "fast" }, fault.Invalid, "lane"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			req := good
+			c.change(&req)
+			_, err := o.StartRun(context.Background(), req)
+			if err == nil || fault.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.say) {
+				t.Errorf("%v (%v), want %v with %q", err, fault.KindOf(err), c.kind, c.say)
+			}
+		})
+	}
+	if runs, err := o.Runs(t.Context(), 0); err != nil || len(runs) > 0 {
+		t.Errorf("a refused request left %d runs, %v", len(runs), err)
+	}
+}
+
+func read(t *testing.T, url string) string {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
