@@ -109,6 +109,9 @@ func (a *attempt) failed(kind record.FailureKind, format string, args ...any) er
 // explain is the failure that the driver reports, in words for people.
 func (a *attempt) explain(f record.Failure) error {
 	d := a.log.diagnosis()
+	if d.full != "" && freeBytes(a.Work) < scarce {
+		return fault.Errorf(fault.Exhausted, "the disk of %s is full: %s", a.Work, clip(d.full, 200))
+	}
 	if f.Kind == record.CompileFailed || f.Kind == record.ScriptFailed {
 		f.Detail = d.detail()
 		switch {

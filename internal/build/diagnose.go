@@ -15,6 +15,7 @@ type diagnosis struct {
 	tracing bool
 	tail    []string
 	network string // the first line that speaks of the network
+	full    string // the first line that speaks of a full disk
 }
 
 const (
@@ -48,6 +49,9 @@ func (d *diagnosis) add(line string) {
 	blank := strings.TrimSpace(line) == ""
 	if d.network == "" && networkWords.MatchString(line) {
 		d.network = strings.TrimSpace(line)
+	}
+	if d.full == "" && strings.Contains(line, "No space left on device") {
+		d.full = strings.TrimSpace(line)
 	}
 	switch {
 	case isError(line):

@@ -3,6 +3,7 @@ package build
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"syscall"
 
@@ -62,6 +63,19 @@ func diskError(err error) error {
 		return fault.Errorf(fault.Exhausted, "the disk is full: %w", err)
 	}
 	return err
+}
+
+// scarce is how little room there is on a disk that a build has filled. Compilers remove what they could not finish, so
+// that it is not nothing. Where there is more, the build has filled its own /tmp, and will again.
+const scarce = 128 * mib
+
+// freeBytes is how much room a disk has; one that does not tell has enough.
+func freeBytes(dir string) int64 {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(dir, &s); err != nil {
+		return math.MaxInt64
+	}
+	return int64(s.Bavail) * s.Bsize //nolint:gosec // far below 2^63
 }
 
 // maxDetail is the most that record.Failure.Detail may hold.

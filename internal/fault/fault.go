@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"syscall"
 )
 
 // Kind classifies an error. The zero Kind is Internal.
@@ -74,14 +75,17 @@ func Errorf(kind Kind, format string, args ...any) error {
 	return &Error{Kind: kind, Err: fmt.Errorf(format, args...)}
 }
 
-// KindOf is the kind of the outermost Error in the chain. A context's end is Canceled; an error without a kind is
-// Internal.
+// KindOf is the kind of the outermost Error in the chain. Without one, a context's end is Canceled, a full disk
+// Exhausted, and all else Internal.
 func KindOf(err error) Kind {
 	if e := (*Error)(nil); errors.As(err, &e) {
 		return e.Kind
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return Canceled
+	}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return Exhausted
 	}
 	return Internal
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 )
 
+// The tests with farms of their own mostly wait, for signs of life that don't come: they run beside each other.
+
 // gated is a set of recipes of which one waits at its gate and one needs it.
 func gated(t testing.TB) *recipes {
 	s := newRecipes(t)
@@ -19,6 +21,7 @@ func gated(t testing.TB) *recipes {
 // A worker that is killed in the middle of a build loses the attempt and nothing else: another worker makes the next,
 // and no container is left.
 func TestWorkerIsKilled(t *testing.T) {
+	t.Parallel()
 	f, c := newFarm(t, t, registry(t)), docker(t)
 	first := f.join(t, t)
 	id := f.begin(t, gated(t), "*")
@@ -47,6 +50,7 @@ func TestWorkerIsKilled(t *testing.T) {
 
 // The same worker, started again, takes up what it was killed over.
 func TestWorkerComesBack(t *testing.T) {
+	t.Parallel()
 	f, c := newFarm(t, t, registry(t)), docker(t)
 	w := f.join(t, t)
 	id := f.begin(t, gated(t), "*")
@@ -66,6 +70,7 @@ func TestWorkerComesBack(t *testing.T) {
 
 // An orchestrator that is killed in the middle of a run goes on with it after its restart.
 func TestOrchestratorIsKilled(t *testing.T) {
+	t.Parallel()
 	f, c := newFarm(t, t, registry(t)), docker(t)
 	w := f.join(t, t)
 	s := gated(t)

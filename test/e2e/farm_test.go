@@ -176,3 +176,21 @@ func (f *farm) get(t testing.TB, path string, out any) {
 		t.Fatalf("%s: %v", path, err)
 	}
 }
+
+// A second orchestrator says what it collides with, and leaves the first alone.
+func TestSecondOrchestrator(t *testing.T) {
+	f, _ := sharedFarm(t)
+	for _, c := range []struct {
+		dir, listen string
+		status      int
+		words       string
+	}{
+		{f.dir, "127.0.0.1:0", 2, "is in use by the farm at " + f.url},
+		{dataFolder(t, t), strings.TrimPrefix(f.url, "http://"), 3, "choose another address with --listen"},
+	} {
+		p := start(t, nil, program(t, "orchestrator"), "--data", c.dir, "--listen", c.listen, "--registry", registry(t))
+		<-p.ended
+		result{p.cmd.ProcessState.ExitCode(), "", p.String()}.expect(t, c.status, c.words)
+	}
+	f.wasmill(t, "runs").expect(t, 0)
+}

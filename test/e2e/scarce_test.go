@@ -88,6 +88,7 @@ func killUsing(dir string) {
 
 // An engine that dies in the middle of a build is no failure of the recipe: when it is back, the next attempt is made.
 func TestDockerDies(t *testing.T) {
+	t.Parallel()
 	f := newFarm(t, t, registry(t))
 	d := startDaemon(t)
 	c := d.client(t)
@@ -95,7 +96,6 @@ func TestDockerDies(t *testing.T) {
 	id := f.begin(t, gated(t), "*")
 	waiting(t, c, w.dir, 1)
 	d.end(syscall.SIGKILL)
-	killUsing(d.dir)
 	if got := f.projects(t); len(got) > 0 {
 		t.Errorf("on the index: %v", got)
 	}
@@ -109,57 +109,34 @@ func TestDockerDies(t *testing.T) {
 	eventually(t, "no container is left", func() bool { return len(containers(t, c, w.dir)) == 0 })
 }
 
-// small is a data folder on a disk of some MiB. Skips where mounting isn't allowed.
-func small(t *testing.T, mib int) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+strconv.Itoa(mib)+"m"); err != nil {
+// A disk that a build fills is no failure of the recipe either: nothing is remembered of it, and once there is room,
+// the same run again passes.
+func TestDiskIsFull(t *testing.T) {
+	t.Parallel()
+	f, dir := newFarm(t, t, registry(t)), t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=48m"); err != nil {
 		t.Skipf("mounting a small disk: %v", err)
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
-	return dir
-}
-
-// A full disk is no failure of the recipe either: nothing is remembered of it, and once there is room, the same run
-// again passes.
-func TestDiskIsFull(t *testing.T) {
-	f := newFarm(t, t, registry(t))
-	dir := small(t, 64)
 	warm(t, dir)
 	w := f.joinAt(t, t, dir)
 	s := newRecipes(t)
-	s.extension(t, "one", "")
-	filler := filepath.Join(dir, "filler")
-	fill(t, filler)
-	run, status := f.submit(t, s, "one")
-	act := action(t, run, "one")
-	result{status, act.Cause, run.Error}.expect(t, 1, "the disk is full")
-	if act.Status != "failed" {
-		t.Errorf("status %s", act.Status)
+	s.extension(t, "large", "build:\n  script: head -c 64M /dev/zero > /work/large; rm /work/large\n")
+	run, status := f.submit(t, s, "large")
+	act := action(t, run, "large")
+	result{status, act.Cause, run.Error}.expect(t, 1, "the disk of", "is full", "No space left on device")
+	if act.Status != "failed" || act.Key != "" {
+		t.Errorf("status %s, key %q", act.Status, act.Key)
 	}
 	if got := f.projects(t); len(got) > 0 {
 		t.Errorf("on the index: %v", got)
 	}
 	noContainers(t, w.dir)
-	if err := os.Remove(filler); err != nil {
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, "size=256m"); err != nil {
 		t.Fatal(err)
 	}
-	run, _ = f.submit(t, s, "one")
+	run, _ = f.submit(t, s, "large")
 	passed(t, run)
-}
-
-// fill writes a file until the disk is full.
-func fill(t testing.TB, file string) {
-	t.Helper()
-	f, err := os.Create(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	zeros := make([]byte, 4<<10)
-	for err == nil {
-		_, err = f.Write(zeros)
-	}
 }
 
 // door is an address behind which a registry is, as long as the door is open.
@@ -222,6 +199,7 @@ func (d *door) close() {
 
 // While the registry is away nothing can be asked for, and what is under way waits for it.
 func TestRegistryIsAway(t *testing.T) {
+	t.Parallel()
 	d := newDoor(t, registry(t))
 	f, c := newFarm(t, t, d.address), docker(t)
 	forget(t, c, d.address)

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/wasmill/wasmill/internal/api"
 )
@@ -80,7 +81,7 @@ func watch(t *testing.T, f *farm) (stop func()) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		seen := map[string]bool{}
-		for ctx.Err() == nil {
+		for ; ctx.Err() == nil; time.Sleep(100 * time.Millisecond) { // the builds need the processors, too
 			for _, name := range f.projects(t) {
 				var page struct {
 					Files []struct {
