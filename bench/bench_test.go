@@ -89,7 +89,7 @@ func figures() *result {
 	old.Note = "not now: the last one here"
 	return &result{
 		Machine: machine{Cores: 2, Processor: "Processor X", Memory: 8 << 30, Load: 0.25}, Versions: map[string]string{"pyodide-build": "0.39.2"},
-		Recipes: recipes,
+		Recipes: recipes, Unmeasured: []string{"slow", "slower"},
 		Farm: []measure{
 			newMeasure("a build of nothing", "s", noOpLimit, samples{0.2, 0.3, 5}), newMeasure("memory", "bytes", upLimit, samples{600 << 20}), old,
 		},

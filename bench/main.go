@@ -41,6 +41,7 @@ type bench struct {
 	bin, data, folder, toolchain, scratch, out, peerScripts string
 
 	runs                    int
+	limit                   time.Duration
 	withPeer, peerUV, again bool
 
 	chosen  []*recipe.Recipe // after all that they need
@@ -57,8 +58,9 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	b := &bench{begin: time.Now()}
-	limit := b.flags()
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	b.flags()
+	// What hangs shall not hang for ever.
+	ctx, cancel := context.WithTimeout(ctx, 2*b.limit)
 	defer cancel()
 	if err := b.run(ctx, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -67,7 +69,7 @@ func main() {
 	}
 }
 
-func (b *bench) flags() time.Duration {
+func (b *bench) flags() {
 	home, _ := os.UserHomeDir()
 	data := filepath.Join(home, ".local", "share", "wasmill")
 	if dir := os.Getenv("WASMILL_DATA"); dir != "" {
@@ -78,14 +80,13 @@ func (b *bench) flags() time.Duration {
 	flag.StringVar(&b.folder, "recipes", "recipes", "folder of recipes")
 	flag.StringVar(&b.toolchain, "toolchain", "pyemscripten_2026_5", "toolchain to build with")
 	flag.StringVar(&b.out, "out", filepath.Join("bench", "results", "latest.json"), "file for the samples")
-	flag.IntVar(&b.runs, "runs", 3, "ready builds of each recipe, and as many of the peer's")
+	flag.IntVar(&b.runs, "runs", 3, "ready builds of each recipe that is small, and as many of the peer's; of the others one")
 	flag.BoolVar(&b.withPeer, "peer", true, "measure pyodide-build beside")
 	flag.BoolVar(&b.peerUV, "peer-uv", false, "let the peer make its environments with uv, which it does where it finds one, instead of pip")
 	flag.BoolVar(&b.again, "bake", false, "bake the toolchain again, to measure that too")
-	limit := flag.Duration("timeout", 40*time.Minute, "end after this time, without a result")
+	flag.DurationVar(&b.limit, "time", 25*time.Minute, "begin with no further recipe after this time")
 	flag.Parse()
 	b.peerScripts = filepath.Join("bench", "peer")
-	return *limit
 }
 
 func (b *bench) run(ctx context.Context, patterns []string) (err error) {
@@ -157,9 +158,10 @@ func (b *bench) program() string { return filepath.Join(b.bin, "wasmill") }
 // times is how often what takes a second is measured.
 func (b *bench) times() int { return max(3, b.runs) }
 
-func (b *bench) names() []string {
+// measured are the recipes that were built.
+func (b *bench) measured() []string {
 	var names []string
-	for _, r := range b.chosen {
+	for _, r := range b.result.Recipes {
 		names = append(names, r.Name)
 	}
 	return names

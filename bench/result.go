@@ -17,7 +17,9 @@ type result struct {
 	Machine  machine           `json:"machine"`
 	Versions map[string]string `json:"versions"`
 	Recipes  []*recipeResult   `json:"recipes"`
-	Farm     []measure         `json:"farm"`
+	// Unmeasured are the recipes for which there was no time.
+	Unmeasured []string  `json:"unmeasured,omitempty"`
+	Farm       []measure `json:"farm"`
 }
 
 // recipeResult is what was measured of one recipe.

@@ -29,7 +29,7 @@ func (b *bench) noOp(ctx context.Context, data, name string) error {
 	var s samples
 	for range b.times() {
 		begin := time.Now()
-		run, err := b.wasmill(ctx, data, b.names()...)
+		run, err := b.wasmill(ctx, data, b.measured()...)
 		if err != nil {
 			return err
 		}

@@ -20,11 +20,15 @@ func (r *result) print(w io.Writer) error {
 			fmt.Fprintf(w, "%s is not compared with the peer: %s\n", p.Name, p.NoPeer)
 		}
 	}
+	if len(r.Unmeasured) > 0 {
+		fmt.Fprintf(w, "no time was left for %s\n", strings.Join(r.Unmeasured, ", "))
+	}
 	fmt.Fprintf(w, `
 first   the first build: requirements locked, wheels downloaded, environment made    ready  the same with all of that there
 raw     while at least one compiler, linker or archiver ran in it                    over   ready without raw, target at most %.1f
 peer    pyodide-build %s, its wheels at hand, on the same image                  x      ready by peer, target at most %.1f
 test    the wheel in a fresh runtime                                                 run    submission to end: build, test, storing
+n       how many ready builds there were
 
 `, overRaw, r.Versions["pyodide-build"], ofThePeer)
 	if err := term.Table(w, r.farmRows()); err != nil {
@@ -37,10 +41,11 @@ test    the wheel in a fresh runtime                                            
 }
 
 func (r *result) recipeRows() [][]string {
-	rows := [][]string{{"recipe", "version", "first>", "ready>", "raw>", "over>", "", "peer>", "x>", "", "test>", "run>"}}
+	rows := [][]string{{"recipe", "version", "first>", "ready>", "raw>", "over>", "", "peer>", "x>", "", "test>", "run>", "n>"}}
 	for _, p := range r.Recipes {
 		s := p.Summary
-		row := []string{p.Name, p.Version, seconds(p.First.Build), seconds(s.Ready), seconds(s.Raw), seconds(s.Over), verdict(&s.OverOK), "", "", "", seconds(s.Test), seconds(s.Run)}
+		row := []string{p.Name, p.Version, seconds(p.First.Build), seconds(s.Ready), seconds(s.Raw), seconds(s.Over), verdict(&s.OverOK),
+			"", "", "", seconds(s.Test), seconds(s.Run), fmt.Sprint(len(p.Ready))}
 		if s.RatioOK != nil {
 			row[7], row[8], row[9] = seconds(s.Peer), fmt.Sprintf("%.2f", s.Ratio), verdict(s.RatioOK)
 		}
