@@ -206,7 +206,12 @@ func (o *Orchestrator) Close() {
 		o.crew.Stop()
 		o.client.Close()
 	}
-	if o.temporal != nil {
+	switch {
+	case o.temporal == nil:
+	case o.cfg.Forget:
+		// What is in memory needs no orderly end, which takes the server a second or two.
+		go o.temporal.Stop() //nolint:errcheck // nobody is left who could do something about it
+	default:
 		errs = append(errs, o.temporal.Stop())
 	}
 	if o.db != nil {
