@@ -54,8 +54,6 @@ BARE = "static const char info[] = \"INFO:size[4]\"; int main(int argc, char **a
 
 # What checks compile with: nothing, a level, a level of a debug build, position independent (all of a wheel's objects are).
 LEVELS = ([], ["-O1"], ["-O2"], ["-O3"], ["-Os"], ["-Oz"], ["-O0", "-g"], ["-O2", "-fPIC"])
-# Linking C++ takes seconds, and the levels between choose the same libraries.
-CXX_LEVELS = ([], ["-O2"], ["-Oz"], ["-O0", "-g"])
 # The ABI's exceptions; and without, which is what a check that forgets CFLAGS does.
 UNWINDING = ([], ["-fwasm-exceptions", "-sSUPPORT_LONGJMP=wasm"])
 LIBS = ["-lm", "-ldl", "-lpthread", "-lrt", "-lc"]
@@ -69,8 +67,6 @@ def probes(work):
     count = itertools.count()
     for level, unwinding, source in itertools.product(LEVELS, UNWINDING, sources):
         driver = "em++" if source.endswith(".cpp") else "emcc"
-        if driver == "em++" and level not in CXX_LEVELS:
-            continue
         libs = ["--oformat=wasm", "-sWASM=1", "-lm"] if source.startswith("bare") else LIBS
         yield [driver, *level, *unwinding, str(work / source), *libs, "-o", str(work / f"probe{next(count)}.js")]
     side = ["-O2", "-fPIC", *UNWINDING[1], "-sSIDE_MODULE=2", "-sWASM_BIGINT", "-Wl,--experimental-pic"]
