@@ -78,6 +78,9 @@ func (a *attempt) container(ctx context.Context, work string, j job.Job, mounts 
 	if f := a.limited(ended, result); f != nil {
 		return nil, f
 	}
+	if err := a.diskFull(); result == nil && err != nil {
+		return nil, err
+	}
 	if result == nil {
 		return nil, fault.Errorf(fault.Internal, "the driver in the container ended with status %d and left no result: %s", ended.ExitStatus, a.log.diagnosis().detail())
 	}
@@ -109,8 +112,8 @@ func (a *attempt) failed(kind record.FailureKind, format string, args ...any) er
 // explain is the failure that the driver reports, in words for people.
 func (a *attempt) explain(f record.Failure) error {
 	d := a.log.diagnosis()
-	if d.full != "" && freeBytes(a.Work) < scarce {
-		return fault.Errorf(fault.Exhausted, "the disk of %s is full: %s", a.Work, clip(d.full, 200))
+	if err := a.diskFull(); err != nil {
+		return err
 	}
 	if f.Kind == record.CompileFailed || f.Kind == record.ScriptFailed {
 		f.Detail = d.detail()

@@ -69,6 +69,15 @@ func diskError(err error) error {
 // that it is not nothing. Where there is more, the build has filled its own /tmp, and will again.
 const scarce = 128 * mib
 
+// diskFull says whether a build that has failed met a full disk.
+func (a *attempt) diskFull() error {
+	line := a.log.diagnosis().full
+	if line == "" || freeBytes(a.Work) >= scarce {
+		return nil
+	}
+	return fault.Errorf(fault.Exhausted, "the disk of %s is full: %s", a.Work, clip(line, 200))
+}
+
 // freeBytes is how much room a disk has; one that does not tell has enough.
 func freeBytes(dir string) int64 {
 	var s syscall.Statfs_t

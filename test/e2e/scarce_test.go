@@ -48,6 +48,8 @@ func startDaemon(t testing.TB) *daemon {
 
 func (d *daemon) start(t testing.TB) {
 	t.Helper()
+	// Its containerd dies with a killed dockerd, but where nobody reaps orphans the next one takes it for alive.
+	_ = os.Remove(d.dir + "/exec/containerd/containerd.pid")
 	d.process = start(t, nil, "dockerd", "--host", d.host, "--data-root", d.dir+"/data", "--exec-root", d.dir+"/exec", "--pidfile", d.dir+"/pid",
 		"--bridge", "none", "--iptables=false", "--ip6tables=false", "--config-file", d.dir+"/none.json", "--shutdown-timeout", "1")
 	c := d.client(t)
