@@ -37,6 +37,7 @@ func fromTemporal(err error) error {
 	kind, text := fault.Unavailable, err.Error()
 	var (
 		app      *temporal.ApplicationError
+		panicked *temporal.PanicError
 		notFound *serviceerror.NotFound
 		exists   *serviceerror.AlreadyExists
 		started  *serviceerror.WorkflowExecutionAlreadyStarted
@@ -50,6 +51,8 @@ func fromTemporal(err error) error {
 		kind = fault.Canceled
 	case errors.As(err, &app):
 		kind, text = fault.Parse(app.Type()), app.Message()
+	case errors.As(err, &panicked):
+		kind, text = fault.Internal, "panic: "+panicked.Error()
 	case errors.As(err, &notFound):
 		kind = fault.NotFound
 	case errors.As(err, &exists), errors.As(err, &started), errors.Is(err, temporal.ErrScheduleAlreadyRunning):

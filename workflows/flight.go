@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/record"
 )
 
@@ -157,5 +158,6 @@ func failure(err error) Change {
 	case temporal.IsCanceledError(err):
 		return Change{State: Canceled, Reason: "canceled"}
 	}
-	return Change{State: Errored, Reason: fromTemporal(err).Error()}
+	err = fromTemporal(err)
+	return Change{State: Errored, Reason: err.Error(), Fault: fault.KindOf(err).String()}
 }

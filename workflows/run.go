@@ -179,7 +179,8 @@ func (r *run) finish(ctx workflow.Context, cause error) (RunResult, error) {
 		result.Outcome = Canceled
 	case cause != nil:
 		result.Outcome = Errored
-		result.Error = fromTemporal(cause).Error()
+		err := fromTemporal(cause)
+		result.Error, result.Fault = err.Error(), fault.KindOf(err).String()
 	case r.counts[Failed]+r.counts[Errored]+r.counts[Canceled] > 0:
 		result.Outcome = Failed
 	default:

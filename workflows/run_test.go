@@ -137,12 +137,13 @@ func TestTroubleWithTheMachinery(t *testing.T) {
 		want     State
 		attempts int
 		reason   string
+		fault    string
 	}{
-		{"passes at the third attempt", trouble(fault.Unavailable, 2), Passed, 3, ""},
-		{"is given up in the end", trouble(fault.Exhausted, 99), Errored, 5, "engine away"},
-		{"is not tried again when that can't help", trouble(fault.Internal, 99), Errored, 1, "engine away"},
-		{"is not tried again after a bad input", trouble(fault.Invalid, 99), Errored, 1, "engine away"},
-		{"is not tried again after a panic", func(context.Context, Task, Attempt) (BuildResult, error) { panic("oops") }, Errored, 1, "oops"},
+		{"passes at the third attempt", trouble(fault.Unavailable, 2), Passed, 3, "", ""},
+		{"is given up in the end", trouble(fault.Exhausted, 99), Errored, 5, "engine away", "exhausted"},
+		{"is not tried again when that can't help", trouble(fault.Internal, 99), Errored, 1, "engine away", "internal"},
+		{"is not tried again after a bad input", trouble(fault.Invalid, 99), Errored, 1, "engine away", "invalid"},
+		{"is not tried again after a panic", func(context.Context, Task, Attempt) (BuildResult, error) { panic("oops") }, Errored, 1, "oops", "internal"},
 	} {
 		t.Run(tc.story, func(t *testing.T) {
 			farm := &fakeFarm{plan: builds(map[string][]string{"a": nil, "b": {"a"}})}
@@ -151,8 +152,8 @@ func TestTroubleWithTheMachinery(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := farm.last("a")
-			if got.State != tc.want || !strings.Contains(got.Reason, tc.reason) || w.built()["a"] != tc.attempts {
-				t.Errorf("%s after %d attempts: %s", got.State, w.built()["a"], got.Reason)
+			if got.State != tc.want || got.Fault != tc.fault || !strings.Contains(got.Reason, tc.reason) || w.built()["a"] != tc.attempts {
+				t.Errorf("%s after %d attempts: %s (%s)", got.State, w.built()["a"], got.Reason, got.Fault)
 			}
 			if after := farm.last("b").State; (after == Passed) != (tc.want == Passed) {
 				t.Errorf("what depends on it is %s", after)
@@ -245,7 +246,8 @@ func TestRunThatCannotBePlanned(t *testing.T) {
 			if fault.KindOf(err) != tc.kind || !strings.Contains(err.Error(), tc.says) {
 				t.Errorf("got %v (%v)", err, fault.KindOf(err))
 			}
-			if n := len(tc.farm.finished); n != 1 || tc.farm.finished[0].Outcome != Errored || !strings.Contains(tc.farm.finished[0].Error, tc.says) {
+			if n := len(tc.farm.finished); n != 1 || tc.farm.finished[0].Outcome != Errored ||
+				!strings.Contains(tc.farm.finished[0].Error, tc.says) || tc.farm.finished[0].Fault != tc.kind.String() {
 				t.Errorf("the farm was told %v", tc.farm.finished)
 			}
 		})

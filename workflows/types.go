@@ -92,6 +92,7 @@ type Change struct {
 	Reason string `json:"reason,omitempty"`
 	Cause  string `json:"cause,omitempty"`
 	Root   string `json:"root,omitempty"`
+	Fault  string `json:"fault,omitempty"` // of an Errored recipe: the fault.Kind
 }
 
 // RunInput is what a run is asked to do.
@@ -120,6 +121,7 @@ type RunResult struct {
 	// Counts are the recipes by their last state.
 	Counts map[State]int `json:"counts"`
 	Error  string        `json:"error,omitempty"` // of an Errored run
+	Fault  string        `json:"fault,omitempty"` // the fault.Kind of Error
 }
 
 // Task is what the activities of one build are given.

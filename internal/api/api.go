@@ -82,6 +82,7 @@ type Run struct {
 	Created  time.Time  `json:"created"`
 	Finished *time.Time `json:"finished,omitempty"`
 	Error    string     `json:"error,omitempty"` // why the run itself, not one of its builds, failed
+	Fault    string     `json:"fault,omitempty"` // the fault.Kind of Error
 	Actions  []Action   `json:"actions,omitempty"`
 }
 
@@ -95,6 +96,7 @@ type Action struct {
 	Key      string   `json:"key,omitempty"`
 	Status   string   `json:"status"`          // planned, queued, running, passed, failed, skipped, cached, canceled
 	Cause    string   `json:"cause,omitempty"` // why failed or skipped
+	Fault    string   `json:"fault,omitempty"` // the fault.Kind, where the machinery failed and not the recipe
 	Phase    string   `json:"phase,omitempty"`
 	Worker   string   `json:"worker,omitempty"`
 	Attempt  int      `json:"attempt,omitempty"`

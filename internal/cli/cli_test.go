@@ -95,6 +95,44 @@ func TestARunWithAFailureIsToldWhole(t *testing.T) {
 	golden(t, "failed-run.txt", out)
 }
 
+// What a script makes of the exit status: 1 is about the recipes, 3 is worth another try, 70 is a defect.
+func TestTheEndOfARunIsTheEndOfTheCommand(t *testing.T) {
+	passed := api.Action{Recipe: "a", Status: "passed"}
+	failed := api.Action{Recipe: "b", Status: "failed", Cause: "it does not compile"}
+	away := api.Action{Recipe: "c", Status: "failed", Cause: "the registry does not answer", Fault: "unavailable"}
+	full := api.Action{Recipe: "d", Status: "failed", Cause: "the disk is full", Fault: "exhausted"}
+	defect := api.Action{Recipe: "e", Status: "failed", Cause: "nil", Fault: "internal"}
+	skipped := api.Action{Recipe: "f", Status: "skipped", Cause: "needs c"}
+	for name, c := range map[string]struct {
+		run  api.Run
+		want int
+	}{
+		"all passed":                       {api.Run{State: "passed", Actions: []api.Action{passed}}, 0},
+		"a recipe failed":                  {api.Run{State: "failed", Actions: []api.Action{passed, failed}}, 1},
+		"a recipe failed, another's build": {api.Run{State: "failed", Actions: []api.Action{away, failed}}, 1},
+		"only the machinery failed":        {api.Run{State: "failed", Actions: []api.Action{passed, away, full, skipped}}, 3},
+		"one of the errors is a defect":    {api.Run{State: "failed", Actions: []api.Action{away, defect, full}}, 70},
+		"the run could not be planned":     {api.Run{State: "failed", Error: "the database is away", Fault: "unavailable"}, 3},
+		"what was asked for is not there":  {api.Run{State: "failed", Error: "no recipe x", Fault: "not-found"}, 2},
+		"somebody canceled it":             {api.Run{State: "canceled", Actions: []api.Action{passed, failed}}, 130},
+	} {
+		t.Run(name, func(t *testing.T) {
+			farm := &api.Fake{Planned: c.run.Actions, Script: func(_ int, run *api.Run) {
+				run.State, run.Error, run.Fault = c.run.State, c.run.Error, c.run.Fault
+			}}
+			srv := httptest.NewServer(api.Handler(farm))
+			defer srv.Close()
+			a := &app{out: io.Discard, err: io.Discard}
+			cmd := a.root()
+			cmd.SetErr(io.Discard)
+			dir := recipesOf(t, map[string][]string{"a": nil})
+			if got := command.Run(cmd, []string{"--server", srv.URL, "-q", "submit", "--wait", "--recipes", dir, "*"}); got != c.want {
+				t.Errorf("exit status %d, want %d", got, c.want)
+			}
+		})
+	}
+}
+
 func TestWhenAllIsCachedTheTableSaysSo(t *testing.T) {
 	fake := &api.Fake{
 		Planned: []api.Action{{Recipe: "a", Version: "1.0", Kind: "reuse", Status: "cached", Size: 10240, Tests: &api.Tests{Imports: 1, Passed: 3}}},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/command"
+	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/term"
 )
 
@@ -154,10 +155,35 @@ func summary(run api.Run, counts map[string]int) string {
 	return text
 }
 
-// outcome turns a run's end into the command's.
+// outcome turns a run's end into the command's. A recipe that failed counts most: there is something to do about it.
+// Where only the machinery failed, that is no news of any recipe.
 func outcome(run api.Run) error {
-	if run.State == "passed" {
+	switch run.State {
+	case "passed":
 		return nil
+	case "canceled":
+		return fault.Errorf(fault.Canceled, "run %s was canceled", run.ID)
 	}
-	return command.ErrFailed
+	var broken error
+	note := func(kind fault.Kind, cause string) {
+		if broken == nil || fault.KindOf(broken).Retryable() && !kind.Retryable() {
+			broken = fault.Errorf(kind, "the farm failed, not the recipes: %s", cause)
+		}
+	}
+	if run.Error != "" {
+		note(fault.Parse(run.Fault), run.Error)
+	}
+	for _, act := range run.Actions {
+		switch {
+		case act.Status != "failed":
+		case act.Fault == "":
+			return command.ErrFailed
+		default:
+			note(fault.Parse(act.Fault), act.Recipe+": "+act.Cause)
+		}
+	}
+	if broken == nil {
+		return command.ErrFailed
+	}
+	return broken
 }

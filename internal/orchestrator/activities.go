@@ -196,7 +196,7 @@ func changed(s store.RunAction, c workflows.Change) store.RunAction {
 	if !ok {
 		status = store.Failed
 	}
-	s.Status, s.Phase = status, ""
+	s.Status, s.Phase, s.Fault = status, "", c.Fault
 	if c.Key != "" {
 		s.Key = c.Key
 	}
@@ -226,7 +226,7 @@ func (a activities) FinishRun(ctx context.Context, r workflows.RunResult) error 
 	if r.Outcome == workflows.Errored {
 		outcome = string(workflows.Failed)
 	}
-	err := a.o.db.FinishRun(ctx, r.RunID, outcome, r.Error, time.Now())
+	err := a.o.db.FinishRun(ctx, r.RunID, store.RunEnd{Outcome: outcome, Error: r.Error, Fault: r.Fault}, time.Now())
 	if fault.KindOf(err) == fault.NotFound && err != nil {
 		return nil // it ended before it was known
 	}

@@ -114,7 +114,7 @@ func (o *Orchestrator) endAtOnce(ctx context.Context, request api.RunRequest, ru
 	if err := o.stand(ctx, req, run); err != nil {
 		return false, err
 	}
-	return true, o.db.FinishRun(ctx, run.ID, string(workflows.Passed), "", now)
+	return true, o.db.FinishRun(ctx, run.ID, store.RunEnd{Outcome: string(workflows.Passed)}, now)
 }
 
 var lanes = []workflows.Lane{workflows.Interactive, workflows.Submission, workflows.Nightly, workflows.Migration}
@@ -192,7 +192,7 @@ func (o *Orchestrator) Run(ctx context.Context, id string) (api.Run, error) {
 }
 
 func runShown(r store.Run) (api.Run, error) {
-	out := api.Run{ID: r.ID, Lane: r.Lane, State: r.Outcome, Created: r.Created, Error: r.Error}
+	out := api.Run{ID: r.ID, Lane: r.Lane, State: r.Outcome, Created: r.Created, Error: r.Error, Fault: r.Fault}
 	if r.Outcome == "" {
 		out.State = "running"
 	}
@@ -211,7 +211,7 @@ func runShown(r store.Run) (api.Run, error) {
 func (o *Orchestrator) action(ctx context.Context, a store.RunAction) (api.Action, error) {
 	out := api.Action{
 		Recipe: a.Recipe, Version: a.Version, Kind: string(a.Action), Reason: a.Reason, Needs: a.Needs, Key: a.Key, Status: string(a.Status),
-		Cause: a.Cause, Phase: string(a.Phase), Worker: a.Worker, Attempt: a.Attempt, Seconds: a.Seconds,
+		Cause: a.Cause, Fault: a.Fault, Phase: string(a.Phase), Worker: a.Worker, Attempt: a.Attempt, Seconds: a.Seconds,
 	}
 	if a.Key == "" || !a.Status.Ended() {
 		return out, nil

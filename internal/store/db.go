@@ -34,9 +34,15 @@ type Run struct {
 	Plan     *plan.Plan      // nil before it was planned, and in lists
 	Outcome  string          // "" while it goes on; then passed, failed or canceled
 	Error    string          // why the run itself, not one of its builds, failed
+	Fault    string          // the fault.Kind of Error
 	Created  time.Time
 	Started  time.Time // zero before
 	Finished time.Time // zero before
+}
+
+// RunEnd is how a run ended; the fields are those of Run.
+type RunEnd struct {
+	Outcome, Error, Fault string
 }
 
 // Status is where an action of a run stands.
@@ -73,6 +79,7 @@ type RunAction struct {
 	Key     string
 	Status  Status
 	Cause   string // why it failed or was skipped
+	Fault   string // the fault.Kind, where the machinery failed and not the recipe
 	Phase   record.Phase
 	Attempt int // counts from 1
 	Worker  string
@@ -92,7 +99,7 @@ type Runs interface {
 	// attempt, is dropped: a heartbeat may arrive late.
 	UpdateAction(ctx context.Context, run string, a RunAction) error
 	// FinishRun notes a run's end. The first end stands.
-	FinishRun(ctx context.Context, id, outcome, failure string, at time.Time) error
+	FinishRun(ctx context.Context, id string, end RunEnd, at time.Time) error
 	// Run reads a run and its actions, in the order of the plan.
 	Run(ctx context.Context, id string) (Run, []RunAction, error)
 	// Runs lists the newest runs first, without plans. A limit of 0 is no limit.

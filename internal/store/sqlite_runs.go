@@ -80,20 +80,21 @@ func (s *SQLite) UpdateAction(ctx context.Context, run string, a RunAction) erro
 		if a.Attempt < attempt || a.Attempt == attempt && status.Ended() && !a.Status.Ended() {
 			return nil
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE run_actions SET key = CASE ? WHEN '' THEN key ELSE ? END, status = ?, cause = ?, phase = ?,
+		_, err = tx.ExecContext(ctx, `UPDATE run_actions SET key = CASE ? WHEN '' THEN key ELSE ? END, status = ?, cause = ?, fault = ?, phase = ?,
 			attempt = ?, worker = ?, seconds = ?, started = ?, ended = ? WHERE run = ? AND recipe = ?`,
-			a.Key, a.Key, a.Status, a.Cause, a.Phase, a.Attempt, a.Worker, a.Seconds, micros(a.Started), micros(a.Ended), run, a.Recipe)
+			a.Key, a.Key, a.Status, a.Cause, a.Fault, a.Phase, a.Attempt, a.Worker, a.Seconds, micros(a.Started), micros(a.Ended), run, a.Recipe)
 		return err
 	})
 }
 
 // FinishRun implements Runs.
-func (s *SQLite) FinishRun(ctx context.Context, id, outcome, failure string, at time.Time) error {
+func (s *SQLite) FinishRun(ctx context.Context, id string, end RunEnd, at time.Time) error {
 	return s.change(ctx, "noting the end of run "+id, func(tx *sql.Tx) error {
 		if err := exists(ctx, tx, `SELECT 1 FROM runs WHERE id = ?`, id); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE runs SET outcome = ?, error = ?, finished = ? WHERE id = ? AND finished = 0`, outcome, failure, micros(at), id)
+		_, err := tx.ExecContext(ctx, `UPDATE runs SET outcome = ?, error = ?, fault = ?, finished = ? WHERE id = ? AND finished = 0`,
+			end.Outcome, end.Error, end.Fault, micros(at), id)
 		return err
 	})
 }
@@ -117,14 +118,14 @@ func (s *SQLite) Run(ctx context.Context, id string) (Run, []RunAction, error) {
 				return fmt.Errorf("decoding its plan: %w", err)
 			}
 		}
-		actions, err = query(ctx, tx, scanAction, `SELECT recipe, version, action, reason, needs, key, status, cause, phase, attempt, worker,
-			seconds, started, ended FROM run_actions WHERE run = ? ORDER BY position`, id)
+		actions, err = query(ctx, tx, scanAction, `SELECT recipe, version, action, reason, needs, key, status, cause, fault, phase, attempt,
+			worker, seconds, started, ended FROM run_actions WHERE run = ? ORDER BY position`, id)
 		return err
 	})
 	return run, actions, err
 }
 
-const selectRuns = `SELECT id, lane, workflow, request, outcome, error, created, started, finished FROM runs`
+const selectRuns = `SELECT id, lane, workflow, request, outcome, error, fault, created, started, finished FROM runs`
 
 // Runs implements Runs.
 func (s *SQLite) Runs(ctx context.Context, limit int) (runs []Run, err error) {
@@ -147,7 +148,7 @@ func (s *SQLite) OpenRuns(ctx context.Context) (runs []Run, err error) {
 func scanRun(rows *sql.Rows) (r Run, err error) {
 	var request string
 	var created, started, finished int64
-	err = rows.Scan(&r.ID, &r.Lane, &r.Workflow, &request, &r.Outcome, &r.Error, &created, &started, &finished)
+	err = rows.Scan(&r.ID, &r.Lane, &r.Workflow, &request, &r.Outcome, &r.Error, &r.Fault, &created, &started, &finished)
 	if request != "" {
 		r.Request = json.RawMessage(request)
 	}
@@ -158,8 +159,8 @@ func scanRun(rows *sql.Rows) (r Run, err error) {
 func scanAction(rows *sql.Rows) (a RunAction, err error) {
 	var needs string
 	var started, ended int64
-	if err := rows.Scan(&a.Recipe, &a.Version, &a.Action, &a.Reason, &needs, &a.Key, &a.Status, &a.Cause, &a.Phase, &a.Attempt,
-		&a.Worker, &a.Seconds, &started, &ended); err != nil {
+	if err := rows.Scan(&a.Recipe, &a.Version, &a.Action, &a.Reason, &needs, &a.Key, &a.Status, &a.Cause, &a.Fault, &a.Phase,
+		&a.Attempt, &a.Worker, &a.Seconds, &started, &ended); err != nil {
 		return a, err
 	}
 	a.Started, a.Ended = moment(started), moment(ended)

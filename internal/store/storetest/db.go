@@ -91,13 +91,18 @@ func runLife(t *testing.T, db store.DB) {
 	actions[0].Seconds, actions[0].Started, actions[0].Ended = 61.5, At(3), At(4)
 	wantRun(t, db, want, actions)
 
+	broken := store.RunAction{Recipe: "c", Status: store.Failed, Cause: "the registry is away", Fault: "unavailable", Ended: At(4)}
+	must(t, db.UpdateAction(ctx, "r1", broken))
+	actions[3].Status, actions[3].Cause, actions[3].Fault, actions[3].Ended = broken.Status, broken.Cause, broken.Fault, broken.Ended
+	wantRun(t, db, want, actions)
+
 	open, err := db.OpenRuns(ctx)
 	if err != nil || len(open) != 1 || open[0].ID != "r1" {
 		t.Errorf("OpenRuns: %v, %v; want r1", open, err)
 	}
-	must(t, db.FinishRun(ctx, "r1", "failed", "", At(5)))
-	must(t, db.FinishRun(ctx, "r1", "canceled", "too late", At(6)))
-	want.Outcome, want.Finished = "failed", At(5)
+	must(t, db.FinishRun(ctx, "r1", store.RunEnd{Outcome: "failed", Error: "the registry is away", Fault: "unavailable"}, At(5)))
+	must(t, db.FinishRun(ctx, "r1", store.RunEnd{Outcome: "canceled", Error: "too late"}, At(6)))
+	want.Outcome, want.Error, want.Fault, want.Finished = "failed", "the registry is away", "unavailable", At(5)
 	wantRun(t, db, want, actions)
 	if open, err := db.OpenRuns(ctx); err != nil || len(open) != 0 {
 		t.Errorf("OpenRuns: %v, %v; want none", open, err)
@@ -171,7 +176,7 @@ func nothingThere(t *testing.T, db store.DB) {
 		"Run": run, "Build": build, "LatestBuild": latest, "Lock": lock, "Attempt": attempt, "Setting": setting,
 		"PlanRun":      db.PlanRun(ctx, "x", smallPlan(), At(0)),
 		"UpdateAction": db.UpdateAction(ctx, "there", store.RunAction{Recipe: "x"}),
-		"FinishRun":    db.FinishRun(ctx, "x", "passed", "", At(0)),
+		"FinishRun":    db.FinishRun(ctx, "x", store.RunEnd{Outcome: "passed"}, At(0)),
 		"Heartbeat":    db.Heartbeat(ctx, "x", "", At(0)),
 		"EndAttempt":   db.EndAttempt(ctx, "x", "passed", nil, At(0)),
 	} {
