@@ -19,6 +19,11 @@ type Farm interface {
 	PutBlob(ctx context.Context, r io.Reader) (record.Blob, error)
 	// OpenBlob reads what PutBlob or a build has kept; reading verifies the digest.
 	OpenBlob(ctx context.Context, digest record.Digest) (io.ReadCloser, error)
+	// PutSource gives the farm a file from which builds are made, under a name for people. A file that is kept already
+	// stays as it is.
+	PutSource(ctx context.Context, name string, r io.Reader) (Source, error)
+	// Sources lists the files that are kept: those that were given, and all that was ever fetched.
+	Sources(ctx context.Context) ([]Source, error)
 
 	// Plan says what StartRun with the same request would do, and why.
 	Plan(ctx context.Context, req RunRequest) ([]Action, error)
@@ -61,6 +66,18 @@ type Join struct {
 	Namespace string `json:"namespace"`
 	Registry  string `json:"registry"` // host:port
 	Version   string `json:"version"`  // of the orchestrator
+	// Index is the simple index for sources and build requirements, empty for PyPI; Mirrors are tried where an address
+	// and the index have failed (fetch.Fetcher).
+	Index   string   `json:"index,omitempty"`
+	Mirrors []string `json:"mirrors,omitempty"`
+}
+
+// Source is a file in the farm's source store. Its bytes are those of the blob sha256:SHA256.
+type Source struct {
+	SHA256 string `json:"sha256"`
+	Name   string `json:"name"`
+	Size   int64  `json:"size_bytes"`
+	URL    string `json:"url,omitempty"` // where it came from; none for one that was given
 }
 
 // RunRequest asks for a run.

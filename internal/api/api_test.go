@@ -150,3 +150,21 @@ func TestARequestWithAnUnknownKeyIsRefused(t *testing.T) {
 		t.Errorf("%d %s", resp.StatusCode, text)
 	}
 }
+
+func TestSourcesTravel(t *testing.T) {
+	ctx := context.Background()
+	c := overHTTP(t, &Fake{})
+	want, err := c.PutSource(ctx, "a b+c-1.0.tar.gz", strings.NewReader("source"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := c.Sources(ctx)
+	if diff := cmp.Diff([]Source{want}, list); diff != "" || err != nil || want.Name != "a b+c-1.0.tar.gz" {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	for _, name := range []string{"", "a/b", "../b"} {
+		if _, err := c.PutSource(ctx, name, strings.NewReader("source")); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}

@@ -119,6 +119,21 @@ func (c *Client) OpenBlob(ctx context.Context, digest record.Digest) (io.ReadClo
 	return resp.Body, nil
 }
 
+// PutSource implements Farm.
+func (c *Client) PutSource(ctx context.Context, name string, r io.Reader) (s Source, err error) {
+	resp, err := c.do(ctx, http.MethodPost, "/sources?name="+url.QueryEscape(name), r)
+	if err != nil {
+		return s, err
+	}
+	defer resp.Body.Close()
+	return s, json.NewDecoder(resp.Body).Decode(&s)
+}
+
+// Sources implements Farm.
+func (c *Client) Sources(ctx context.Context) ([]Source, error) {
+	return ask[[]Source](ctx, c, http.MethodGet, "/sources", nil)
+}
+
 // Plan implements Farm.
 func (c *Client) Plan(ctx context.Context, req RunRequest) ([]Action, error) {
 	return ask[[]Action](ctx, c, http.MethodPost, "/plan", req)

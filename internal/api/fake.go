@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/wasmill/wasmill/internal/fault"
@@ -30,6 +31,7 @@ type Fake struct {
 	runs      []*Run
 	looks     map[string]int
 	schedules []Schedule
+	sources   []Source
 }
 
 var _ Farm = (*Fake)(nil)
@@ -63,6 +65,32 @@ func (f *Fake) OpenBlob(_ context.Context, digest record.Digest) (io.ReadCloser,
 		return nil, fault.Errorf(fault.NotFound, "no blob %s", digest)
 	}
 	return io.NopCloser(bytes.NewReader(data)), nil
+}
+
+// PutSource implements Farm.
+func (f *Fake) PutSource(ctx context.Context, name string, r io.Reader) (Source, error) {
+	blob, err := f.PutBlob(ctx, r)
+	if err != nil {
+		return Source{}, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	sum := strings.TrimPrefix(string(blob.Digest), "sha256:")
+	for _, s := range f.sources {
+		if s.SHA256 == sum {
+			return s, nil
+		}
+	}
+	s := Source{SHA256: sum, Name: name, Size: blob.Size}
+	f.sources = append(f.sources, s)
+	return s, nil
+}
+
+// Sources implements Farm.
+func (f *Fake) Sources(context.Context) ([]Source, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]Source{}, f.sources...), nil
 }
 
 // Plan implements Farm.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"path"
 	"strconv"
 
 	"github.com/wasmill/wasmill/internal/fault"
@@ -27,6 +28,14 @@ func Handler(f Farm) http.Handler {
 	route("GET /api/v1/join", func(r *http.Request) (any, error) { return f.Join(r.Context()) })
 	route("POST /api/v1/blobs", func(r *http.Request) (any, error) { return f.PutBlob(r.Context(), r.Body) })
 	mux.HandleFunc("GET /api/v1/blobs/{digest}", func(w http.ResponseWriter, r *http.Request) { serveBlob(w, r, f) })
+	route("GET /api/v1/sources", func(r *http.Request) (any, error) { return f.Sources(r.Context()) })
+	route("POST /api/v1/sources", func(r *http.Request) (any, error) {
+		name := r.URL.Query().Get("name")
+		if name == "" || name != path.Base(name) {
+			return nil, fault.Errorf(fault.Invalid, "name=%q is not the name of a file", name)
+		}
+		return f.PutSource(r.Context(), name, r.Body)
+	})
 	route("POST /api/v1/plan", withRequest(f.Plan))
 	route("POST /api/v1/runs", withRequest(f.StartRun))
 	route("GET /api/v1/runs", func(r *http.Request) (any, error) {

@@ -27,7 +27,7 @@ func (a *attempt) inputs() error {
 	}
 	add("recipe", r.Name, "", digests.Build)
 	if r.Source.URL != "" {
-		add("source", path.Base(urlPath(r.Source.URL)), r.Source.URL, record.Digest("sha256:"+r.Source.SHA256))
+		add("source", path.Base(urlPath(a.sourceURL())), a.sourceURL(), record.Digest("sha256:"+r.Source.SHA256))
 	}
 	for _, p := range digests.Parts {
 		if name, ok := strings.CutPrefix(p.Name, "file "); ok {

@@ -21,9 +21,18 @@ func (a *attempt) fetch(ctx context.Context) (string, error) {
 	if s.URL == "" {
 		return "", nil
 	}
-	src := fetch.Source{URL: s.URL, SHA256: s.SHA256, Package: a.job.Recipe.Name}
+	src := fetch.Source{URL: a.sourceURL(), SHA256: s.SHA256, Package: a.job.Recipe.Name}
 	path, err := a.Fetcher.Get(ctx, src)
 	return path, fetchFailure(record.PhaseFetch, err)
+}
+
+// sourceURL is where the source lies, with the toolchain's values for variables.
+func (a *attempt) sourceURL() string {
+	facts := a.job.Toolchain.Facts
+	_, abi, _ := strings.Cut(facts.PlatformTag, "_") // pyemscripten_2026_5_wasm32
+	return a.job.Recipe.SourceURL(recipe.Facts{
+		Python: facts.Python, ABI: strings.TrimSuffix(abi, "_wasm32"), Emscripten: facts.Emscripten, Pyodide: facts.PyodideVersion,
+	})
 }
 
 // sourceName is the folder of the source in the container: the same in every build of a version.

@@ -43,7 +43,7 @@ again. A toolchain that is not baked yet is baked first, once. Where a farm has 
 				return err
 			}
 			defer done()
-			req, err := t.request(cmd.Context(), farm, args)
+			req, err := t.request(cmd.Context(), a, farm, args)
 			if err != nil {
 				return err
 			}
@@ -61,6 +61,7 @@ again. A toolchain that is not baked yet is baked first, once. Where a farm has 
 		},
 	}
 	t.flags(cmd)
+	command.MirrorsFlag(cmd.Flags(), &a.mirrors)
 	cmd.Flags().StringVar(&out, "out", out, "folder for the wheels")
 	cmd.Flags().IntVar(&slots, "slots", slots, "how many small builds run at a time; half as many medium and a quarter as many large ones beside them")
 	return cmd

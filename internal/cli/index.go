@@ -45,7 +45,7 @@ imports its modules. The container has the host's network: it is a client, not a
 			if err != nil {
 				return err
 			}
-			req, err := t.request(cmd.Context(), farm, args)
+			req, err := t.request(cmd.Context(), a, farm, args)
 			if err != nil {
 				return err
 			}

@@ -14,7 +14,6 @@ import (
 
 	"github.com/wasmill/wasmill/internal/command"
 	"github.com/wasmill/wasmill/internal/fault"
-	"github.com/wasmill/wasmill/internal/fetch"
 	"github.com/wasmill/wasmill/internal/recipe"
 )
 
@@ -77,7 +76,7 @@ func (a *app) recipeSkeleton() *cobra.Command {
 		Example: "  wasmill recipe skeleton markupsafe\n  wasmill recipe skeleton --stdout lz4==4.4.4",
 		Args:    command.Arguments(1, 1, "a project's name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := skeleton(cmd.Context(), args[0])
+			s, err := a.skeleton(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -105,9 +104,9 @@ func (a *app) recipeSkeleton() *cobra.Command {
 }
 
 // skeleton makes a recipe for "NAME" or "NAME==VERSION" from the package index.
-func skeleton(ctx context.Context, target string) (*recipe.Skeleton, error) {
+func (a *app) skeleton(ctx context.Context, target string) (*recipe.Skeleton, error) {
 	name, version, _ := strings.Cut(target, "==")
-	return recipe.FetchSkeleton(ctx, get, strings.TrimSuffix(fetch.DefaultIndex, "/"), strings.TrimSpace(name), strings.TrimSpace(version))
+	return recipe.FetchSkeleton(ctx, get, a.index, strings.TrimSpace(name), strings.TrimSpace(version))
 }
 
 func get(ctx context.Context, url, accept string) ([]byte, error) {

@@ -20,6 +20,8 @@ type app struct {
 	data       string // the folder with registry, database and caches
 	server     string // address of an orchestrator
 	toolchains string // folder of toolchains; empty: those of this program
+	index      string // simple index for releases, sources and build requirements
+	mirrors    []string
 	json       bool
 	quiet      bool
 }
@@ -47,10 +49,11 @@ server that is needed does not answer, or a disk is full · 70 a defect of wasmi
 	flags.StringVar(&a.data, "data", command.DefaultData(), "folder with the registry, the database and the caches ($WASMILL_DATA)")
 	flags.StringVar(&a.server, "server", os.Getenv("WASMILL_SERVER"), "address of an orchestrator ($WASMILL_SERVER)")
 	flags.StringVar(&a.toolchains, "toolchains", os.Getenv("WASMILL_TOOLCHAINS"), "folder of toolchains instead of those of this program ($WASMILL_TOOLCHAINS)")
+	flags.StringVar(&a.index, "index", command.DefaultIndex(), "simple index for releases, sources and build requirements ($WASMILL_INDEX)")
 	flags.BoolVar(&a.json, "json", false, "print JSON on standard output")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no progress on standard error")
 	cmd.AddCommand(a.buildCommand(), a.submitCommand(), a.planCommand(), a.runsCommand(), a.runCommand(), a.logsCommand(),
-		a.recipeCommand(), a.toolchainCommand(), a.scheduleCommand(), a.workersCommand(), a.upCommand(), a.indexCommand())
+		a.recipeCommand(), a.sourceCommand(), a.toolchainCommand(), a.scheduleCommand(), a.workersCommand(), a.upCommand(), a.indexCommand())
 	return cmd
 }
 

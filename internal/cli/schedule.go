@@ -61,7 +61,7 @@ func (a *app) scheduleAdd() *cobra.Command {
 			if len(selected) == 0 {
 				selected = []string{"*"}
 			}
-			req, err := t.request(cmd.Context(), farm, selected)
+			req, err := t.request(cmd.Context(), a, farm, selected)
 			if err != nil {
 				return err
 			}

@@ -23,7 +23,7 @@ func (a *app) submitCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			req, err := t.request(cmd.Context(), farm, args)
+			req, err := t.request(cmd.Context(), a, farm, args)
 			if err != nil {
 				return err
 			}
@@ -65,7 +65,7 @@ func (a *app) planCommand() *cobra.Command {
 				return err
 			}
 			defer done()
-			req, err := t.request(cmd.Context(), farm, args)
+			req, err := t.request(cmd.Context(), a, farm, args)
 			if err != nil {
 				return err
 			}

@@ -31,14 +31,14 @@ func (t *targets) flags(cmd *cobra.Command) {
 }
 
 // request loads and checks the recipes here, before anything is sent, so that a mistake in one is told at once.
-func (t *targets) request(ctx context.Context, farm api.Farm, args []string) (api.RunRequest, error) {
+func (t *targets) request(ctx context.Context, a *app, farm api.Farm, args []string) (api.RunRequest, error) {
 	req := api.RunRequest{Toolchain: t.toolchain, Lane: t.lane, NoCache: t.noCache, Publish: t.publish}
 	var given []*recipe.Recipe
 	var patterns []string
 	for _, arg := range args {
 		switch {
 		case strings.Contains(arg, "=="):
-			s, err := skeleton(ctx, arg)
+			s, err := a.skeleton(ctx, arg)
 			if err != nil {
 				return req, err
 			}

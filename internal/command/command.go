@@ -9,12 +9,15 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"go.uber.org/zap"
 
 	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/fetch"
 )
 
 // ErrFailed is the end of a command whose recipes, not the farm, failed: everything was said already, and the status
@@ -77,6 +80,20 @@ func DefaultData() string {
 		home = "."
 	}
 	return filepath.Join(home, ".local", "share", "wasmill")
+}
+
+// DefaultIndex is where releases, sources and build requirements are looked for: $WASMILL_INDEX, or PyPI.
+func DefaultIndex() string {
+	if index := os.Getenv("WASMILL_INDEX"); index != "" {
+		return index
+	}
+	return fetch.DefaultIndex
+}
+
+// MirrorsFlag is the flag of the addresses that are tried last for every source.
+func MirrorsFlag(flags *pflag.FlagSet, to *[]string) {
+	flags.StringArrayVar(to, "mirror", strings.Fields(os.Getenv("WASMILL_MIRRORS")),
+		"address to try where a source's own fails, with {sha256} and {file} in it; may be repeated ($WASMILL_MIRRORS)")
 }
 
 // DaemonLog is how a daemon tells its operator what is wrong: JSON lines on standard error.

@@ -18,6 +18,7 @@ import (
 type entry struct {
 	sum                     string
 	file, partial, lockfile string
+	note                    string // where the partial file comes from
 }
 
 func (f *Fetcher) entry(sum string) entry {
@@ -26,6 +27,7 @@ func (f *Fetcher) entry(sum string) entry {
 		file:     filepath.Join(f.Cache, "sha256", sum),
 		partial:  filepath.Join(f.Cache, "partial", sum),
 		lockfile: filepath.Join(f.Cache, "partial", sum+".lock"),
+		note:     filepath.Join(f.Cache, "partial", sum+".from"),
 	}
 }
 
@@ -94,6 +96,7 @@ func (e entry) commit() (bool, error) {
 	if err := os.MkdirAll(filepath.Dir(e.file), 0o755); err != nil {
 		return false, diskError(err)
 	}
+	os.Remove(e.note) // of no use any more, and of no harm
 	return true, os.Rename(e.partial, e.file)
 }
 

@@ -58,11 +58,22 @@ func (f *Fetcher) download(ctx context.Context, address string, src Source, e en
 	if err != nil {
 		return diskError(err)
 	}
+	err = e.settle(address)
+	if mismatch := (*HashMismatchError)(nil); errors.As(err, &mismatch) {
+		if mismatch.Hint = kind; resumed {
+			return again(fmt.Errorf("the parts of a resumed download do not fit together: %w", mismatch))
+		}
+	}
+	return err
+}
+
+// settle makes the partial file, which is complete, the verified one, or removes it and says what it is instead.
+func (e entry) settle(address string) error {
 	ok, err := e.commit()
 	if err != nil || ok {
 		return err
 	}
-	mismatch := &HashMismatchError{Address: address, Want: e.sum, Hint: kind}
+	mismatch := &HashMismatchError{Address: address, Want: e.sum}
 	if info, err := os.Stat(e.partial); err == nil {
 		mismatch.Size = info.Size()
 	}
@@ -71,9 +82,6 @@ func (f *Fetcher) download(ctx context.Context, address string, src Source, e en
 	}
 	if err := os.Remove(e.partial); err != nil {
 		return err
-	}
-	if resumed {
-		return again(fmt.Errorf("the parts of a resumed download do not fit together: %w", mismatch))
 	}
 	return &fault.Error{Kind: fault.Invalid, Err: mismatch}
 }
@@ -91,16 +99,19 @@ func (f *Fetcher) transfer(ctx context.Context, address string, src Source, e en
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	body, status, err := f.request(ctx, address, offset)
+	body, status, err := f.request(ctx, address, offset, e.validator(address))
 	if err != nil {
 		return false, "", err
 	}
 	defer body.Close()
-	if status.StatusCode != http.StatusPartialContent && offset > 0 {
-		offset = 0
-		if err := errors.Join(out.Truncate(0), seekStart(out)); err != nil {
+	if status.StatusCode != http.StatusPartialContent {
+		if offset > 0 {
+			err = errors.Join(out.Truncate(0), seekStart(out))
+		}
+		if err := errors.Join(err, e.setValidator(address, status)); err != nil {
 			return false, "", err
 		}
+		offset = 0
 	}
 	if strings.HasPrefix(status.Header.Get("Content-Type"), "text/html") {
 		kind = "a web page"
@@ -134,9 +145,9 @@ func (f *Fetcher) transfer(ctx context.Context, address string, src Source, e en
 
 var errStalled = fmt.Errorf("nothing came for %v", stall)
 
-// request asks for what lies after offset; a server is free to give everything. Of a good answer the body must be
-// closed.
-func (f *Fetcher) request(ctx context.Context, address string, offset int64) (io.ReadCloser, *http.Response, error) {
+// request asks for what lies after offset; a server is free to give everything, and does where the file is not what the
+// validator stands for. Of a good answer the body must be closed.
+func (f *Fetcher) request(ctx context.Context, address string, offset int64, validator string) (io.ReadCloser, *http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, nil, fault.Errorf(fault.Invalid, "reading the address: %w", err)
@@ -146,6 +157,9 @@ func (f *Fetcher) request(ctx context.Context, address string, offset int64) (io
 	req.Header.Set("Accept-Encoding", "identity")
 	if offset > 0 {
 		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", offset))
+		if validator != "" {
+			req.Header.Set("If-Range", validator)
+		}
 	}
 	resp, err := f.client().Do(req)
 	if err != nil {
@@ -159,9 +173,32 @@ func (f *Fetcher) request(ctx context.Context, address string, offset int64) (io
 	}
 	resp.Body.Close()
 	if offset > 0 && (resp.StatusCode == http.StatusRequestedRangeNotSatisfiable || resp.StatusCode == http.StatusPartialContent) {
-		return f.request(ctx, address, 0)
+		return f.request(ctx, address, 0, "")
 	}
 	return nil, nil, statusError(resp)
+}
+
+// validator is what the server at an address calls the file of which there is a part: a strong ETag. It is empty where the
+// part came from another address, which may well go on with it: the hash of the whole decides.
+func (e entry) validator(address string) string {
+	note, err := os.ReadFile(e.note)
+	if err != nil {
+		return ""
+	}
+	from, tag, _ := strings.Cut(string(note), "\n")
+	if from != address {
+		return ""
+	}
+	return tag
+}
+
+// setValidator notes whose part begins now.
+func (e entry) setValidator(address string, resp *http.Response) error {
+	tag := resp.Header.Get("ETag")
+	if !strings.HasPrefix(tag, `"`) {
+		tag = "" // a weak one is no promise about bytes
+	}
+	return os.WriteFile(e.note, []byte(address+"\n"+tag), 0o644)
 }
 
 // statusError gives an answer without a file its kind.

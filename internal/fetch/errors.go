@@ -30,6 +30,7 @@ func (e *HashMismatchError) Error() string {
 type FailedError struct {
 	Source Source
 	Tries  []Try // in the order in which they were tried
+	Store  bool  // there is a source store, into which somebody could put the file
 }
 
 // Try is an address and why it didn't give the file.
@@ -46,7 +47,11 @@ func (e *FailedError) Error() string {
 	for i, t := range e.Tries {
 		reasons[i] = fmt.Sprintf("%s: %v", t.Address, t.Err)
 	}
-	return fmt.Sprintf("fetching %s (sha256 %s): no address gave it: %s", e.Source.File(), e.Source.SHA256, strings.Join(reasons, "; "))
+	text := fmt.Sprintf("fetching %s (sha256 %s): no address gave it: %s", e.Source.File(), e.Source.SHA256, strings.Join(reasons, "; "))
+	if e.Store {
+		text += "; if you have the file, `wasmill source add FILE` gives it to the farm"
+	}
+	return text
 }
 
 // Unwrap gives errors.As the reasons of all addresses.
@@ -71,14 +76,14 @@ func (p passing) Unwrap() error        { return p.err }
 func (p passing) Is(target error) bool { return target == errAgain }
 
 // failure sums the tries up. That something wrong came outweighs all else: somebody must look at it.
-func failure(src Source, tries []Try) error {
+func failure(src Source, tries []Try, store bool) error {
 	kind := fault.NotFound
 	for _, t := range tries {
 		if k := fault.KindOf(t.Err); k == fault.Invalid || kind == fault.NotFound {
 			kind = k
 		}
 	}
-	return &fault.Error{Kind: kind, Err: &FailedError{Source: src, Tries: tries}}
+	return &fault.Error{Kind: kind, Err: &FailedError{Source: src, Tries: tries, Store: store}}
 }
 
 // diskError gives an error of writing its kind.

@@ -60,6 +60,8 @@ type Fetcher struct {
 	Index string
 	// Mirrors are addresses tried last for every source, with {sha256} and {file} in them replaced.
 	Mirrors []string
+	// Store, if set, is asked before any address, and gets what they give; see Kept.
+	Store Store
 	// AllowFiles lets file:// addresses be read. Off where recipes come from strangers.
 	AllowFiles bool
 	// Client is nil for one that takes proxies from the environment and certificates from the system.
@@ -68,6 +70,8 @@ type Fetcher struct {
 	Progress func(Progress)
 	// Sleep, if set, replaces waiting between attempts. It returns early with ctx's error when ctx ends.
 	Sleep func(ctx context.Context, d time.Duration) error
+
+	keeper keeper
 }
 
 // Progress says how far a download is.
@@ -82,8 +86,9 @@ const rounds = 4
 // Get returns the path of a file with src's hash, downloading it when the cache doesn't hold it. The file is shared
 // and must not be changed.
 //
-// The addresses are, in this order: src.URL, the file with this hash in the package's simple index, src.Mirrors, and
-// f.Mirrors. The index is there because old addresses rot: packages/source/n/name/ is not on every mirror of PyPI.
+// The places are, in this order: f.Store, src.URL, the file with this hash in the package's simple index, src.Mirrors,
+// and f.Mirrors. The index is there because old addresses rot: packages/source/n/name/ is not on every mirror of PyPI.
+// Why the store comes first says docs/decisions/0010-source-store.md.
 //
 // Errors: *HashMismatchError (fault.Invalid) when something else came and no address had the right file;
 // *FailedError with all addresses tried (fault.NotFound, or fault.Unavailable when trying later may help);
@@ -93,22 +98,30 @@ func (f *Fetcher) Get(ctx context.Context, src Source) (string, error) {
 		return "", err
 	}
 	entry := f.entry(src.SHA256)
+	if err := f.bring(ctx, src, entry); err != nil {
+		return "", err
+	}
+	if f.Store != nil {
+		f.keeper.begin(f.Store, src, entry.file)
+	}
+	return entry.file, nil
+}
+
+// bring makes sure that the cache holds the file.
+func (f *Fetcher) bring(ctx context.Context, src Source, entry entry) error {
 	if ok, err := entry.verify(); err != nil || ok {
-		return entry.file, err
+		return err
 	}
 	unlock, err := entry.lock(ctx)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer unlock()
 	// Whoever held the lock before may have brought the file.
 	if ok, err := entry.verify(); err != nil || ok {
-		return entry.file, err
+		return err
 	}
-	if err := f.search(ctx, src, entry); err != nil {
-		return "", err
-	}
-	return entry.file, nil
+	return f.search(ctx, src, entry)
 }
 
 // search goes through the addresses, in rounds: while one of them may still answer, waiting for another is a waste.
@@ -142,7 +155,7 @@ func (f *Fetcher) search(ctx context.Context, src Source, entry entry) error {
 			break
 		}
 	}
-	return failure(src, tries)
+	return failure(src, tries, f.Store != nil)
 }
 
 func (f *Fetcher) addresses(src Source) []Try {
@@ -151,7 +164,11 @@ func (f *Fetcher) addresses(src Source) []Try {
 			return f.download(ctx, address, src, e)
 		}}
 	}
-	tries := []Try{download(src.URL)}
+	var tries []Try
+	if f.Store != nil {
+		tries = append(tries, Try{Address: "the source store", fetch: f.fromStore})
+	}
+	tries = append(tries, download(src.URL))
 	if src.Package != "" {
 		page := f.indexPage(src.Package)
 		tries = append(tries, Try{Address: page, fetch: func(ctx context.Context, e entry) error {

@@ -41,6 +41,10 @@ type Config struct {
 	Toolchains string // folder of toolchains
 	Wrapper    string // the program that drives builds in the container (cmd/wasmcc)
 	Log        *zap.Logger
+	// Index is the simple index that workers take sources and build requirements from, empty for PyPI; Mirrors are tried
+	// where all else has failed. See fetch.Fetcher.
+	Index   string
+	Mirrors []string
 
 	// Registry and Temporal are addresses of external servers, "host:port". Empty means embedded ones, which listen at
 	// RegistryListen and TemporalListen.
@@ -239,5 +243,8 @@ func (o *Orchestrator) Join(ctx context.Context) (api.Join, error) {
 	if err := o.StartTemporal(ctx); err != nil {
 		return api.Join{}, fmt.Errorf("letting a worker join: %w", err)
 	}
-	return api.Join{Temporal: o.joinAt, Namespace: temporald.Namespace, Registry: o.address, Version: version.Version}, nil
+	return api.Join{
+		Temporal: o.joinAt, Namespace: temporald.Namespace, Registry: o.address, Version: version.Version,
+		Index: o.cfg.Index, Mirrors: o.cfg.Mirrors,
+	}, nil
 }

@@ -3,6 +3,7 @@ package recipe_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,7 +25,7 @@ package:
   pinned: true
 source:
   url:
-    https://example.org/v$(VERSION)/demo.tar.gz
+    https://example.org/v$(PKG_VERSION)/demo.tar.gz
   sha256: 0123456789012345678901234567890123456789012345678901234567890123
   extract_dir: demo-3.10/python
   patches:
@@ -91,7 +92,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 	want := &recipe.Recipe{
 		Name: "demo", Version: "3.10", TopLevel: []string{"demo", "_demo"}, Tags: []string{"core"}, Disabled: true, Pinned: true,
 		Source: recipe.Source{
-			URL:        "https://example.org/v$(VERSION)/demo.tar.gz",
+			URL:        "https://example.org/v$(PKG_VERSION)/demo.tar.gz",
 			SHA256:     "0123456789012345678901234567890123456789012345678901234567890123",
 			ExtractDir: "demo-3.10/python",
 			Patches:    []string{"./patches/a.patch"},
@@ -218,5 +219,35 @@ func TestLoadLooksAtTheFolder(t *testing.T) {
 	}
 	if r.Dir != filepath.Join(dir, "good") {
 		t.Error(r.Dir)
+	}
+}
+
+// The URL is made when the source is fetched, out of what is known of the toolchain then.
+func TestVariablesInTheURL(t *testing.T) {
+	const meta = "package: {name: demo, version: '1.2'}\nsource:\n  url: URL\n  sha256: 0123456789012345678901234567890123456789012345678901234567890123\n"
+	facts := recipe.Facts{Python: "3.15", ABI: "2026_5", Emscripten: "6.0.5", Pyodide: "315.0.0-alpha.2"}
+	for url, want := range map[string]string{
+		"https://example.org/demo.tar.gz":                                           "https://example.org/demo.tar.gz",
+		"https://example.org/$(PKG_VERSION)/${PKG_NAME}.zip":                        "https://example.org/1.2/demo.zip",
+		"https://example.org/py$(PYMAJOR)$(PYMINOR)-$(PYODIDE_ABI_VERSION)-any.whl": "https://example.org/py315-2026_5-any.whl",
+		"https://example.org/$HOME/$(":                                              "https://example.org/$HOME/$(",
+	} {
+		r, err := recipe.Parse("meta.yaml", []byte(strings.Replace(meta, "URL", url, 1)))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if got := r.SourceURL(facts); got != want {
+			t.Errorf("%s becomes %s, want %s", url, got, want)
+		}
+	}
+	for url, want := range map[string]string{
+		"https://example.org/$(PYODIDE_ROOT).zip": "meta.yaml:3:3: the variable `$(PYODIDE_ROOT)` in `source.url` has no value when a source is fetched",
+		"https://example.org/${PKG_VERSON}.zip":   "meta.yaml:3:3: the variable `${PKG_VERSON}` in `source.url` has no value when a source is fetched (did you mean `PKG_VERSION`?)",
+	} {
+		_, err := recipe.Parse("meta.yaml", []byte(strings.Replace(meta, "URL", url, 1)))
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
 	}
 }

@@ -54,8 +54,8 @@ type Recipe struct {
 
 // Source says where the code comes from. URL and Path exclude each other; a recipe without both is a bare script.
 type Source struct {
-	// URL is an archive or a ready wheel (see Wheel), with variables of the build environment in the form $(NAME)
-	// or ${NAME}. SHA256 always stands beside it.
+	// URL is an archive or a ready wheel (see Wheel), with variables in the form $(NAME) or ${NAME}: SourceURL is what to
+	// fetch. SHA256 always stands beside it.
 	URL string
 	// SHA256 is 64 hexadecimal digits in lower case.
 	SHA256 string

@@ -107,6 +107,7 @@ func (c checker) source() {
 	if u, err := url.Parse(s.URL); !strings.Contains(s.URL, "$") && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		c.add("source.url", "it begins with https://", "`%s` is not a URL from which a source can be fetched", s.URL)
 	}
+	c.urlVariables()
 	switch {
 	case c.failed["source.sha256"]:
 	case s.SHA256 == "":

@@ -26,6 +26,7 @@ const (
 // or unpack it: the digest is that of the bytes as they are.
 type layer struct {
 	title     string
+	url       string // where it came from
 	mediaType string
 	content   *spooled
 }
@@ -42,6 +43,9 @@ func (l layer) descriptor() (v1.Descriptor, error) {
 	d := v1.Descriptor{MediaType: types.MediaType(l.mediaType), Size: l.content.size, Digest: digest}
 	if l.title != "" {
 		d.Annotations = map[string]string{titleAnnotation: l.title}
+	}
+	if l.url != "" {
+		d.Annotations[urlAnnotation] = l.url
 	}
 	return d, err
 }

@@ -139,6 +139,9 @@ func (a activities) Build(ctx context.Context, task workflows.Task, attempt work
 	res.Record.Key = plan.Key(res.Inputs)
 	res.Record.Attempt, res.Record.Worker = attempt.Number, s.cfg.Name
 	s.told.Key = res.Record.Key
+	if err := s.fetcher.Kept(ctx, fetched(&res.Record)...); err != nil {
+		return out, err
+	}
 	if built.Wheel != "" {
 		if err := s.keepWheel(ctx, &res.Record, built.Wheel); err != nil {
 			return out, err

@@ -47,7 +47,6 @@ type Config struct {
 	Engine engine.Engine
 	Slots  map[workflows.Class]int
 	Name   string        // unique in the farm; empty: of the host and the folder
-	Index  string        // simple index for sources and build requirements; empty: PyPI
 	Drain  time.Duration // how long builds may go on when the worker is stopped
 	Log    *zap.Logger
 }
@@ -70,6 +69,7 @@ type Worker struct {
 	fetcher *fetch.Fetcher
 	tests   runtimes.Runtime
 	address string // of the registry
+	index   string // simple index for build requirements; empty: PyPI
 	signs   context.CancelFunc
 	ended   sync.WaitGroup
 	release func() // of the data folder
@@ -112,7 +112,8 @@ func Start(ctx context.Context, cfg Config) (_ *Worker, err error) {
 	if w.blobs, err = store.NewBlobs(join.Registry); err != nil {
 		return nil, err
 	}
-	w.fetcher = &fetch.Fetcher{Cache: cfg.Dir.Downloads(), Index: cfg.Index}
+	w.index = join.Index
+	w.fetcher = &fetch.Fetcher{Cache: cfg.Dir.Downloads(), Index: join.Index, Mirrors: join.Mirrors, Store: sources{w.blobs}}
 	w.tests = &runtimes.Pyodide{Engine: cfg.Engine, Cache: cfg.Dir.Environments(), Work: cfg.Dir.Work()}
 	if err := w.reap(ctx); err != nil {
 		return nil, err
@@ -251,7 +252,7 @@ func (w *Worker) builder(ctx context.Context, program record.Digest, uv fetch.So
 	}
 	return &build.Builder{
 		Engine: w.cfg.Engine, Fetcher: w.fetcher, Registry: w.address, Wasmcc: wrapper,
-		Resolver: &fetch.Resolver{UV: tool, Cache: filepath.Join(w.cfg.Dir.Downloads(), "uv"), Index: w.cfg.Index},
+		Resolver: &fetch.Resolver{UV: tool, Cache: filepath.Join(w.cfg.Dir.Downloads(), "uv"), Index: w.index},
 		Envs:     w.cfg.Dir.Environments(), Work: w.cfg.Dir.Work(),
 	}, nil
 }

@@ -29,6 +29,7 @@ func Blobs(t *testing.T, start func(t *testing.T) string) {
 		"a reader can seek":                          seek,
 		"what is not there is not found":             missing,
 		"many writers and readers at once":           crowd,
+		"a source is kept once, with its name":       sources,
 		"a build is found under its key":             build,
 		"the same artifact again changes nothing":    rebuildSame,
 		"another artifact under one key is refused":  rebuildOther,
@@ -290,5 +291,42 @@ func wantKind(t *testing.T, what string, err error, want fault.Kind) {
 	t.Helper()
 	if err == nil || fault.KindOf(err) != want {
 		t.Errorf("%s: %v; want an error of kind %v", what, err, want)
+	}
+}
+
+func sources(t *testing.T, blobs *store.Blobs) {
+	ctx := t.Context()
+	if list, err := blobs.Sources(ctx); err != nil || len(list) != 0 {
+		t.Fatalf("an empty registry lists %v, %v", list, err)
+	}
+	data := bytes.Repeat([]byte("source"), 1<<16)
+	sum := strings.TrimPrefix(string(Digest(data)), "sha256:")
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := blobs.OpenSource(ctx, sum); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("what is not kept: %v", err)
+	}
+	src := store.Source{SHA256: sum, Name: "demo-1.0.tar.gz", URL: "https://example.org/demo-1.0.tar.gz", Size: int64(len(data))}
+	for i, want := range []bool{true, false} {
+		if stored, err := blobs.PutSource(ctx, src, file); err != nil || stored != want {
+			t.Errorf("time %d: %t, %v", i+1, stored, err)
+		}
+	}
+	if _, err := blobs.PutSource(ctx, store.Source{SHA256: strings.Repeat("0", 64), Name: "other"}, file); err == nil {
+		t.Error("a file is kept under a hash that is not its own")
+	}
+	r, err := blobs.OpenSource(ctx, sum)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, data) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+	list, err := blobs.Sources(ctx)
+	if diff := cmp.Diff([]store.Source{src}, list); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
 	}
 }

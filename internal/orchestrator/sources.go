@@ -1,0 +1,46 @@
+package orchestrator
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/store"
+)
+
+// PutSource implements api.Farm.
+func (o *Orchestrator) PutSource(ctx context.Context, name string, r io.Reader) (api.Source, error) {
+	file, err := os.CreateTemp(o.cfg.Dir.Scratch(), "source-*")
+	if err != nil {
+		return api.Source{}, fmt.Errorf("taking in %s: %w", name, err)
+	}
+	defer os.Remove(file.Name())
+	sum := sha256.New()
+	size, err := io.Copy(io.MultiWriter(file, sum), r)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return api.Source{}, fmt.Errorf("taking in %s: %w", name, err)
+	}
+	src := store.Source{SHA256: hex.EncodeToString(sum.Sum(nil)), Name: name, Size: size}
+	if _, err := o.blobs.PutSource(ctx, src, file.Name()); err != nil {
+		return api.Source{}, err
+	}
+	return api.Source(src), nil
+}
+
+// Sources implements api.Farm.
+func (o *Orchestrator) Sources(ctx context.Context) ([]api.Source, error) {
+	list, err := o.blobs.Sources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]api.Source, 0, len(list))
+	for _, s := range list {
+		out = append(out, api.Source(s))
+	}
+	return out, nil
+}
