@@ -27,7 +27,8 @@ import (
 	"github.com/wasmill/wasmill/workflows"
 )
 
-// Where a farm answers unless told otherwise. Port 0 means a free one.
+// Where a farm answers unless told otherwise. Port 0 means a free one; the registry's stays the same for a data folder
+// as long as it is free.
 const (
 	DefaultListen   = "127.0.0.1:7470" // API and index
 	DefaultRegistry = "127.0.0.1:7471"
@@ -95,17 +96,17 @@ func Start(ctx context.Context, cfg Config) (o *Orchestrator, err error) {
 			begun.Close()
 		}
 	}()
+	if o.db, err = store.OpenSQLite(ctx, cfg.Dir.Database()); err != nil {
+		return nil, err
+	}
 	o.address = cfg.Registry
 	if o.address == "" {
-		if o.registry, err = store.StartRegistry(ctx, cfg.Dir.Registry(), cfg.RegistryListen); err != nil {
+		if o.registry, err = startRegistry(ctx, o.db, cfg.Dir.Registry(), cfg.RegistryListen); err != nil {
 			return nil, err
 		}
 		o.address = o.registry.Addr()
 	}
 	if o.blobs, err = store.NewBlobs(o.address); err != nil {
-		return nil, err
-	}
-	if o.db, err = store.OpenSQLite(ctx, cfg.Dir.Database()); err != nil {
 		return nil, err
 	}
 	if o.builder, err = o.putBuilder(ctx); err != nil {
