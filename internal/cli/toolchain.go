@@ -79,7 +79,9 @@ func (a *app) toolchainLock() *cobra.Command {
 			}
 			p := a.progress()
 			defer p.Close()
-			if err := t.Relock(cmd.Context(), toolchain.LockOptions{Progress: show(p)}); err != nil {
+			if err := t.Relock(cmd.Context(), toolchain.LockOptions{
+				Progress: show(p), Note: func(text string) { p.Line("%s", text) },
+			}); err != nil {
 				return err
 			}
 			p.Line("%s: %d inputs locked", args[0], len(t.Lock.Inputs))

@@ -311,6 +311,39 @@ func TestAnInputThatChangedIsRefusedAndTheSecondAddressHelps(t *testing.T) {
 	}
 }
 
+// A staged image is for one script; whatever comes of the bake, the registry does not keep it.
+func TestABakeLeavesNoStagedImageBehind(t *testing.T) {
+	for story, c := range map[string]struct {
+		script func(context.Context, engine.Spec, io.Writer) engine.Result
+		want   int // tags
+	}{
+		"it went well": {script, 1},
+		"it failed":    {func(context.Context, engine.Spec, io.Writer) engine.Result { return engine.Result{ExitStatus: 1} }, 0},
+	} {
+		t.Run(story, func(t *testing.T) {
+			k := newKitchen(t)
+			k.engine.Container = c.script
+			o := k.options(t)
+			o.Update = true
+			if _, err := k.Bake(t.Context(), o); (err == nil) != (c.want > 0) {
+				t.Fatal(err)
+			}
+			repository, _ := repositories(k.Spec.Name)
+			repo, err := name.NewRepository(k.registry + "/" + repository)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tags, err := remote.List(repo)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(tags) != c.want || slices.ContainsFunc(tags, func(tag string) bool { return !strings.HasPrefix(tag, "baked-") }) {
+				t.Errorf("tags: %v", tags)
+			}
+		})
+	}
+}
+
 func TestAScriptThatFailsIsQuoted(t *testing.T) {
 	k := newKitchen(t)
 	k.engine.Container = func(_ context.Context, _ engine.Spec, out io.Writer) engine.Result {

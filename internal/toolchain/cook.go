@@ -11,8 +11,10 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/wasmill/wasmill/internal/engine"
 	"github.com/wasmill/wasmill/internal/fault"
@@ -21,10 +23,11 @@ import (
 // cook runs the toolchain's own script in the staged image and gives the folder that it filled.
 func (b *baker) cook(ctx context.Context, staged v1.Image) (out string, err error) {
 	repository, _ := repositories(b.spec.Name)
-	ref, err := push(ctx, b.opts.Registry, repository, "staged-", staged, b.progress)
+	ref, err := push(ctx, b.opts.Registry, repository, stagedTag, staged, b.progress)
 	if err != nil {
 		return "", err
 	}
+	defer b.unstage(ctx, repository, staged)
 	b.progress(Event{Step: "pulling the staged image"})
 	if err := b.opts.Engine.Pull(ctx, b.opts.Registry+"/"+ref); err != nil {
 		return "", err
@@ -67,6 +70,19 @@ func (b *baker) cook(ctx context.Context, staged v1.Image) (out string, err erro
 		return "", fault.Errorf(fault.Invalid, "the toolchain's script ended with status %d:\n%s", result.ExitStatus, log.tail())
 	}
 	return out, nil
+}
+
+// stagedTag begins the tag of an image that nobody needs once the script has run in it.
+const stagedTag = "staged-"
+
+// unstage takes the staged image's tag away, so that a registry's garbage collection finds it; also after a bake that
+// was interrupted. Some registries let nobody delete, and then it stays.
+func (b *baker) unstage(ctx context.Context, repository string, staged v1.Image) {
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer stop()
+	if tag, err := tagOf(b.opts.Registry, repository, stagedTag, staged); err == nil {
+		_ = remote.Delete(tag, remote.WithContext(ctx))
+	}
 }
 
 // lay puts what the script reads into one folder: the inputs that are no Debian packages, and the spec as JSON.

@@ -107,9 +107,9 @@ func push(ctx context.Context, registry, repository, tagPrefix string, image v1.
 	if err != nil {
 		return "", fmt.Errorf("computing an image's digest: %w", err)
 	}
-	tag, err := name.NewTag(registry + "/" + repository + ":" + tagPrefix + digest.Hex[:12])
+	tag, err := tagOf(registry, repository, tagPrefix, image)
 	if err != nil {
-		return "", fault.Errorf(fault.Invalid, "naming an image: %w", err)
+		return "", err
 	}
 	updates := make(chan v1.Update, 16)
 	watched := make(chan struct{})
@@ -125,6 +125,19 @@ func push(ctx context.Context, registry, repository, tagPrefix string, image v1.
 		return "", registryFault(err, "writing %s to the registry", repository)
 	}
 	return repository + "@" + digest.String(), nil
+}
+
+// tagOf is the tag under which push writes an image.
+func tagOf(registry, repository, prefix string, image v1.Image) (name.Tag, error) {
+	digest, err := image.Digest()
+	if err != nil {
+		return name.Tag{}, fmt.Errorf("computing an image's digest: %w", err)
+	}
+	tag, err := name.NewTag(registry + "/" + repository + ":" + prefix + digest.Hex[:12])
+	if err != nil {
+		return tag, fault.Errorf(fault.Invalid, "naming an image: %w", err)
+	}
+	return tag, nil
 }
 
 // has says whether a registry has an image.
