@@ -1,8 +1,11 @@
 package orchestrator
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"io"
+	"math"
 	"regexp"
 	"time"
 
@@ -13,7 +16,8 @@ import (
 	"github.com/wasmill/wasmill/internal/version"
 )
 
-// maxStoredPart is how much of a finished build's log one answer carries. For each, the whole log is fetched again.
+// maxStoredPart is how much of a finished build's log one answer carries. For each, the registry is asked for the whole
+// blob again, because only whole blobs can be verified.
 const maxStoredPart = 16 << 20
 
 var keyForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
@@ -52,38 +56,47 @@ func (o *Orchestrator) Log(ctx context.Context, keyOrRecipe string, offset int64
 	if err != nil {
 		return api.Log{}, err
 	}
-	text, err := o.storedLog(ctx, &b)
-	if err != nil {
-		return api.Log{}, err
-	}
-	rest := text[min(offset, int64(len(text))):]
-	rest = rest[:min(len(rest), maxStoredPart)]
-	end := offset + int64(len(rest))
-	return api.Log{Text: rest, Offset: end, Ended: end >= int64(len(text))}, nil
+	return o.storedLog(ctx, &b, offset)
 }
 
-func (o *Orchestrator) storedLog(ctx context.Context, b *record.Build) ([]byte, error) {
+// storedLog reads a part of what a build and its test have printed. Only the blobs that the part lies in are fetched,
+// and no more of them is held than the answer carries.
+func (o *Orchestrator) storedLog(ctx context.Context, b *record.Build, offset int64) (api.Log, error) {
 	blobs := []*record.Blob{b.Log}
 	if b.Test != nil {
 		blobs = append(blobs, b.Test.Log)
 	}
-	var text []byte
+	var part bytes.Buffer
+	begin, end := int64(0), min(offset, math.MaxInt64-maxStoredPart)+maxStoredPart // of the blob, of the part
 	for _, blob := range blobs {
 		if blob == nil {
 			continue
 		}
-		r, err := o.blobs.Open(ctx, blob.Digest)
-		if err != nil {
-			return nil, err
+		from, to := max(offset, begin), min(end, begin+blob.Size)
+		if from < to {
+			if err := o.copyPart(ctx, &part, blob.Digest, from-begin, to-from); err != nil {
+				return api.Log{}, err
+			}
 		}
-		part, err := io.ReadAll(r)
-		r.Close()
-		if err != nil {
-			return nil, err
-		}
-		text = append(text, part...)
+		begin += blob.Size
 	}
-	return text, nil
+	read := offset + int64(part.Len())
+	return api.Log{Text: part.Bytes(), Offset: read, Ended: read >= begin}, nil
+}
+
+func (o *Orchestrator) copyPart(ctx context.Context, to io.Writer, digest record.Digest, offset, size int64) error {
+	r, err := o.blobs.Open(ctx, digest)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if _, err := r.Seek(offset, io.SeekStart); err != nil {
+		return fmt.Errorf("reading a log: %w", err)
+	}
+	if _, err := io.CopyN(to, r, size); err != nil {
+		return fmt.Errorf("reading a log: %w", err)
+	}
+	return nil
 }
 
 // AppendLog implements api.Farm.
