@@ -124,6 +124,39 @@ func writeFiles(t *testing.T, dir string, files map[string]string) {
 	}
 }
 
+// A project may lie in its recipe's folder. Its files are in the record once, as the source.
+func TestEachInputIsRecordedOnce(t *testing.T) {
+	s := newStage(t, passing(t))
+	dir := filepath.Join(t.TempDir(), "story")
+	writeFiles(t, dir, map[string]string{
+		"meta.yaml":            "package: {name: story, version: '1.0'}\nsource: {path: src}\nwasmill: {pure: true}\n",
+		"src/pyproject.toml":   "[build-system]\nrequires = [\"setuptools\"]\n[project]\nname = \"story\"\nversion = \"1.0\"\n",
+		"src/story.py":         "x = 1\n",
+		"src/dist/old.tar.gz":  "no part of the source, but a script could see it",
+		"data/more.txt":        "more",
+		"test_story.py":        "def test(): pass\n",
+		"src/__pycache__/x.py": "",
+	})
+	r, err := recipe.Load(filepath.Join(dir, recipe.MetaFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.job.Recipe = r
+	out, err := s.build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, in := range out.Record.Inputs {
+		got = append(got, in.Kind+" "+in.Name)
+	}
+	slices.Sort(got)
+	want := []string{"builder wasmcc", "extra data/more.txt", "extra src/dist/old.tar.gz", "recipe story", "source src", "toolchain test"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("inputs (-want +got):\n%s", diff)
+	}
+}
+
 func TestAFirstBuildMakesItsEnvironmentOnce(t *testing.T) {
 	s := newStage(t, passing(t))
 	var phases []record.Phase

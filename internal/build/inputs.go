@@ -29,8 +29,12 @@ func (a *attempt) inputs() error {
 	if r.Source.URL != "" {
 		add("source", path.Base(urlPath(a.sourceURL())), a.sourceURL(), record.Digest("sha256:"+r.Source.SHA256))
 	}
+	inSource, err := a.inSource()
+	if err != nil {
+		return err
+	}
 	for _, p := range digests.Parts {
-		if name, ok := strings.CutPrefix(p.Name, "file "); ok {
+		if name, ok := strings.CutPrefix(p.Name, "file "); ok && !inSource[name] {
 			add(a.kindOf(name), name, "", p.Digest)
 		} else if p.Name == "source tree" {
 			add("source", r.Source.Path, "", p.Digest)
@@ -43,6 +47,21 @@ func (a *attempt) inputs() error {
 	}
 	add("builder", "wasmcc", "", driver)
 	return nil
+}
+
+// inSource are the files of the recipe's folder that belong to its source, where that is a folder in it: they are an
+// input once, with the source.
+func (a *attempt) inSource() (map[string]bool, error) {
+	r := a.job.Recipe
+	in := map[string]bool{}
+	if r.Source.Path == "" || !r.HasFolder() {
+		return in, nil
+	}
+	files, err := r.SourceFiles()
+	for _, f := range files {
+		in[path.Join(filepath.ToSlash(r.Source.Path), f.Name)] = true
+	}
+	return in, err
 }
 
 // kindOf tells patches from other files of a recipe.
