@@ -137,9 +137,8 @@ func TestTwoRunsShareABuild(t *testing.T) {
 	s.farm.mu.Unlock()
 	s.ask("second", Submission, Tunables{})
 	<-joined
-	status, err := Describe(t.Context(), s.client, "build/a/tc/key-a")
-	if err != nil || status.Step != "Build" || !status.Running || status.Attempt != 1 {
-		t.Errorf("the build is %+v, %v", status, err)
+	if step, running := s.begun("build/a/tc/key-a"); step != "Build" || !running {
+		t.Errorf("the build is at step %q, running: %v", step, running)
 	}
 	close(g.open)
 	for _, run := range []string{"first", "second"} {
@@ -249,8 +248,7 @@ func TestAHigherLaneGoesFirst(t *testing.T) {
 	s.ask("urgent", Interactive, Tunables{})
 	for _, recipe := range []string{"n1", "n2", "n3", "u"} {
 		for {
-			status, err := Describe(t.Context(), s.client, BuildWorkflowID(recipe, "tc", "key-"+recipe, "", false))
-			if err == nil && status.Step == "Build" && !status.Running {
+			if step, running := s.begun(BuildWorkflowID(recipe, "tc", "key-"+recipe, "", false)); step == "Build" && !running {
 				break
 			}
 			time.Sleep(10 * time.Millisecond)
@@ -315,7 +313,7 @@ func TestSchedule(t *testing.T) {
 
 func TestUnknownAndUsedRuns(t *testing.T) {
 	s := newStage(t, &fakeFarm{})
-	if _, err := AwaitRun(t.Context(), s.client, "never"); fault.KindOf(err) != fault.NotFound {
+	if _, err := awaitRun(t.Context(), s.client, "never"); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("awaiting an unknown run: %v", err)
 	}
 	if err := CancelRun(t.Context(), s.client, "never"); fault.KindOf(err) != fault.NotFound {

@@ -5,6 +5,7 @@ package workflows
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -19,7 +20,9 @@ import (
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/temporalproto"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
 
+	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/temporald"
 )
 
@@ -144,11 +147,47 @@ func (s *stage) await(runID string) RunResult {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
 	defer cancel()
-	result, err := AwaitRun(ctx, s.client, runID)
+	result, err := awaitRun(ctx, s.client, runID)
 	if err != nil {
 		s.Fatal(err)
 	}
 	return result
+}
+
+// awaitRun waits for the end of a run. A canceled run gives its result, too. The error is fault.NotFound for an unknown
+// run, and otherwise why the run could not be carried out. While Temporal is away it goes on waiting, until ctx ends.
+func awaitRun(ctx context.Context, c client.Client, runID string) (RunResult, error) {
+	for {
+		var result RunResult
+		err := c.GetWorkflow(ctx, RunWorkflowID(runID), "").Get(ctx, &result)
+		var canceled *temporal.CanceledError
+		var ended *temporal.WorkflowExecutionError
+		switch {
+		case err == nil:
+			return result, nil
+		case errors.As(err, &canceled) && canceled.HasDetails() && canceled.Details(&result) == nil:
+			return result, nil
+		case errors.As(err, &ended) || ctx.Err() != nil || fault.KindOf(fromTemporal(err)) != fault.Unavailable:
+			return result, fromTemporal(err)
+		}
+		select {
+		case <-ctx.Done():
+			return result, fromTemporal(ctx.Err())
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// begun says whether an attempt of a build's step runs; false with a step means that it waits for a slot.
+func (s *stage) begun(build string) (step string, running bool) {
+	reply, err := s.client.DescribeWorkflowExecution(context.Background(), build, "")
+	if err != nil {
+		return "", false
+	}
+	for _, a := range reply.GetPendingActivities() {
+		return a.GetActivityType().GetName(), a.GetState() == enumspb.PENDING_ACTIVITY_STATE_STARTED
+	}
+	return "", false
 }
 
 var (

@@ -70,7 +70,7 @@ type State string
 
 // The states of a recipe in a run; a run ends in Passed, Failed, Canceled or Errored.
 const (
-	Queued   State = "queued" // a build was asked for, or one of another run is awaited; Describe tells whether it runs
+	Queued   State = "queued" // a build was asked for, or one of another run is awaited
 	Passed   State = "passed"
 	Failed   State = "failed"
 	Reused   State = "reused"

@@ -143,23 +143,15 @@ func (o *Orchestrator) complete(ctx context.Context, act *plan.Action, keys map[
 	if err != nil {
 		return err
 	}
+	var lock record.Digest
 	if act.Wants.Lock {
 		kept, err := o.db.Lock(ctx, act.LockKey)
-		switch {
-		case err == nil:
-			act.Inputs.Lock, act.Wants.Lock = kept.Digest, false
-		case fault.KindOf(err) != fault.NotFound:
+		if err != nil && fault.KindOf(err) != fault.NotFound {
 			return err
 		}
+		lock = kept.Digest
 	}
-	for _, name := range act.Wants.Hosts {
-		act.Inputs.Hosts = append(act.Inputs.Hosts, plan.Input{Name: name, Digest: hosts[name]})
-	}
-	act.Wants.Hosts = nil
-	if !act.Wants.Lock {
-		act.Key = plan.Key(act.Inputs)
-	}
-	return nil
+	return act.Complete(lock, hosts)
 }
 
 // Record implements workflows.FarmActivities.

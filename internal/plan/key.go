@@ -93,25 +93,25 @@ func Output(b *record.Build) record.Digest {
 	return record.Digest("sha256:" + e.sum())
 }
 
-// Complete derives the action's inputs and key once the lock and the outputs of its host dependencies are known. lock
-// and outputs may hold more than is wanted; what is missing is an error of the caller.
-func (a *Action) Complete(lock record.Digest, outputs map[string]record.Digest) (Inputs, string, error) {
-	in := a.Inputs
-	if a.Wants.Lock {
-		if lock == "" {
-			return Inputs{}, "", fault.Errorf(fault.Internal, "completing the key of %s: its build requirements are not locked", a.Recipe)
-		}
-		in.Lock = lock
-	}
-	in.Hosts = slices.Clone(in.Hosts)
+// Complete puts into the action what has become known since it was planned: the digest of its lock, empty where there
+// still is none, and the outputs of its host dependencies. Key stays empty while the lock is missing. outputs may hold
+// more than is wanted; a missing one is an error of the caller.
+func (a *Action) Complete(lock record.Digest, outputs map[string]record.Digest) error {
+	hosts := slices.Clone(a.Inputs.Hosts)
 	for _, name := range a.Wants.Hosts {
 		if outputs[name] == "" {
-			return Inputs{}, "", fault.Errorf(fault.Internal, "completing the key of %s: the output of %s is not known", a.Recipe, name)
+			return fault.Errorf(fault.Internal, "completing the key of %s: the output of %s is not known", a.Recipe, name)
 		}
-		in.Hosts = append(in.Hosts, Input{Name: name, Digest: outputs[name]})
+		hosts = append(hosts, Input{Name: name, Digest: outputs[name]})
 	}
-	in.Hosts = byName(in.Hosts)
-	return in, Key(in), nil
+	a.Inputs.Hosts, a.Wants.Hosts = byName(hosts), nil
+	if a.Wants.Lock && lock != "" {
+		a.Inputs.Lock, a.Wants.Lock = lock, false
+	}
+	if !a.Wants.Lock {
+		a.Key = Key(a.Inputs)
+	}
+	return nil
 }
 
 func byName(list []Input) []Input {

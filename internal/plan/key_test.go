@@ -121,17 +121,23 @@ func TestCompletingAKey(t *testing.T) {
 	a := plan.Action{Recipe: "scipy", Inputs: inputs(), Wants: plan.Wants{Lock: true, Hosts: []string{"numpy"}}}
 	a.Inputs.Lock, a.Inputs.Hosts = "", full.Hosts[1:]
 
-	_, key, err := a.Complete(full.Lock, map[string]record.Digest{"numpy": digest("numpy"), "unrelated": digest("x")})
-	if err != nil || key != plan.Key(full) {
-		t.Errorf("Complete: %s, %v; want the key of the full inputs", key, err)
+	outputs := map[string]record.Digest{"numpy": digest("numpy"), "unrelated": digest("x")}
+
+	early := a
+	if err := early.Complete("", outputs); err != nil || early.Key != "" || !early.Wants.Lock || len(early.Wants.Hosts) != 0 {
+		t.Errorf("without a lock: %+v, %v", early, err)
 	}
 	if len(a.Inputs.Hosts) != 1 {
-		t.Error("Complete has changed the action")
+		t.Error("Complete has changed a copy of the action")
 	}
-	if _, _, err := a.Complete("", map[string]record.Digest{"numpy": digest("numpy")}); fault.KindOf(err) != fault.Internal || err == nil {
-		t.Errorf("Complete without a lock: %v", err)
+	if err := early.Complete(full.Lock, outputs); err != nil || early.Key != plan.Key(full) {
+		t.Errorf("with the lock that came later: %s, %v; want the key of the full inputs", early.Key, err)
 	}
-	if _, _, err := a.Complete(full.Lock, nil); fault.KindOf(err) != fault.Internal || err == nil {
-		t.Errorf("Complete without an output: %v", err)
+	if err := a.Complete(full.Lock, outputs); err != nil || a.Key != plan.Key(full) {
+		t.Errorf("all at once: %s, %v; want the key of the full inputs", a.Key, err)
+	}
+	a.Wants.Hosts = []string{"scipy"}
+	if err := a.Complete(full.Lock, outputs); err == nil || fault.KindOf(err) != fault.Internal {
+		t.Errorf("without an output: %v", err)
 	}
 }

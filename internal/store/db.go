@@ -104,8 +104,6 @@ type Runs interface {
 	Run(ctx context.Context, id string) (Run, []RunAction, error)
 	// Runs lists the newest runs first, without plans. A limit of 0 is no limit.
 	Runs(ctx context.Context, limit int) ([]Run, error)
-	// OpenRuns lists the runs that have not finished, oldest first: a restarted orchestrator looks after them.
-	OpenRuns(ctx context.Context) ([]Run, error)
 }
 
 // Build is what is remembered of a build.
@@ -210,8 +208,6 @@ type Attempts interface {
 	Attempt(ctx context.Context, id string) (Attempt, error)
 	// Attempts lists the newest attempts first, of a key or of a recipe. A limit of 0 is no limit.
 	Attempts(ctx context.Context, keyOrRecipe string, limit int) ([]Attempt, error)
-	// OpenAttempts lists the attempts that have not ended, oldest first.
-	OpenAttempts(ctx context.Context) ([]Attempt, error)
 }
 
 // Worker is a worker daemon.

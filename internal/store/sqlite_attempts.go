@@ -67,15 +67,6 @@ func (s *SQLite) Attempts(ctx context.Context, keyOrRecipe string, limit int) (l
 	return list, err
 }
 
-// OpenAttempts implements Attempts.
-func (s *SQLite) OpenAttempts(ctx context.Context) (list []Attempt, err error) {
-	err = s.look(ctx, "listing the attempts that go on", func(tx *sql.Tx) error {
-		list, err = query(ctx, tx, scanAttempt, selectAttempts+` WHERE ended = 0 ORDER BY started, id`)
-		return err
-	})
-	return list, err
-}
-
 func scanAttempt(rows *sql.Rows) (a Attempt, err error) {
 	var log record.Blob
 	var started, heartbeat, ended int64

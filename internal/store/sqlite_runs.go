@@ -136,15 +136,6 @@ func (s *SQLite) Runs(ctx context.Context, limit int) (runs []Run, err error) {
 	return runs, err
 }
 
-// OpenRuns implements Runs.
-func (s *SQLite) OpenRuns(ctx context.Context) (runs []Run, err error) {
-	err = s.look(ctx, "listing runs", func(tx *sql.Tx) error {
-		runs, err = query(ctx, tx, scanRun, selectRuns+` WHERE finished = 0 ORDER BY created, id`)
-		return err
-	})
-	return runs, err
-}
-
 func scanRun(rows *sql.Rows) (r Run, err error) {
 	var request string
 	var created, started, finished int64

@@ -61,12 +61,6 @@ func LinuxPlatforms(minor int, arch string) []string {
 	return append(out, "linux_"+arch)
 }
 
-// Supported says whether CPython of this version ("3.15") on one of these platforms takes a wheel with this tag.
-func Supported(tag Tag, python string, platforms []string) bool {
-	_, ok := rank(tag, python, platforms)
-	return ok
-}
-
 // Preference ranks a wheel with these tags: the lower the better, as installers choose (packaging.tags.sys_tags); -1
 // where none of the tags is supported.
 func Preference(tags []Tag, python string, platforms []string) int {

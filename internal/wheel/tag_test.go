@@ -7,7 +7,7 @@ import (
 
 var linux = LinuxPlatforms(40, "x86_64")
 
-func TestSupported(t *testing.T) {
+func TestWhichTagsAreSupported(t *testing.T) {
 	wasm := []string{"pyemscripten_2026_5_wasm32"}
 	for _, c := range []struct {
 		tag       string
@@ -41,7 +41,7 @@ func TestSupported(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := Supported(tags[0], "3.15", c.platforms); got != c.want {
+		if got := Preference(tags, "3.15", c.platforms) >= 0; got != c.want {
 			t.Errorf("%s: got %v", c.tag, got)
 		}
 	}

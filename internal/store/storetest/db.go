@@ -96,17 +96,10 @@ func runLife(t *testing.T, db store.DB) {
 	actions[3].Status, actions[3].Cause, actions[3].Fault, actions[3].Ended = broken.Status, broken.Cause, broken.Fault, broken.Ended
 	wantRun(t, db, want, actions)
 
-	open, err := db.OpenRuns(ctx)
-	if err != nil || len(open) != 1 || open[0].ID != "r1" {
-		t.Errorf("OpenRuns: %v, %v; want r1", open, err)
-	}
 	must(t, db.FinishRun(ctx, "r1", store.RunEnd{Outcome: "failed", Error: "the registry is away", Fault: "unavailable"}, At(5)))
 	must(t, db.FinishRun(ctx, "r1", store.RunEnd{Outcome: "canceled", Error: "too late"}, At(6)))
 	want.Outcome, want.Error, want.Fault, want.Finished = "failed", "the registry is away", "unavailable", At(5)
 	wantRun(t, db, want, actions)
-	if open, err := db.OpenRuns(ctx); err != nil || len(open) != 0 {
-		t.Errorf("OpenRuns: %v, %v; want none", open, err)
-	}
 }
 
 func wantRun(t *testing.T, db store.DB, want store.Run, actions []store.RunAction) {
@@ -227,7 +220,6 @@ func attemptLife(t *testing.T, db store.DB) {
 		"of the recipe": {ids(db.Attempts(ctx, "h3", 0)), []string{"t2", "t1"}},
 		"the newest":    {ids(db.Attempts(ctx, "h3", 1)), []string{"t2"}},
 		"of the key":    {ids(db.Attempts(ctx, key("h3"), 0)), []string{"t1"}},
-		"open":          {ids(db.OpenAttempts(ctx)), []string{"t2"}},
 	} {
 		if diff := cmp.Diff(c.want, c.got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", what, diff)
