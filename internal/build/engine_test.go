@@ -14,13 +14,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wasmill/wasmill/internal/audit"
 	"github.com/wasmill/wasmill/internal/build"
 	"github.com/wasmill/wasmill/internal/engine"
 	"github.com/wasmill/wasmill/internal/fetch"
 	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/toolchain"
-	"github.com/wasmill/wasmill/internal/wheel"
 )
 
 // The tests in this file build real packages in the real toolchain image, which WASMILL_BUILD_IMAGE names
@@ -78,7 +78,7 @@ func newFarm() (*farm, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.image.Symbols, err = wheel.ReadRuntime(mainModule, script); err != nil {
+	if f.image.Symbols, err = audit.ReadRuntime(mainModule, script); err != nil {
 		return nil, err
 	}
 	uv, err := cat(docker, ref, "/opt/wasmill/bin/uv")

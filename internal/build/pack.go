@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wasmill/wasmill/internal/audit"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/wasmcc/job"
@@ -125,21 +126,15 @@ func (a *attempt) checkVersion(w *wheel.Wheel) error {
 func (a *attempt) keep(w *wheel.Wheel, artifact record.Artifact) error {
 	a.clock.enter(record.PhaseAudit)
 	facts := a.job.Toolchain.Facts
-	abi, err := wheel.NewABI(facts.PlatformTag, facts.Python)
+	abi, err := audit.NewABI(facts.PlatformTag, facts.Python)
 	if err != nil {
 		return err
 	}
-	symbols := a.job.Toolchain.Symbols
-	if symbols == nil {
-		symbols = &wheel.Runtime{}
-	}
-	if a.rec.Audit, err = wheel.Audit(w.Path(), abi, symbols); err != nil {
+	if a.rec.Audit, err = audit.Wheel(w.Path(), audit.Target{ABI: abi, Runtime: a.job.Toolchain.Symbols}); err != nil {
 		return err
 	}
-	for _, f := range a.rec.Audit {
-		if f.Severity == "error" {
-			return auditFailure(a.rec.Audit)
-		}
+	if audit.Errors(a.rec.Audit) > 0 {
+		return auditFailure(a.rec.Audit)
 	}
 	to := filepath.Join(a.job.Out, artifact.Filename)
 	if err := move(w.Path(), to); err != nil {
@@ -154,7 +149,7 @@ func (a *attempt) keep(w *wheel.Wheel, artifact record.Artifact) error {
 func auditFailure(all []record.Finding) error {
 	var lines []string
 	for _, f := range all {
-		if f.Severity == "error" {
+		if f.Severity == audit.Error {
 			lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s: %s %s: %s", f.File, f.Rule, f.Symbol, f.Reason)))
 		}
 	}

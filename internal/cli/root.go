@@ -39,7 +39,7 @@ func (a *app) root() *cobra.Command {
 		Long: `Wasmill cross-compiles Python packages to WebAssembly in containers without network, tests the wheels under
 Pyodide, and serves an index that pip, uv and micropip install from.
 
-Exit status: 0 all went well · 1 a recipe failed · 2 the input or the request is wrong · 3 an engine, registry or
+Exit status: 0 all went well · 1 a recipe failed, an audit found errors · 2 the input or the request is wrong · 3 an engine, registry or
 server that is needed does not answer, or a disk is full · 70 a defect of wasmill · 130 interrupted.`,
 		Version: version.Version,
 	}
@@ -53,7 +53,8 @@ server that is needed does not answer, or a disk is full · 70 a defect of wasmi
 	flags.BoolVar(&a.json, "json", false, "print JSON on standard output")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no progress on standard error")
 	cmd.AddCommand(a.buildCommand(), a.submitCommand(), a.planCommand(), a.runsCommand(), a.runCommand(), a.logsCommand(),
-		a.recipeCommand(), a.sourceCommand(), a.toolchainCommand(), a.scheduleCommand(), a.workersCommand(), a.upCommand(), a.indexCommand())
+		a.recipeCommand(), a.sourceCommand(), a.toolchainCommand(), a.scheduleCommand(), a.workersCommand(), a.upCommand(), a.indexCommand(),
+		a.auditCommand())
 	return cmd
 }
 

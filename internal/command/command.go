@@ -20,9 +20,9 @@ import (
 	"github.com/wasmill/wasmill/internal/fetch"
 )
 
-// ErrFailed is the end of a command whose recipes, not the farm, failed: everything was said already, and the status
-// is 1.
-var ErrFailed = errors.New("some recipes failed")
+// ErrFailed is the end of a command whose recipes or wheels, not the farm, failed: everything was said already, and the
+// status is 1.
+var ErrFailed = errors.New("some recipes or wheels failed")
 
 // Prepare lets errors be ours to print, and gives those of flags a kind.
 func Prepare(cmd *cobra.Command) {

@@ -12,9 +12,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wasmill/wasmill/internal/audit"
 	"github.com/wasmill/wasmill/internal/plan"
+	"github.com/wasmill/wasmill/internal/pyodide"
 	"github.com/wasmill/wasmill/internal/record"
-	"github.com/wasmill/wasmill/internal/wheel"
 )
 
 // fields are the JSON names of a type's fields and of all types below it.
@@ -79,28 +80,29 @@ func TestExitStatusReferenceNamesEveryKind(t *testing.T) {
 	mention(t, "docs/reference/exit-status.md", all(t, "internal/fault/fault.go", `\{"([a-z-]+)", `)...)
 }
 
+// The page is what the rules say of themselves, behind a head that is written by hand.
 func TestAuditReference(t *testing.T) {
-	var page bytes.Buffer
-	page.WriteString(auditHead)
-	for _, r := range wheel.Rules() {
-		fmt.Fprintf(&page, "| `%s` | %s | %s |\n", r.Name, r.Severity, r.Doc)
+	const head = "internal/docs/testdata/audit-head.md"
+	page := bytes.NewBufferString(read(t, head))
+	for _, r := range audit.Rules() {
+		fmt.Fprintf(page, "| [`%s`](#%s) | %s | %s |\n", r.Name, r.Name, r.Severity, r.Doc)
+	}
+	for _, r := range audit.Rules() {
+		fmt.Fprintf(page, "\n## %s\n\nSeverity %s. %s\n\n**What happens:** %s\n\n**What to do:** %s\n", r.Name, r.Severity, r.Doc, r.Why, r.Fix)
 	}
 	golden(t, "docs/reference/audit.md", page.String())
+	for _, tag := range audit.Known() {
+		abi, err := audit.FindABI(tag)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mention(t, head, tag)
+		release, ok := pyodide.For(tag)
+		if row := "| " + release.String() + " |"; !ok || !strings.Contains(read(t, head), row) || !strings.Contains(read(t, head), "| "+abi.Python+" |") {
+			t.Errorf("%s does not say that %s has Python %s and is compared with %s", head, tag, abi.Python, release)
+		}
+	}
 }
-
-const auditHead = `# The rules of the audit
-
-Every wheel is audited after it is packed, from its bytes alone: nothing in it is run. What it imports is held against what
-the runtime's main module, its JavaScript, and the libraries that the wheel brings provide. A finding names the file in the
-wheel, the symbol where there is one, and the reason. An error fails the build with the kind ` + "`audit-failed`" + `; a warning is
-kept in the [record](record.md).
-
-A silent fallback, a wheel without the extension modules that were announced, is found before the audit and is a kind of
-failure of its own.
-
-| rule | severity | |
-|---|---|---|
-`
 
 // golden compares a generated page; -update writes it.
 func golden(t *testing.T, name, want string) {

@@ -13,10 +13,10 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/wasmill/wasmill/internal/audit"
 	"github.com/wasmill/wasmill/internal/engine"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/toolchain/rootfs"
-	"github.com/wasmill/wasmill/internal/wheel"
 )
 
 // BakeOptions is what baking needs besides a toolchain's folder.
@@ -185,7 +185,7 @@ func (b *baker) lastLayers(out string, p *parts) (compiler, facts v1.Layer, err 
 		return nil, nil, fmt.Errorf("reading what the script made: %w", err)
 	}
 	tree.Remove(factsFile)
-	symbols, err := wheel.ReadRuntime(p.main, p.script)
+	symbols, err := audit.ReadRuntime(p.main, p.script)
 	if err != nil {
 		return nil, nil, err
 	}

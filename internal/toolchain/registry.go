@@ -15,8 +15,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
+	"github.com/wasmill/wasmill/internal/audit"
 	"github.com/wasmill/wasmill/internal/fault"
-	"github.com/wasmill/wasmill/internal/wheel"
 )
 
 // Annotations of the Build image's manifest. Because its digest covers them, who pins the Build image pins both.
@@ -64,7 +64,7 @@ func readImage(image v1.Image, ref string) (*Image, error) {
 		return nil, err
 	}
 	_, runtimeRepository := repositories(toolchain)
-	opened := &Image{Name: toolchain, Build: ref, Runtime: runtimeRepository + "@" + runtimeDigest, Symbols: &wheel.Runtime{}}
+	opened := &Image{Name: toolchain, Build: ref, Runtime: runtimeRepository + "@" + runtimeDigest, Symbols: &audit.Runtime{}}
 	for file, into := range map[string]any{factsFile: &opened.Facts, symbolsFile: opened.Symbols} {
 		if err := json.Unmarshal(files[file], into); err != nil {
 			return nil, fault.Errorf(fault.Invalid, "reading %s of the image: %w", file, err)

@@ -13,8 +13,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/wasmill/wasmill/internal/audit"
 	"github.com/wasmill/wasmill/internal/fault"
-	"github.com/wasmill/wasmill/internal/wheel"
 )
 
 // Toolchain is a toolchain's folder, read.
@@ -30,7 +30,7 @@ type Image struct {
 	Build   string         `json:"build"`
 	Runtime string         `json:"runtime"`
 	Facts   Facts          `json:"facts"`
-	Symbols *wheel.Runtime `json:"-"` // what the runtime's main module offers to side modules
+	Symbols *audit.Runtime `json:"-"` // what the runtime's main module offers to side modules
 }
 
 // Facts is what a baked toolchain says of itself; in the image it is /opt/wasmill/etc/toolchain.json.

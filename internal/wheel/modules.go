@@ -41,7 +41,7 @@ func (w *Wheel) Extensions() []Extension {
 		if at == nil {
 			continue
 		}
-		module, ok := moduleName(w.installed(file[:at[0]]))
+		module, ok := moduleName(w.Installed(file[:at[0]]))
 		if ok {
 			out = append(out, Extension{File: file, Module: module, Suffix: file[at[0]:]})
 		}
@@ -54,7 +54,7 @@ func (w *Wheel) Extensions() []Extension {
 func (w *Wheel) TopLevel() []string {
 	found := map[string]bool{}
 	for _, f := range w.Files {
-		name := w.installed(f.Name)
+		name := w.Installed(f.Name)
 		stem, ok := strings.CutSuffix(name, ".py")
 		if at := extensionSuffix.FindStringIndex(name); at != nil {
 			stem, ok = name[:at[0]], true
@@ -85,9 +85,9 @@ func moduleName(stem string) (string, bool) {
 	return strings.Join(parts, "."), true
 }
 
-// installed is the path of a file under site-packages (PEP 427). Files for other places (scripts, headers, data) get a
+// Installed is the path of a file under site-packages (PEP 427). Files for other places (scripts, headers, data) get a
 // path that is no module's: it keeps the folder's name, which holds a dot.
-func (w *Wheel) installed(file string) string {
+func (w *Wheel) Installed(file string) string {
 	data := strings.TrimSuffix(w.DistInfo, ".dist-info") + ".data/"
 	rest, ok := strings.CutPrefix(file, data)
 	if !ok {

@@ -84,7 +84,7 @@ func TestRepack(t *testing.T) {
 		t.Error(d)
 	}
 	w := open(t, path)
-	if m, err := w.VerifyRecord(); err != nil || len(m) > 0 {
+	if m, err := w.VerifyRecord(nil); err != nil || len(m) > 0 {
 		t.Error(m, err)
 	}
 	if d := cmp.Diff([]string{"cp315-cp315-pyemscripten_2026_5_wasm32"}, w.Info.All("Tag")); d != "" {

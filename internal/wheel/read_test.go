@@ -91,7 +91,7 @@ func TestVerifyRecord(t *testing.T) {
 		}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := open(t, wheeltest.Write(t, t.TempDir(), c.spec)).VerifyRecord()
+			got, err := open(t, wheeltest.Write(t, t.TempDir(), c.spec)).VerifyRecord(nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -59,9 +59,23 @@ func recordHash(h hash.Hash) string {
 // Mismatch is one place where RECORD and the files differ.
 type Mismatch struct{ File, Reason string }
 
+// Sum is what RECORD says of a file's contents. Write the contents to it.
+type Sum struct {
+	hash hash.Hash
+	size int64
+}
+
+// NewSum starts a sum.
+func NewSum() *Sum { return &Sum{hash: sha256.New()} }
+
+func (s *Sum) Write(p []byte) (int, error) {
+	s.size += int64(len(p))
+	return s.hash.Write(p)
+}
+
 // VerifyRecord compares RECORD with the contents: each file is listed once, with its hash and size, and nothing else.
-// An error means that the wheel could not be read.
-func (w *Wheel) VerifyRecord() ([]Mismatch, error) {
+// Files whose sums the caller knows are not read again. An error means that the wheel could not be read.
+func (w *Wheel) VerifyRecord(known map[string]*Sum) ([]Mismatch, error) {
 	self := w.DistInfo + "/RECORD"
 	b, err := w.ReadFile(self)
 	if err != nil {
@@ -89,11 +103,14 @@ func (w *Wheel) VerifyRecord() ([]Mismatch, error) {
 		case !ok:
 			out = append(out, Mismatch{f.Name, "is not listed"})
 		default:
-			reason, err := w.compare(f, l)
-			if err != nil {
-				return nil, err
+			sum := known[f.Name]
+			if sum == nil {
+				sum = NewSum()
+				if err := w.copy(sum, f.Name); err != nil {
+					return nil, err
+				}
 			}
-			if reason != "" {
+			if reason := l.differs(sum); reason != "" {
 				out = append(out, Mismatch{f.Name, reason})
 			}
 		}
@@ -101,32 +118,27 @@ func (w *Wheel) VerifyRecord() ([]Mismatch, error) {
 	return out, nil
 }
 
-func (w *Wheel) compare(f File, l recordLine) (string, error) {
-	h := sha256.New()
-	n, err := w.copy(h, f.Name)
-	if err != nil {
-		return "", err
-	}
-	switch got := recordHash(h); {
+// differs says how contents with this sum are not what the line lists; empty where they are.
+func (l recordLine) differs(s *Sum) string {
+	switch got := recordHash(s.hash); {
 	case !strings.HasPrefix(l.Hash, "sha256="):
-		return "is listed without a sha256 hash", nil
+		return "is listed without a sha256 hash"
 	case got != strings.TrimRight(l.Hash, "="): // some tools leave the padding
-		return fmt.Sprintf("is listed as %s, but is %s", l.Hash, got), nil
-	case l.Size != "" && l.Size != strconv.FormatInt(n, 10):
-		return fmt.Sprintf("is listed with %s bytes, but has %d", l.Size, n), nil
+		return fmt.Sprintf("is listed as %s, but is %s", l.Hash, got)
+	case l.Size != "" && l.Size != strconv.FormatInt(s.size, 10):
+		return fmt.Sprintf("is listed with %s bytes, but has %d", l.Size, s.size)
 	}
-	return "", nil
+	return ""
 }
 
-func (w *Wheel) copy(dst io.Writer, name string) (int64, error) {
+func (w *Wheel) copy(dst io.Writer, name string) error {
 	r, err := w.OpenFile(name)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer r.Close()
-	n, err := io.Copy(dst, r)
-	if err != nil {
-		return n, damaged(name, err)
+	if _, err := io.Copy(dst, r); err != nil {
+		return damaged(name, err)
 	}
-	return n, nil
+	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"strings"
 
 	"github.com/wasmill/wasmill/internal/fault"
 )
@@ -19,16 +21,28 @@ const (
 	sectionMemory = 5
 	sectionExport = 7
 	sectionTag    = 13
+	sectionGlobal = 6
+	sectionCode   = 10
+	sectionData   = 11
 )
 
 // maxSection bounds the sections that are kept in memory while they are read. The main module of Pyodide, with all its
 // exports, has 0.6 MB in its largest.
 const maxSection = 64 << 20
 
-// Parse reads a module from the start of r to its end, one section at a time. Its errors are fault.Invalid, except
-// those of r itself.
+// Parse reads a module from the start of r to its end, one section at a time, and passes over code and data. Its errors
+// are fault.Invalid, except those of r itself.
 func Parse(r io.Reader) (*Module, error) {
-	p := &parser{r: bufio.NewReaderSize(r, 64<<10), m: &Module{}}
+	return parse(&parser{r: bufio.NewReaderSize(r, 64<<10), m: &Module{}})
+}
+
+// ParseAll reads the code too, and copies to data what the module puts into memory and its debug sections; between two
+// pieces stands a zero byte. An error of data ends the reading.
+func ParseAll(r io.Reader, data io.Writer) (*Module, error) {
+	return parse(&parser{r: bufio.NewReaderSize(r, 64<<10), m: &Module{}, data: data})
+}
+
+func parse(p *parser) (*Module, error) {
 	var head [8]byte
 	if _, err := io.ReadFull(p.r, head[:]); err != nil && !isEOF(err) {
 		return nil, err
@@ -74,6 +88,10 @@ type parser struct {
 	funcs   []uint32 // index into types
 	tags    []uint32
 	exports []rawExport
+
+	imported int       // functions
+	data     io.Writer // nil where only the outside is read
+	body     []byte    // of one function at a time
 }
 
 type rawExport struct {
@@ -83,7 +101,7 @@ type rawExport struct {
 }
 
 func (p *parser) section(id byte, first bool) error {
-	size, err := p.size()
+	size, err := p.uleb(&io.LimitedReader{R: p.r, N: math.MaxInt64})
 	if err != nil {
 		return err
 	}
@@ -101,6 +119,10 @@ func (p *parser) section(id byte, first bool) error {
 			}
 			err = c.err
 		}
+	case sectionGlobal, sectionCode, sectionData:
+		if p.data != nil {
+			err = p.inside(id, body)
+		}
 	}
 	if err != nil {
 		return err
@@ -110,25 +132,6 @@ func (p *parser) section(id byte, first bool) error {
 		return err
 	}
 	return nil
-}
-
-// size reads the length of a section: an unsigned LEB128 of 32 bits.
-func (p *parser) size() (uint32, error) {
-	var b []byte
-	for range 5 {
-		v, err := p.r.ReadByte()
-		if err != nil {
-			p.broken(err)
-			return 0, err
-		}
-		b = append(b, v)
-		if v&0x80 == 0 {
-			break
-		}
-	}
-	c := &cursor{b: b}
-	n := c.u32()
-	return n, c.err
 }
 
 // read takes what is left of a section into memory.
@@ -183,28 +186,25 @@ func (p *parser) custom(body *io.LimitedReader, size int64, first bool) error {
 		if c.err != nil {
 			return fmt.Errorf("reading target_features: %w", c.err)
 		}
+	default:
+		if p.data != nil && DebugSection(name) {
+			return p.hand(body)
+		}
 	}
 	return nil
+}
+
+// DebugSection says whether a custom section of this name is for debuggers only.
+func DebugSection(name string) bool {
+	return strings.HasPrefix(name, ".debug_") || name == "sourceMappingURL" || name == "external_debug_info"
 }
 
 // customName reads the name that begins a custom section. The section itself may be larger than what is kept in memory
 // (debug sections are).
 func (p *parser) customName(body *io.LimitedReader) (string, error) {
-	before := body.N
-	var n uint32
-	for shift := 0; ; shift += 7 {
-		var b [1]byte
-		if _, err := io.ReadFull(body, b[:]); err != nil {
-			p.broken(err)
-			return "", err
-		}
-		n |= uint32(b[0]&0x7f) << shift
-		if b[0]&0x80 == 0 {
-			break
-		}
-		if before-body.N == 5 {
-			return "", errLEB
-		}
+	n, err := p.uleb(body)
+	if err != nil {
+		return "", err
 	}
 	const longest = 1 << 16
 	if int64(n) > body.N || n > longest {

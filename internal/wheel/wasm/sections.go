@@ -1,12 +1,16 @@
 package wasm
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 func (p *parser) decode(id byte, c *cursor) {
 	for n := c.count(); n > 0 && c.err == nil; n-- {
 		switch id {
 		case sectionType:
 			p.types = append(p.types, c.funcType())
+			p.noteTypes(p.types[len(p.types)-1])
 		case sectionImport:
 			p.imports(c)
 		case sectionFunc:
@@ -27,6 +31,7 @@ func (p *parser) imports(c *cursor) {
 	case Func:
 		t := c.u32()
 		p.funcs = append(p.funcs, t)
+		p.imported++
 		i.Signature = p.signature(c, t)
 	case Table:
 		c.valType()
@@ -45,6 +50,15 @@ func (p *parser) imports(c *cursor) {
 	}
 	if c.err == nil {
 		p.m.Imports = append(p.m.Imports, i)
+	}
+}
+
+// noteTypes notes the proposals that a function's type needs.
+func (p *parser) noteTypes(s Signature) {
+	for letter, of := range map[byte]Proposal{'V': SIMD, 'x': ExnrefExceptions, 'r': FunctionReference} {
+		if strings.IndexByte(string(s), letter) >= 0 {
+			p.m.use(of, func() string { return "type section" })
+		}
 	}
 }
 

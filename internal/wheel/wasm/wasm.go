@@ -1,7 +1,10 @@
-// Package wasm reads the outside of a WebAssembly module: what it imports and exports, with signatures, and the
-// sections by which dynamic linkers and tools know it (dylink.0, target_features, producers, debug sections). Code and data
-// are skipped, nothing is validated or run. Bytes come from strangers: every read is bounded, and memory grows with what
-// was really read, not with what a header claims.
+// Package wasm reads a WebAssembly module: what it imports and exports, with signatures, the sections by which dynamic
+// linkers and tools know it (dylink.0, target_features, debug sections), and, where that is asked for, which proposals
+// its instructions belong to. Nothing is validated or run. Bytes come from strangers: every read is bounded, memory
+// grows with what was really read, not with what a header claims, and time with the length of the module.
+//
+// The decoders of the Go runtimes for WebAssembly are internal to them (wazero) or know neither tags nor dylink.0
+// (wagon, wasm-tools/module), so this is one of our own.
 //
 // Sources: the core specification's binary format (https://webassembly.github.io/spec/core/binary/) and
 // tool-conventions' DynamicLinking.md and Linking.md (https://github.com/WebAssembly/tool-conventions).
@@ -17,6 +20,10 @@ type Module struct {
 	Dylink   *Dylink  // nil where there is no dylink.0 section
 	Customs  []Custom
 	Features []Feature // of the section target_features
+
+	// What ParseAll finds and Parse does not look for.
+	Proposals []Use // in the order in which they are met; tables of types and memories count too
+	CodeError error // why the instructions can't be told apart, from the first place on where they can't
 }
 
 // Kind is the kind of an import or export.

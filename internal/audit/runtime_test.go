@@ -1,4 +1,4 @@
-package wheel
+package audit
 
 import (
 	"encoding/json"

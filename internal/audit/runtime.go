@@ -1,8 +1,9 @@
-package wheel
+package audit
 
 import (
 	"bytes"
 	"fmt"
+	"iter"
 	"regexp"
 	"strings"
 
@@ -22,10 +23,11 @@ type Runtime struct {
 }
 
 var (
-	scriptTable = regexp.MustCompile(`\bwasmImports\s*=\s*\{([^{}]*)\}`)
+	scriptTable = regexp.MustCompile(`^\s*=\s*\{([^{}]*)\}`)
 	scriptEntry = regexp.MustCompile(`^\s*["']?([\w$]+)["']?\s*(?::\s*([\w$]+)\s*)?$`)
-	scriptSig   = regexp.MustCompile(`([\w$]+)\.sig\s*=\s*["']([a-z]*)["']`)
-	scriptStub  = regexp.MustCompile(`([\w$]+)\.stub\s*=\s*true`)
+	scriptName  = regexp.MustCompile(`[\w$]+$`)
+	scriptSig   = regexp.MustCompile(`^\s*=\s*["']([a-z]*)["']`)
+	scriptStub  = regexp.MustCompile(`^\s*=\s*(true)`)
 )
 
 // ReadRuntime reads the main module (pyodide.asm.wasm) and the script beside it (pyodide.asm.mjs, as Emscripten writes
@@ -64,20 +66,20 @@ func ReadRuntime(mainModule, script []byte) (*Runtime, error) {
 }
 
 func (r *Runtime) readScript(script string) error {
-	table := scriptTable.FindStringSubmatch(script)
-	if table == nil {
+	table := ""
+	for rest := range mentions(script, "wasmImports") {
+		if m := scriptTable.FindStringSubmatch(script[rest:]); m != nil {
+			table = m[1]
+			break
+		}
+	}
+	if table == "" {
 		return fault.Errorf(fault.Invalid, "no wasmImports={…} in it: is it the .asm.js or .asm.mjs that Emscripten wrote?")
 	}
-	signatures := map[string]string{}
-	for _, m := range scriptSig.FindAllStringSubmatch(script, -1) {
-		signatures[m[1]] = m[2]
-	}
+	signatures := properties(script, ".sig", scriptSig)
 	// A stub only says at run time that the function is missing; the loader counts it as undefined.
-	stubs := map[string]bool{}
-	for _, m := range scriptStub.FindAllStringSubmatch(script, -1) {
-		stubs[m[1]] = true
-	}
-	for entry := range strings.SplitSeq(table[1], ",") {
+	stubs := properties(script, ".stub", scriptStub)
+	for entry := range strings.SplitSeq(table, ",") {
 		if strings.TrimSpace(entry) == "" {
 			continue
 		}
@@ -89,11 +91,42 @@ func (r *Runtime) readScript(script string) error {
 		if value == "" {
 			value = name
 		}
-		if !stubs[value] {
+		if stubs[value] == "" {
 			r.Script[name] = scriptSignature(signatures[value])
 		}
 	}
 	return nil
+}
+
+// mentions yields what stands behind each mention of a literal in the script. Regular expressions alone take ten times as
+// long for the megabyte that it has.
+func mentions(script, literal string) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for at := 0; ; {
+			i := strings.Index(script[at:], literal)
+			if i < 0 {
+				return
+			}
+			if at += i + len(literal); !yield(at) {
+				return
+			}
+		}
+	}
+}
+
+// properties are the values that the script gives to one property of its functions, by the function's name.
+func properties(script, property string, value *regexp.Regexp) map[string]string {
+	const longest = 200 // of names and values
+	out := map[string]string{}
+	for at := range mentions(script, property) {
+		name := at - len(property)
+		m := value.FindStringSubmatch(script[at:min(at+longest, len(script))])
+		n := scriptName.FindString(script[max(name-longest, 0):name])
+		if m != nil && n != "" {
+			out[n] = m[1]
+		}
+	}
+	return out
 }
 
 // scriptSignature turns Emscripten's notation (result first, v for none, p for a pointer) into ours.

@@ -1,11 +1,11 @@
-package wheel
+package audit
 
 import (
 	"path"
 	"slices"
 	"strings"
 
-	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/wheel"
 	"github.com/wasmill/wasmill/internal/wheel/wasm"
 )
 
@@ -18,48 +18,39 @@ type module struct {
 	needed  []*module       // those found, in the order of NEEDED
 }
 
-func (a *auditor) modules() error {
+func (a *auditor) modules(files []*file) {
 	all := map[string]*module{} // by path under site-packages
-	for _, file := range a.w.Libraries() {
-		m, err := a.parse(file)
-		if err != nil {
-			return err
+	for _, f := range files {
+		if f.library && f.damage == nil && f.foreign() == "" {
+			if m := a.module(f); m != nil {
+				all[a.w.Installed(f.name)] = m
+			}
 		}
-		if m != nil {
-			all[a.w.installed(file)] = m
-		}
+	}
+	if a.ABI.PlatformTag == "" {
+		return // nothing is known of who loads them
 	}
 	for _, m := range all {
 		a.resolveNeeded(m, all)
 	}
 	for _, e := range a.w.Extensions() {
-		a.extension(e, all[a.w.installed(e.File)])
+		a.extension(e, all[a.w.Installed(e.File)])
 	}
 	for _, m := range all {
 		a.dylink(m)
-		a.threads(m)
+		a.features(m)
 		a.imports(m)
 	}
-	return nil
 }
 
-// parse reads one library; nil, with a finding, when it is no module.
-func (a *auditor) parse(file string) (*module, error) {
-	r, err := a.w.OpenFile(file)
-	if err != nil {
-		return nil, err
+// module takes one library in; nil, with a finding, when it is no module.
+func (a *auditor) module(f *file) *module {
+	if f.bad != nil {
+		a.report(NotWasm, f.name, "", "%v", f.bad)
+		return nil
 	}
-	defer r.Close()
-	parsed, err := wasm.Parse(r)
-	if err != nil {
-		if fault.KindOf(err) == fault.Invalid {
-			a.report(NotWasm, file, "", "%v", err)
-			return nil, nil
-		}
-		return nil, damaged(file, err)
-	}
-	m := &module{Module: parsed, file: file, exports: map[string]wasm.Export{}, weak: map[string]bool{}}
-	for _, e := range parsed.Exports {
+	m := &module{Module: f.module, file: f.name, exports: map[string]wasm.Export{}, weak: map[string]bool{}}
+	for _, e := range m.Exports {
 		m.exports[e.Name] = e
 	}
 	if m.Dylink != nil {
@@ -69,14 +60,19 @@ func (a *auditor) parse(file string) (*module, error) {
 			}
 		}
 	}
-	return m, nil
+	if m.CodeError != nil {
+		a.report(NotWasm, f.name, "", "%v", m.CodeError)
+	}
+	a.debug(m)
+	a.paths(m, f.paths)
+	return m
 }
 
 // extension checks what Python itself wants of an extension module. A plain ".so" may be a library beside the modules,
 // so only the other suffixes promise an init function.
-func (a *auditor) extension(e Extension, m *module) {
-	if e.Suffix != ".so" && e.Suffix != ".abi3.so" && e.Suffix != a.abi.ExtSuffix {
-		a.report(WrongSuffix, e.File, "", "CPython %s on %s looks for %s, .abi3.so and .so", a.abi.Python, a.abi.PlatformTag, a.abi.ExtSuffix)
+func (a *auditor) extension(e wheel.Extension, m *module) {
+	if e.Suffix != ".so" && e.Suffix != ".abi3.so" && e.Suffix != a.ABI.ExtSuffix {
+		a.report(WrongSuffix, e.File, "", "CPython %s on %s looks for %s, .abi3.so and .so", a.ABI.Python, a.ABI.PlatformTag, a.ABI.ExtSuffix)
 	}
 	if m == nil || e.Suffix == ".so" {
 		return
@@ -87,11 +83,17 @@ func (a *auditor) extension(e Extension, m *module) {
 	}
 	for _, prefix := range []string{"PyInit_", "PyModExport_"} { // PEP 489, PEP 793
 		if x, ok := m.exports[prefix+name]; ok && x.Kind == wasm.Func {
+			if x.Signature != initSignature {
+				a.report(SignatureMismatch, e.File, prefix+name, "exported as %s, Python calls it as %s", x.Signature, initSignature)
+			}
 			return
 		}
 	}
 	a.report(MissingInit, e.File, "PyInit_"+name, "is not exported")
 }
+
+// initSignature is the type of init functions: no arguments, a pointer.
+const initSignature wasm.Signature = ":i"
 
 const asciiIdentifier = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 
@@ -104,46 +106,56 @@ func (a *auditor) dylink(m *module) {
 	}
 }
 
-func (a *auditor) threads(m *module) {
-	if slices.ContainsFunc(m.Memories, func(mem wasm.Memory) bool { return mem.Shared }) {
-		a.report(Threads, m.file, "memory", "wants a memory that is shared between threads")
-	} else if m.Uses("atomics") {
-		a.report(Threads, m.file, "", "uses the feature atomics")
-	}
-}
-
 // resolveNeeded follows NEEDED as Emscripten's loader does: along RUNTIME_PATH, $ORIGIN being the module's own folder.
 func (a *auditor) resolveNeeded(m *module, all map[string]*module) {
 	if m.Dylink == nil {
 		return
 	}
-	origin := path.Dir(a.w.installed(m.file))
+	origin := path.Dir(a.w.Installed(m.file))
 	for _, name := range m.Dylink.Needed {
 		if found := a.alongRuntimePath(name, origin, m, all); found != nil {
 			m.needed = append(m.needed, found)
 			continue
 		}
-		inside := ""
-		for file, other := range all {
-			if path.Base(file) == path.Base(name) && (inside == "" || other.file < inside) {
-				inside = other.file
+		if !a.ABI.RuntimePath {
+			if found := all[path.Join(a.installerLibraries(), name)]; found != nil {
+				m.needed = append(m.needed, found)
+				a.report(NeedsInstaller, m.file, name, "it is %s", found.file)
+				continue
 			}
 		}
-		switch {
-		case inside == "":
-			a.report(MissingNeeded, m.file, name, "no file of that name is in the wheel")
-		case !a.abi.RuntimePath:
-			a.report(NoRuntimePath, m.file, name, "%s is in the wheel, but %s knows no RUNTIME_PATH", inside, a.abi.PlatformTag)
-		case len(m.Dylink.RuntimePath) == 0:
-			a.report(NoRuntimePath, m.file, name, "%s is in the wheel, but the module has no RUNTIME_PATH", inside)
-		default:
-			a.report(NoRuntimePath, m.file, name, "%s is in the wheel, but RUNTIME_PATH is %s", inside, strings.Join(m.Dylink.RuntimePath, ":"))
+		a.reportNeeded(m, name, all)
+	}
+}
+
+// installerLibraries is the folder whose libraries Pyodide's installers put into reach on ABIs without RUNTIME_PATH.
+func (a *auditor) installerLibraries() string {
+	project, _, _ := strings.Cut(a.w.Filename.String(), "-")
+	return project + ".libs"
+}
+
+// reportNeeded says why a needed library is not found.
+func (a *auditor) reportNeeded(m *module, name string, all map[string]*module) {
+	inside := ""
+	for file, other := range all {
+		if path.Base(file) == path.Base(name) && (inside == "" || other.file < inside) {
+			inside = other.file
 		}
+	}
+	switch {
+	case inside == "":
+		a.report(MissingNeeded, m.file, name, "no file of that name is in the wheel")
+	case !a.ABI.RuntimePath:
+		a.report(NoRuntimePath, m.file, name, "%s is in the wheel, but %s knows no RUNTIME_PATH", inside, a.ABI.PlatformTag)
+	case len(m.Dylink.RuntimePath) == 0:
+		a.report(NoRuntimePath, m.file, name, "%s is in the wheel, but the module has no RUNTIME_PATH", inside)
+	default:
+		a.report(NoRuntimePath, m.file, name, "%s is in the wheel, but RUNTIME_PATH is %s", inside, strings.Join(m.Dylink.RuntimePath, ":"))
 	}
 }
 
 func (a *auditor) alongRuntimePath(name, origin string, m *module, all map[string]*module) *module {
-	if !a.abi.RuntimePath {
+	if !a.ABI.RuntimePath {
 		return nil
 	}
 	for _, dir := range m.Dylink.RuntimePath {

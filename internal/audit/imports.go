@@ -1,4 +1,4 @@
-package wheel
+package audit
 
 import (
 	"regexp"
@@ -10,6 +10,9 @@ var (
 	// jsExceptions are the helpers of exceptions and longjmp by way of JavaScript (Emscripten's -fexceptions and
 	// -sSUPPORT_LONGJMP=emscripten).
 	jsExceptions = regexp.MustCompile(`^(invoke_[vijfdp]+|__cxa_find_matching_catch(_\d+)?|__resumeException|llvm_eh_typeid_for|_?emscripten_(throw_)?longjmp|saveSetjmp|testSetjmp)$`)
+
+	// nativeLibcxx finds std::__1 in a mangled name; Emscripten's library is std::__2.
+	nativeLibcxx = regexp.MustCompile(`^_Z.*St3__1`)
 
 	// loaderProvided are what the loader makes for each module (loadWebAssemblyModule in Emscripten's libdylink.js);
 	// the main module need not export them.
@@ -30,7 +33,7 @@ func (a *auditor) imports(m *module) {
 			a.direct(m, i, libraries)
 		case "GOT.func", "GOT.mem":
 			if !m.weak[i.Name] && !a.defines(i.Name, m, libraries) {
-				a.report(UndefinedSymbol, m.file, i.Name, "its address is taken, but nothing provides it; dlopen fails")
+				a.undefined(m, i, "its address is taken, but nothing provides it; dlopen fails")
 			}
 		default:
 			a.report(ForeignImport, m.file, i.Module+"."+i.Name, "the loader provides env, GOT.func, GOT.mem and wasi_snapshot_preview1 only")
@@ -46,16 +49,16 @@ func (a *auditor) direct(m *module, i wasm.Import, libraries []*module) {
 	case i.Kind == wasm.Func:
 		a.function(m, i, libraries)
 	case !m.weak[i.Name] && !a.defines(i.Name, m, libraries):
-		a.report(UndefinedSymbol, m.file, i.Name, "no such %s; instantiation fails", i.Kind)
+		a.undefined(m, i, "no such %s; instantiation fails", i.Kind)
 	}
 }
 
 func (a *auditor) tag(m *module, i wasm.Import, libraries []*module) {
-	if !a.abi.WasmExceptions && (i.Name == "__cpp_exception" || i.Name == "__c_longjmp") {
-		a.report(WasmExceptions, m.file, i.Name, "%s has no WebAssembly exceptions", a.abi.PlatformTag)
+	if !a.ABI.WasmExceptions && (i.Name == "__cpp_exception" || i.Name == "__c_longjmp") {
+		a.report(WasmExceptions, m.file, i.Name, "%s has no WebAssembly exceptions", a.ABI.PlatformTag)
 		return
 	}
-	if have, ok := a.runtime.Tags[i.Name]; ok {
+	if have, ok := a.Runtime.Tags[i.Name]; ok {
 		if have != i.Signature {
 			a.report(SignatureMismatch, m.file, i.Name, "imported as %s, the runtime has %s", i.Signature, have)
 		}
@@ -66,23 +69,23 @@ func (a *auditor) tag(m *module, i wasm.Import, libraries []*module) {
 			return
 		}
 	}
-	a.report(UndefinedSymbol, m.file, i.Name, "no such tag; instantiation fails")
+	a.undefined(m, i, "no such tag; instantiation fails")
 }
 
 // function follows the loader's order: the main module and JavaScript, then the libraries, then the module itself.
 // Whatever is not there when the module is instantiated gets a JavaScript stub that looks for it at the first call.
 func (a *auditor) function(m *module, i wasm.Import, libraries []*module) {
-	if a.abi.WasmExceptions && jsExceptions.MatchString(i.Name) {
-		a.report(JSExceptions, m.file, i.Name, "%s wants WebAssembly exceptions", a.abi.PlatformTag)
+	if a.ABI.WasmExceptions && jsExceptions.MatchString(i.Name) {
+		a.report(JSExceptions, m.file, i.Name, "%s wants WebAssembly exceptions", a.ABI.PlatformTag)
 		return
 	}
-	if have, ok := a.runtime.Functions[i.Name]; ok {
+	if have, ok := a.Runtime.Functions[i.Name]; ok {
 		if have != i.Signature {
 			a.report(SignatureMismatch, m.file, i.Name, "imported as %s, the runtime has %s", i.Signature, have)
 		}
 		return
 	}
-	if have, ok := a.runtime.Script[i.Name]; ok {
+	if have, ok := a.Runtime.Script[i.Name]; ok {
 		if have != "" && have != i.Signature {
 			a.report(LooseSignature, m.file, i.Name, "imported as %s, JavaScript expects %s", i.Signature, have)
 		}
@@ -101,16 +104,28 @@ func (a *auditor) function(m *module, i wasm.Import, libraries []*module) {
 	if m.weak[i.Name] || a.defines(i.Name, m, libraries) {
 		return
 	}
-	if i.Module == "env" && !a.abi.WasmExceptions && jsExceptions.MatchString(i.Name) {
+	if i.Module == "env" && !a.ABI.WasmExceptions && jsExceptions.MatchString(i.Name) {
 		return // JavaScript makes invoke_* for every type that it is asked for
 	}
-	a.report(UndefinedSymbol, m.file, i.Name, "nothing provides this function; the first call of it fails")
+	a.undefined(m, i, "nothing provides this function; the first call of it fails")
+}
+
+// undefined chooses the rule that says most about a symbol that nothing provides.
+func (a *auditor) undefined(m *module, i wasm.Import, format string, args ...any) {
+	switch {
+	case nativeLibcxx.MatchString(i.Name):
+		a.report(LibcxxNamespace, m.file, i.Name, format, args...)
+	case i.Module == "wasi_snapshot_preview1":
+		a.report(WASIImport, m.file, i.Name, format, args...)
+	default:
+		a.report(UndefinedSymbol, m.file, i.Name, format, args...)
+	}
 }
 
 // defines says whether anything gives the symbol an address: the runtime, a library or the module itself. The bodies of
 // EM_JS functions lie in variables named __em_js__ and the function's name.
 func (a *auditor) defines(symbol string, m *module, libraries []*module) bool {
-	if a.runtime.Defines(symbol) {
+	if a.Runtime.Defines(symbol) {
 		return true
 	}
 	for _, l := range append([]*module{m}, libraries...) {

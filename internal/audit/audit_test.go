@@ -1,4 +1,4 @@
-package wheel_test
+package audit_test
 
 import (
 	"strings"
@@ -6,8 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wasmill/wasmill/internal/audit"
 	"github.com/wasmill/wasmill/internal/fault"
-	"github.com/wasmill/wasmill/internal/wheel"
 	"github.com/wasmill/wasmill/internal/wheel/wasm"
 	"github.com/wasmill/wasmill/internal/wheel/wasm/wasmtest"
 	"github.com/wasmill/wasmill/internal/wheel/wheeltest"
@@ -19,7 +19,7 @@ const (
 	ext      = "a/_c" + suffix
 )
 
-var provided = &wheel.Runtime{
+var provided = &audit.Runtime{
 	Functions: map[string]wasm.Signature{"PyLong_FromLong": "i:i", "free": "i:"},
 	Tags:      map[string]wasm.Signature{"__cpp_exception": "i:", "__c_longjmp": "i:"},
 	Data:      map[string]bool{"_Py_NoneStruct": true, "__stack_pointer": true},
@@ -77,7 +77,8 @@ func TestAuditOfModules(t *testing.T) {
 		"JavaScript in C (EM_JS)":       {map[string]string{ext: side(wasmtest.Module{Imports: []wasm.Import{function("log", "i:")}, Exports: []wasm.Export{{Name: "__em_js__log", Kind: wasm.Global}}})}, nil},
 		"weak and absent":               {map[string]string{ext: side(wasmtest.Module{Imports: []wasm.Import{function("maybe", ":"), variable("GOT.func", "maybe")}, Weak: []string{"maybe"}})}, nil},
 		"library by RUNTIME_PATH":       {map[string]string{ext: needs("$ORIGIN/../a.libs"), "a.libs/libx.so": x}, nil},
-		"library beside it":             {map[string]string{ext: needs("/usr/lib", "$ORIGIN"), "a/libx.so": x}, nil},
+		"library beside it":             {map[string]string{ext: needs("$ORIGIN"), "a/libx.so": x}, nil},
+		"a folder of the builder's":     {map[string]string{ext: needs("/usr/lib", "$ORIGIN"), "a/libx.so": x}, []string{"build-path " + ext + " "}},
 		"undefined function":            {imports(function("gamma_inc", "d:d")), []string{"undefined-symbol " + ext + " gamma_inc"}},
 		"undefined address":             {imports(variable("GOT.func", "gone"), variable("GOT.mem", "lost")), []string{"undefined-symbol " + ext + " gone", "undefined-symbol " + ext + " lost"}},
 		"undefined global":              {imports(variable("env", "__tls_base")), []string{"undefined-symbol " + ext + " __tls_base"}},
@@ -94,7 +95,7 @@ func TestAuditOfModules(t *testing.T) {
 		"atomics":                    {map[string]string{ext: side(wasmtest.Module{Features: []string{"+atomics"}})}, []string{"threads " + ext + " "}},
 		"stripped":                   {map[string]string{ext: side(wasmtest.Module{NoDylink: true})}, []string{"no-dylink " + ext + " "}},
 		"dylink.0 moved":             {map[string]string{ext: side(wasmtest.Module{DylinkLate: true})}, []string{"dylink-not-first " + ext + " "}},
-		"compiled for the host":      {map[string]string{ext: "\x7fELF\x02\x01\x01\x00"}, []string{"not-wasm " + ext + " "}},
+		"compiled for the host":      {map[string]string{ext: "\x7fELF\x02\x01\x01\x00"}, []string{"foreign-binary " + ext + " "}},
 		"no init function":           {map[string]string{ext: library()}, []string{"missing-init " + ext + " PyInit__c"}},
 		"init by PEP 793":            {map[string]string{ext: library(wasm.Export{Name: "PyModExport__c", Kind: wasm.Func, Signature: ":i"})}, nil},
 		"host's suffix":              {map[string]string{"a/_c.cpython-315-x86_64-linux-gnu.so": side(wasmtest.Module{})}, []string{"wrong-suffix a/_c.cpython-315-x86_64-linux-gnu.so "}},
@@ -113,7 +114,7 @@ func TestAuditOfModules(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			spec := wheeltest.Spec{Name: "a", Version: "1", Tag: "cp315-cp315-" + platform, Files: c.files}
-			if d := cmp.Diff(c.want, audit(t, spec, platform)); d != "" {
+			if d := cmp.Diff(c.want, run(t, spec, platform)); d != "" {
 				t.Error(d)
 			}
 		})
@@ -137,7 +138,7 @@ func TestAuditKnowsWhatEachABICanDo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for tag, want := range map[string][]string{old: c.old, platform: c.newer} {
 				spec := wheeltest.Spec{Name: "a", Version: "1", Tag: "cp311-abi3-" + tag, Files: c.files}
-				if d := cmp.Diff(want, audit(t, spec, tag)); d != "" {
+				if d := cmp.Diff(want, run(t, spec, tag)); d != "" {
 					t.Errorf("on %s: %s", tag, d)
 				}
 			}
@@ -165,23 +166,23 @@ func TestAuditOfTheWheel(t *testing.T) {
 		"no metadata":       {wheeltest.Spec{Name: "a", Version: "1", Without: []string{"a-1.dist-info/METADATA"}}, []string{"bad-wheel a-1-py3-none-any.whl "}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if d := cmp.Diff(c.want, audit(t, c.spec, platform)); d != "" {
+			if d := cmp.Diff(c.want, run(t, c.spec, platform)); d != "" {
 				t.Error(d)
 			}
 		})
 	}
-	if _, err := wheel.Audit("/nonexistent/a-1-py3-none-any.whl", wheel.ABI{}, provided); fault.KindOf(err) != fault.NotFound {
+	if _, err := audit.Wheel("/nonexistent/a-1-py3-none-any.whl", audit.Target{Runtime: provided}); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("a missing file is no finding: %v", err)
 	}
 }
 
-func audit(t *testing.T, spec wheeltest.Spec, platform string) []string {
+func run(t *testing.T, spec wheeltest.Spec, platform string) []string {
 	t.Helper()
-	abi, err := wheel.NewABI(platform, "3.15")
+	abi, err := audit.NewABI(platform, "3.15")
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, err := wheel.Audit(wheeltest.Write(t, t.TempDir(), spec), abi, provided)
+	found, err := audit.Wheel(wheeltest.Write(t, t.TempDir(), spec), audit.Target{ABI: abi, Runtime: provided})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,39 +198,10 @@ func audit(t *testing.T, spec wheeltest.Spec, platform string) []string {
 
 func TestRulesAreDocumented(t *testing.T) {
 	seen := map[string]bool{}
-	for _, r := range wheel.Rules() {
-		if seen[r.Name] || r.Doc == "" || (r.Severity != wheel.Error && r.Severity != wheel.Warning) {
+	for _, r := range audit.Rules() {
+		if seen[r.Name] || r.Doc == "" || (r.Severity != audit.Error && r.Severity != audit.Warning) {
 			t.Errorf("rule %+v", r)
 		}
 		seen[r.Name] = true
-	}
-}
-
-func TestCheckExtensions(t *testing.T) {
-	tag := "cp315-cp315-" + platform
-	want := wheel.Expectation{PlatformTag: platform, Extensions: []string{"a._c"}}
-	pure := wheel.Expectation{Pure: true, PlatformTag: platform}
-	for name, c := range map[string]struct {
-		spec wheeltest.Spec
-		want wheel.Expectation
-		says string // empty: nothing to say
-	}{
-		"as announced":         {wheeltest.Spec{Tag: tag, Files: imports()}, want, ""},
-		"any will do":          {wheeltest.Spec{Tag: tag, Files: imports()}, wheel.Expectation{PlatformTag: platform}, ""},
-		"pure instead":         {wheeltest.Spec{Files: map[string]string{"a.py": ""}}, want, "did not compile"},
-		"tagged for the host":  {wheeltest.Spec{Tag: "cp315-cp315-linux_x86_64", Files: imports()}, want, "tagged linux_x86_64"},
-		"half":                 {wheeltest.Spec{Tag: tag, Files: map[string]string{"a/_other" + suffix: ""}}, want, "lacks the extension module a._c"},
-		"tagged and empty":     {wheeltest.Spec{Tag: tag}, wheel.Expectation{PlatformTag: platform}, "holds no extension"},
-		"pure as announced":    {wheeltest.Spec{}, pure, ""},
-		"pure but tagged":      {wheeltest.Spec{Tag: tag, Files: imports()}, pure, "says wasmill.pure, but the wheel is tagged"},
-		"pure with a stowaway": {wheeltest.Spec{Files: imports()}, pure, "holds " + ext},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c.spec.Name, c.spec.Version = "a", "1"
-			f := wheel.CheckExtensions(open(t, wheeltest.Write(t, t.TempDir(), c.spec)), c.want)
-			if (f == nil) != (c.says == "") || f != nil && !strings.Contains(f.Message, c.says) {
-				t.Errorf("got %+v, want %q", f, c.says)
-			}
-		})
 	}
 }
