@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -93,6 +94,25 @@ func figures() *result {
 		Farm: []measure{
 			newMeasure("a build of nothing", "s", noOpLimit, samples{0.2, 0.3, 5}), newMeasure("memory", "bytes", upLimit, samples{600 << 20}), old,
 		},
+	}
+}
+
+// Who interrupts a long benchmark sees what it has measured so far, a recipe with some of its samples included.
+func TestAnInterruptedBenchmarkSaysSo(t *testing.T) {
+	first := sample(2, 3, 4, 0.5, 10)
+	b := &bench{result: &result{}}
+	b.keep(&recipeResult{Name: "begun", First: &first, Ready: []buildSample{sample(0.2, 0.7, 1, 0.5, 2)}})
+	b.keep(&recipeResult{Name: "hardly-begun", First: &first})
+	b.result.Partial, b.result.Seconds = true, 41.7
+	if diff := cmp.Diff([]string{"begun"}, b.measured()); diff != "" {
+		t.Error(diff)
+	}
+	var got bytes.Buffer
+	if err := b.result.print(&got); err != nil {
+		t.Fatal(err)
+	}
+	if text := got.String(); !strings.HasPrefix(text, "PARTIAL: interrupted after 42 seconds") || !strings.Contains(text, "begun") {
+		t.Errorf("it says\n%s", text)
 	}
 }
 

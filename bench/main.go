@@ -17,7 +17,8 @@
 // compiles too, Cython is none. The peer's time is that of `pyodide build` alone, on an unpacked and patched source in a
 // running container, with flags, limits and locked build requirements the same as ours, from local wheels.
 //
-// A target that is missed is said, and does not change the exit status: only what can't be measured does.
+// A target that is missed is said, and does not change the exit status: only what can't be measured does. A benchmark
+// that is interrupted shows and writes what it has measured so far, says so, and ends with status 1.
 package main
 
 import (
@@ -99,6 +100,16 @@ func (b *bench) run(ctx context.Context, patterns []string) (err error) {
 		return err
 	}
 	b.image = made.Image.Build
+	measured := b.measure(ctx)
+	if measured != nil && (ctx.Err() == nil || len(b.result.Recipes)+len(b.result.Farm) == 0) {
+		return measured
+	}
+	b.sizes(made)
+	b.result.Seconds, b.result.Partial = time.Since(b.begin).Seconds(), measured != nil
+	return errors.Join(b.result.write(b.out), b.result.print(os.Stdout), context.Cause(ctx))
+}
+
+func (b *bench) measure(ctx context.Context) error {
 	if err := b.builds(ctx); err != nil {
 		return err
 	}
@@ -106,15 +117,7 @@ func (b *bench) run(ctx context.Context, patterns []string) (err error) {
 	if err := b.startup(ctx); err != nil {
 		return err
 	}
-	if err := b.idle(ctx); err != nil {
-		return err
-	}
-	b.sizes(made)
-	b.result.Seconds = time.Since(b.begin).Seconds()
-	if err := b.result.write(b.out); err != nil {
-		return err
-	}
-	return b.result.print(os.Stdout)
+	return b.idle(ctx)
 }
 
 // builds measures what builds take, and then what it takes to see that there is nothing to build.

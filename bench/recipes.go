@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/wasmill/wasmill/internal/api"
@@ -19,12 +20,17 @@ const small = 15
 
 // recipes measures every recipe as long as there is time.
 func (b *bench) recipes(ctx context.Context, f *farm, data string) error {
-	for _, r := range b.chosen {
+	for i, r := range b.chosen {
 		if time.Since(b.begin) > b.limit {
 			b.result.Unmeasured = append(b.result.Unmeasured, r.Name)
 			continue
 		}
 		if err := b.recipe(ctx, f, data, r); err != nil {
+			for _, r := range b.chosen[i:] {
+				if !slices.Contains(b.measured(), r.Name) {
+					b.result.Unmeasured = append(b.result.Unmeasured, r.Name)
+				}
+			}
 			return err
 		}
 	}
@@ -41,6 +47,7 @@ func (b *bench) recipe(ctx context.Context, f *farm, data string, r *recipe.Reci
 		return err
 	}
 	res.First = first
+	defer func() { b.keep(res) }()
 	other, err := b.peer.of(ctx, r, rec)
 	if err != nil {
 		return err
@@ -69,9 +76,15 @@ func (b *bench) recipe(ctx context.Context, f *farm, data string, r *recipe.Reci
 			break
 		}
 	}
-	res.Summary = summarize(res.Ready, res.Peer)
-	b.result.Recipes = append(b.result.Recipes, res)
 	return nil
+}
+
+// keep puts a recipe into the result, also one whose last samples are missing.
+func (b *bench) keep(res *recipeResult) {
+	if len(res.Ready) > 0 {
+		res.Summary = summarize(res.Ready, res.Peer)
+		b.result.Recipes = append(b.result.Recipes, res)
+	}
 }
 
 // touch changes a recipe's tests, which are part of a build's key and not of its lock's: the next build is a new one to
@@ -132,6 +145,9 @@ func (b *bench) wasmill(ctx context.Context, data string, names ...string) (api.
 	args := append([]string{"build", "--data", data, "--recipes", b.copied, "--toolchain", b.toolchain, "--out", filepath.Join(b.scratch, "dist"), "--quiet", "--json"}, names...)
 	cmd := exec.CommandContext(ctx, b.program(), args...)
 	cmd.Stderr = os.Stderr
+	// As with Ctrl-C: the command then cancels its run, and the containers go.
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 30 * time.Second
 	var run api.Run
 	text, err := cmd.Output()
 	if err != nil {

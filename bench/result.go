@@ -13,7 +13,8 @@ import (
 // result is what is written as JSON. Times are seconds on the wall, sizes bytes.
 type result struct {
 	Started  time.Time         `json:"started"`
-	Seconds  float64           `json:"seconds"` // of the whole benchmark
+	Seconds  float64           `json:"seconds"`           // of the whole benchmark
+	Partial  bool              `json:"partial,omitempty"` // it was interrupted
 	Machine  machine           `json:"machine"`
 	Versions map[string]string `json:"versions"`
 	Recipes  []*recipeResult   `json:"recipes"`

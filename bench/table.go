@@ -10,6 +10,9 @@ import (
 
 // print writes the result for people.
 func (r *result) print(w io.Writer) error {
+	if r.Partial {
+		fmt.Fprintf(w, "PARTIAL: interrupted after %.0f seconds; this is what was measured until then.\n\n", r.Seconds)
+	}
 	fmt.Fprintf(w, "%d cores (%s), %s of memory, load %.1f at the start. Medians, in seconds.\n\n",
 		r.Machine.Cores, r.Machine.Processor, term.Bytes(r.Machine.Memory), r.Machine.Load)
 	if err := term.Table(w, r.recipeRows()); err != nil {
@@ -21,7 +24,7 @@ func (r *result) print(w io.Writer) error {
 		}
 	}
 	if len(r.Unmeasured) > 0 {
-		fmt.Fprintf(w, "no time was left for %s\n", strings.Join(r.Unmeasured, ", "))
+		fmt.Fprintf(w, "not measured, for want of time: %s\n", strings.Join(r.Unmeasured, ", "))
 	}
 	fmt.Fprintf(w, `
 first   the first build: requirements locked, wheels downloaded, environment made    ready  the same with all of that there
