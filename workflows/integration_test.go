@@ -268,13 +268,13 @@ func TestSchedule(t *testing.T) {
 	s.hire(&fakeWorker{}, 1)
 	ctx := t.Context()
 	nightly := RunInput{Request: "sha256:request", Lane: Nightly, Toolchain: "tc"}
-	if err := CreateSchedule(ctx, s.client, "nightly", "30 2 * * *", nightly); err != nil {
+	if err := CreateSchedule(ctx, s.client, "nightly", "30 2 * * *", nightly, "all of them"); err != nil {
 		t.Fatal(err)
 	}
-	if err := CreateSchedule(ctx, s.client, "nightly", "30 2 * * *", nightly); fault.KindOf(err) != fault.Conflict {
+	if err := CreateSchedule(ctx, s.client, "nightly", "30 2 * * *", nightly, "all of them"); fault.KindOf(err) != fault.Conflict {
 		t.Errorf("the same name again: %v (%v)", err, fault.KindOf(err))
 	}
-	if err := CreateSchedule(ctx, s.client, "bad", "whenever", nightly); fault.KindOf(err) != fault.Invalid {
+	if err := CreateSchedule(ctx, s.client, "bad", "whenever", nightly, ""); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("a cron expression that is none: %v (%v)", err, fault.KindOf(err))
 	}
 	if err := PauseSchedule(ctx, s.client, "nightly", "holidays"); err != nil {
@@ -294,7 +294,7 @@ func TestSchedule(t *testing.T) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	if got.Name != "nightly" || got.Cron != "30 2 * * *" || got.Note != "holidays" {
+	if got.Name != "nightly" || got.Cron != "30 2 * * *" || got.Note != "holidays" || got.About != "all of them" {
 		t.Errorf("the schedule is %+v", got)
 	}
 	if result := s.await(got.Last.RunID); result.Outcome != Passed || result.RunID != got.Last.RunID {

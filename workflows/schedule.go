@@ -21,6 +21,7 @@ type Schedule struct {
 	Note   string      `json:"note,omitempty"` // why it is paused
 	Next   []time.Time `json:"next,omitempty"` // the next starts
 	Last   *StartedRun `json:"last,omitempty"`
+	About  string      `json:"about,omitempty"` // as CreateSchedule was told
 }
 
 // StartedRun is a run that a schedule has started.
@@ -29,13 +30,18 @@ type StartedRun struct {
 	At    time.Time `json:"at"`
 }
 
-const cronMemo = "cron" // the server keeps only what it has made of the expression
+// What a list of schedules tells of each, besides what the server knows: of the expression it keeps only what it has
+// made of it, and a run's input is not in a list.
+const (
+	cronMemo  = "cron"
+	aboutMemo = "about"
+)
 
 // CreateSchedule starts a run like in at every time of cron; each gets a RunID of name and time. A run that is due while
 // the one before goes on is left out. After a time away, only starts missed within the last hour are caught up. A run
 // that can't be carried out pauses the schedule; failed recipes don't. The error is fault.Conflict when the name is taken
-// and fault.Invalid for a cron expression that can't be read.
-func CreateSchedule(ctx context.Context, c client.Client, name, cron string, in RunInput) error {
+// and fault.Invalid for a cron expression that can't be read. ListSchedules tells about again, whatever it means.
+func CreateSchedule(ctx context.Context, c client.Client, name, cron string, in RunInput, about string) error {
 	if in.RunID != "" {
 		return fault.Errorf(fault.Internal, "creating schedule %s: its runs can't all be %s", name, in.RunID)
 	}
@@ -45,7 +51,7 @@ func CreateSchedule(ctx context.Context, c client.Client, name, cron string, in 
 		Overlap:        enumspb.SCHEDULE_OVERLAP_POLICY_SKIP,
 		CatchupWindow:  time.Hour,
 		PauseOnFailure: true,
-		Memo:           map[string]any{cronMemo: cron},
+		Memo:           map[string]any{cronMemo: cron, aboutMemo: about},
 		Action: &client.ScheduleWorkflowAction{
 			ID:                  RunWorkflowID(name), // the server appends the time
 			Workflow:            runWorkflow,
@@ -71,8 +77,12 @@ func ListSchedules(ctx context.Context, c client.Client) ([]Schedule, error) {
 			return nil, fromTemporal(err)
 		}
 		s := Schedule{Name: e.ID, Paused: e.Paused, Note: e.Note, Next: e.NextActionTimes}
-		if p := e.Memo.GetFields()[cronMemo]; p != nil {
-			if err := converter.GetDefaultDataConverter().FromPayload(p, &s.Cron); err != nil {
+		for memo, into := range map[string]*string{cronMemo: &s.Cron, aboutMemo: &s.About} {
+			p := e.Memo.GetFields()[memo]
+			if p == nil {
+				continue
+			}
+			if err := converter.GetDefaultDataConverter().FromPayload(p, into); err != nil {
 				return nil, fault.Errorf(fault.Internal, "reading schedule %s: %w", e.ID, err)
 			}
 		}

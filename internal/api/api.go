@@ -173,8 +173,8 @@ type Worker struct {
 // Schedule is a run that starts by itself.
 type Schedule struct {
 	Name   string     `json:"name"`
-	Cron   string     `json:"cron"`         // five fields, UTC
-	Run    RunRequest `json:"run,omitzero"` // not told by Schedules
+	Cron   string     `json:"cron"` // five fields, UTC
+	Run    RunRequest `json:"run,omitzero"`
 	Paused bool       `json:"paused"`
 	Next   *time.Time `json:"next,omitempty"`
 	Last   *time.Time `json:"last,omitempty"`

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -90,13 +91,17 @@ func (a *app) scheduleList() *cobra.Command {
 				return err
 			}
 			return a.print(schedules, func(w io.Writer) error {
-				rows := [][]string{{"schedule", "cron", "state", "next", "last"}}
+				rows := [][]string{{"schedule", "recipes", "toolchain", "lane", "cron", "state", "next", "last"}}
 				for _, s := range schedules {
 					state := "active"
 					if s.Paused {
 						state = "paused"
 					}
-					rows = append(rows, []string{s.Name, s.Cron, state, when(s.Next), when(s.Last)})
+					lane := s.Run.Lane
+					if !s.Run.Publish {
+						lane += ", does not publish"
+					}
+					rows = append(rows, []string{s.Name, strings.Join(s.Run.Select, " "), s.Run.Toolchain, lane, s.Cron, state, when(s.Next), when(s.Last)})
 				}
 				return term.Table(w, rows)
 			})

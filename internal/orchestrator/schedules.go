@@ -2,6 +2,8 @@ package orchestrator
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 
 	"go.temporal.io/sdk/client"
 
@@ -23,7 +25,11 @@ func (o *Orchestrator) AddSchedule(ctx context.Context, s api.Schedule) error {
 	if err := workflows.DeleteSchedule(ctx, c, s.Name); err != nil && fault.KindOf(err) != fault.NotFound {
 		return err
 	}
-	if err := workflows.CreateSchedule(ctx, c, s.Name, s.Cron, in); err != nil {
+	about, err := json.Marshal(s.Run)
+	if err != nil {
+		return fmt.Errorf("keeping schedule %s: %w", s.Name, err)
+	}
+	if err := workflows.CreateSchedule(ctx, c, s.Name, s.Cron, in, string(about)); err != nil {
 		return err
 	}
 	if s.Paused {
@@ -45,6 +51,9 @@ func (o *Orchestrator) Schedules(ctx context.Context) ([]api.Schedule, error) {
 	out := []api.Schedule{}
 	for _, s := range list {
 		shown := api.Schedule{Name: s.Name, Cron: s.Cron, Paused: s.Paused}
+		if err := json.Unmarshal([]byte(s.About), &shown.Run); s.About != "" && err != nil {
+			return nil, fault.Errorf(fault.Internal, "reading schedule %s: %w", s.Name, err)
+		}
 		if len(s.Next) > 0 {
 			shown.Next = &s.Next[0]
 		}

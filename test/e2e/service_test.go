@@ -53,7 +53,7 @@ func TestSchedule(t *testing.T) {
 	f.wasmill(t, "schedule", "add", "nightly", "--cron", "0 2 1 1 *", "--recipes", s.dir, "*").expect(t, 0)
 	r := f.wasmill(t, "schedule", "list", "--json")
 	r.expect(t, 0)
-	if list := read[[]api.Schedule](t, r); len(list) != 1 || list[0].Name != "nightly" || list[0].Next == nil {
+	if list := read[[]api.Schedule](t, r); len(list) != 1 || list[0].Name != "nightly" || list[0].Next == nil || len(list[0].Run.Select) == 0 {
 		t.Errorf("schedules: %+v", list)
 	}
 	f.wasmill(t, "schedule", "trigger", "nightly").expect(t, 0)
