@@ -196,3 +196,33 @@ func TestMarkupsafeFromItsSdist(t *testing.T) {
 		t.Errorf("work folders left behind: %v, %v", entries, err)
 	}
 }
+
+// What runs during a build is compiled for this machine, also where the wrapper has the plain names.
+func TestGeneratorsAreNative(t *testing.T) {
+	f := realFarm(t)
+	for system, files := range map[string]map[string]string{
+		"meson": {
+			"pyproject.toml": strings.NewReplacer(`"setuptools"`, `"meson-python"`, "setuptools.build_meta", "mesonpy").Replace(pyproject),
+			"meson.build": "project('story', 'c', version: '1.0')\npy = import('python').find_installation(pure: false)\n" +
+				"generate = executable('generate', 'generate.c', native: true)\n" +
+				"made = custom_target('made', output: 'made.h', command: [generate], capture: true)\n" +
+				"py.extension_module('story', 'story.c', made, install: true)\n",
+		},
+		"make": {
+			"pyproject.toml": pyproject,
+			"setup.py": "import os, subprocess\nfrom setuptools import Extension, setup\n" +
+				"subprocess.check_call([os.environ['CC_FOR_BUILD'], 'generate.c', '-o', 'generate'])\n" +
+				"open('made.h', 'w').write(subprocess.check_output(['./generate'], text=True))\nsetup(ext_modules=[Extension('story', ['story.c'])])\n",
+		},
+	} {
+		t.Run(system, func(t *testing.T) {
+			files["generate.c"] = "#include <stdio.h>\nint main(void) { printf(\"#define POINTERS %d\\n\", (int)sizeof(void *)); return 0; }\n"
+			files["story.c"] = "#include <Python.h>\n#include \"made.h\"\n_Static_assert(POINTERS == 8 && sizeof(void *) == 4, \"generated on the wrong machine\");\n" +
+				"static struct PyModuleDef def = {PyModuleDef_HEAD_INIT, \"story\"};\nPyMODINIT_FUNC PyInit_story(void) { return PyModule_Create(&def); }\n"
+			out := f.build(t, project(t, files), nil)
+			if out.Record.Outcome != record.Passed {
+				t.Fatalf("%+v\n%s", out.Record.Failure, tail(out.log))
+			}
+		})
+	}
+}

@@ -95,15 +95,98 @@ func TestWhatConfigureScriptsAskForIsThere(t *testing.T) {
 
 func TestTheImageHasTheToolsOfABuildAndNoMore(t *testing.T) {
 	shell(t, `
-		for tool in python3 node cmake ninja make pkgconf patch git xz unzip zip bzip2 tar gzip sed grep awk find diff emcc em++ emar /opt/wasmill/bin/uv; do
+		for tool in python3 node cmake ninja make pkgconf patch git xz unzip zip bzip2 tar gzip sed grep awk find diff which \
+			emcc em++ emar emranlib emnm emconfigure emmake emcmake /opt/wasmill/bin/uv \
+			autoreconf aclocal automake libtoolize m4 bison yacc flex gperf swig file perl \
+			cc c++ ar ld x86_64-linux-gnu-gcc x86_64-linux-gnu-g++ x86_64-linux-gnu-gcc-ar; do
 			command -v $tool > /dev/null || { echo "$tool is missing"; exit 1; }
 		done
-		for tool in gcc cc ld apt-get dpkg perl curl; do
+		for tool in apt-get dpkg curl wget rustc; do
 			if command -v $tool; then exit 1; fi
 		done
 		python3 -c 'import bz2, ctypes, hashlib, lzma, sqlite3, ssl, zlib'
 		python3 -m venv --without-pip venv && venv/bin/python -c 'import sys; assert sys.prefix == "/tmp/venv"'
 		test "$(id -un)" = build && test ! -w /opt/wasmill`)
+}
+
+// A build makes programs that it then runs: generators of code, Rust's build scripts. Their compiler must not look at the
+// target, and what looks at the target must not find their headers and libraries (TestCMakeFindsTheTarget).
+func TestTheNativeCompilerMakesProgramsOfThisMachine(t *testing.T) {
+	shell(t, `
+		printf '#include <pthread.h>\n#include <math.h>\n#include <stdio.h>\nint main(int c, char **v) { return printf("%%d\\n", (int)sizeof(void *) + (int)floor(c / 2)) < 0; }\n' > a.c
+		printf '#include <stdexcept>\n#include <iostream>\nint main() { try { throw std::runtime_error("thrown"); } catch (std::exception &e) { std::cout << e.what() << std::endl; } }\n' > a.cpp
+		export PATH=/opt/wasmill/cross:$PATH # as in a build: the plain names are the wrapper's
+		for cc in x86_64-linux-gnu-gcc /usr/bin/cc /usr/bin/gcc /usr/bin/clang-21; do
+			$cc -O2 -g a.c -lm -lpthread -ldl -lrt -o a && test "$(./a)" = 8
+		done
+		for cxx in x86_64-linux-gnu-g++ /usr/bin/c++ /usr/bin/g++; do
+			$cxx -O2 -std=c++20 a.cpp -o b && test "$(./b)" = thrown
+		done
+		# what Python's own configuration calls for a native extension module
+		printf '#include <Python.h>\nstatic struct PyModuleDef d = {PyModuleDef_HEAD_INIT, "m"};\nPyMODINIT_FUNC PyInit_m(void) { return PyModule_Create(&d); }\n' > m.c
+		config() { python3 -c "import sysconfig; print(sysconfig.get_config_var('$1'))"; }
+		$(config CC) $(config CFLAGS) $(config CCSHARED) -I$(config INCLUDEPY) -I$(dirname $(config CONFIGINCLUDEPY))/x86_64-linux-gnu/$(basename $(config INCLUDEPY)) -c m.c -o m.o
+		$(config LDSHARED) m.o -o m$(config EXT_SUFFIX)
+		python3 -c 'import m'
+		$(config AR) rcs libm1.a m.o && x86_64-linux-gnu-nm libm1.a | grep -q PyInit_m`)
+}
+
+// The route of a library's recipe: everything made anew from configure.ac, and the checks ask the target.
+func TestAutotoolsMakeAStaticLibrary(t *testing.T) {
+	out := shell(t, `
+		mkdir p && cd p
+		cat > configure.ac <<'END'
+AC_INIT([p], [1.0])
+AC_CONFIG_AUX_DIR([build-aux])
+AC_CONFIG_MACRO_DIRS([m4])
+AM_INIT_AUTOMAKE([foreign subdir-objects])
+AM_PROG_AR
+AC_PROG_CC
+AC_PROG_YACC
+AC_PROG_LEX([noyywrap])
+LT_INIT([disable-shared])
+PKG_PROG_PKG_CONFIG
+AC_CHECK_HEADERS([gnu/libc-version.h linux/if.h emscripten.h])
+AC_CHECK_FUNCS([getpid fork_that_is_not_there])
+AC_CHECK_SIZEOF([long])
+AC_CONFIG_FILES([Makefile])
+AC_OUTPUT
+END
+		cat > Makefile.am <<'END'
+ACLOCAL_AMFLAGS = -I m4
+AM_YFLAGS = -d
+lib_LTLIBRARIES = libp.la
+libp_la_SOURCES = p.c grammar.y scan.l
+END
+		printf '#include <setjmp.h>\njmp_buf b; int p(int n) { return setjmp(b) ? n : n + 1; }\n' > p.c
+		printf '%%{\nint yylex(void);\nstatic void yyerror(const char *s) {}\n%%}\n%%token A\n%%%%\ns: A;\n' > grammar.y
+		printf '%%{\n#include "grammar.h"\n%%}\n%%option noyywrap\n%%%%\na return A;\n' > scan.l
+		autoreconf -fi
+		CFLAGS="-fPIC -O2 -sSUPPORT_LONGJMP=wasm" LDFLAGS=-sSUPPORT_LONGJMP=wasm emconfigure ./configure --host=wasm32-unknown-emscripten --prefix=/tmp/to
+		emmake make -j2
+		emmake make install
+		grep -E 'define (HAVE_|SIZEOF)' config.h 2>/dev/null || grep -oE -- '-D(HAVE_[A-Z_]*|SIZEOF_LONG)=[0-9]*' Makefile | sort -u
+		emar t /tmp/to/lib/libp.a
+		emar p /tmp/to/lib/libp.a p.o | head -c 4 | od -An -c`)
+	for _, want := range []string{"HAVE_EMSCRIPTEN_H=1", "HAVE_GETPID=1", "SIZEOF_LONG=4", "grammar.o", "asm"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the output lacks %q:\n%s", want, out)
+		}
+	}
+	for _, bad := range []string{"HAVE_GNU_LIBC_VERSION_H=1", "HAVE_LINUX_IF_H=1", "FORK_THAT_IS_NOT_THERE=1"} {
+		if strings.Contains(out, bad) {
+			t.Errorf("configure found what the target does not have, %s:\n%s", bad, out)
+		}
+	}
+}
+
+func TestGeneratorsOfSources(t *testing.T) {
+	shell(t, `
+		printf '%%module m\n%%inline %%{ int twice(int n) { return 2 * n; } %%}\n' > m.i
+		swig -python -o m_wrap.c m.i && grep -q PyInit__m m_wrap.c
+		swig -c++ -python -o m_wrap.cpp m.i
+		printf 'alpha, 1\nbeta, 2\n' | gperf > /dev/null
+		file -b /usr/bin/swig | grep -q 'ELF 64-bit'`)
 }
 
 // emcc starts a Python for each link, and the root is read-only: byte code that is not there is made each time anew.
@@ -147,6 +230,7 @@ func TestCMakeFindsTheTarget(t *testing.T) {
 			engine.Mount{Source: work, Target: "/work", Writable: true})
 		for _, want := range []string{
 			"found: sin=1 nothing= long=4 soabi=cpython-315-wasm32-emscripten include=/opt/wasmill/python/include/python3.15\n",
+			"native: header=NATIVE_HEADER-NOTFOUND library=NATIVE_LIBRARY-NOTFOUND program=/usr/bin/swig\n",
 			"b/module.cpython-315-wasm32-emscripten.so\n",
 		} {
 			if !strings.Contains(out, want) {

@@ -73,6 +73,7 @@ func TestEnvironment(t *testing.T) {
 	for name, want := range map[string]string{
 		"PYODIDE": "1", "PYODIDE_ABI_VERSION": "2026_5", "PYODIDE_JOBS": "3", "PKG_VERSION": "1.0", "PKG_BUILD_DIR": "/work/src/x-1.0", "PYMAJOR": "3", "PYMINOR": "15",
 		"SOURCE_DATE_EPOCH": "7", "EM_CACHE": "/cache", "PYTHONHASHSEED": "0",
+		"CC_FOR_BUILD": "/usr/bin/x86_64-linux-gnu-gcc", "HOST_CXX": "/usr/bin/x86_64-linux-gnu-g++",
 	} {
 		if env[name] != want {
 			t.Errorf("%s is %q, want %q", name, env[name], want)

@@ -13,10 +13,13 @@ const (
 	nativePath = job.Env + "/bin:/usr/local/bin:/usr/bin:/bin"
 	python     = "/opt/wasmill/python"
 	sysconfig  = "_sysconfigdata__emscripten_wasm32-emscripten"
+	native     = "/usr/bin/x86_64-linux-gnu-" // begins the names of the build machine's own tools
 )
 
-// environment is what a recipe's script sees: the variables that Pyodide's recipes rely on, and what makes builds
-// repeatable. Nothing comes from outside. The compiler wrappers are not in it yet.
+// environment is what a recipe's script sees: the variables that Pyodide's recipes rely on, what makes builds repeatable,
+// and, by the names that build systems ask for (autotools and Meson, ncurses, make files), the compiler for programs that
+// run while the package is built: under the plain names they get the wrapper later. Nothing comes from outside. The
+// compiler wrappers are not in it yet.
 func environment(j job.Job) map[string]string {
 	include := wasmcc.PythonInclude + "/python" + j.Python
 	cflags := strings.Join(wasmcc.BaseCFlags, " ") + " -I" + include
@@ -43,6 +46,13 @@ func environment(j job.Job) map[string]string {
 
 		"EMSDK_PYTHON": "/usr/bin/python" + j.Python,
 	}
+	for _, name := range []string{"CC_FOR_BUILD", "BUILD_CC", "HOST_CC", "HOSTCC"} {
+		env[name] = native + "gcc"
+	}
+	for _, name := range []string{"CXX_FOR_BUILD", "BUILD_CXX", "HOST_CXX", "HOSTCXX"} {
+		env[name] = native + "g++"
+	}
+	env["AR_FOR_BUILD"], env["RANLIB_FOR_BUILD"] = native+"ar", native+"ranlib"
 	maps.Copy(env, j.Environment)
 	return env
 }

@@ -28,6 +28,10 @@ foreach(_what LIBRARY INCLUDE PACKAGE)
   set(CMAKE_FIND_ROOT_PATH_MODE_${_what} BOTH)
 endforeach()
 
+# What the build machine's own compiler uses is no library of the target. (Programs are looked for elsewhere.)
+set(CMAKE_SYSTEM_IGNORE_PATH
+  /usr/include /usr/include/x86_64-linux-gnu /usr/lib /usr/lib/x86_64-linux-gnu /lib /lib/x86_64-linux-gnu)
+
 # FindPython is to take the headers from here, and the names of extension modules from the target's own python3.15-config:
 # it asks no interpreter when cross-compiling, and looks for no such program where the headers are given.
 foreach(_prefix Python Python3)

@@ -97,6 +97,31 @@ def static_files():
         uv.chmod(0o755)
 
 
+def native_names():
+    """The names of the machine's own tools, for programs that a build makes and runs itself, and of generators.
+
+    Debian gives some of them by maintainer scripts (alternatives); the compiler and the binary tools are LLVM's, which are
+    here anyway. A build for the target has the wrapper's folder in front of these on PATH.
+    """
+    llvm = pathlib.Path("/usr/lib/llvm-21/bin")
+    names = {name: "clang" for name in ("cc", "gcc")} | {name: "clang++" for name in ("c++", "g++")}
+    names |= {name: f"llvm-{name}" for name in ("ar", "nm", "objcopy", "objdump", "ranlib", "readelf", "strip")}
+    names |= {"ld": "lld"}
+    names |= {f"x86_64-linux-gnu-{name}": tool for name, tool in names.items()}
+    names |= {f"x86_64-linux-gnu-gcc-{name}": f"llvm-{name}" for name in ("ar", "nm", "ranlib")}
+    links = {f"usr/bin/{name}": llvm / tool for name, tool in names.items()}
+    # clang looks for a linker beside itself first, whatever is on PATH: the wrapper's ld is for the target.
+    links["usr/lib/llvm-21/bin/ld"] = llvm / "lld"
+    alternatives = {"aclocal": "aclocal-1.19", "automake": "automake-1.19", "which": "which.debianutils", "yacc": "bison.yacc"}
+    links |= {f"usr/bin/{name}": pathlib.Path("/usr/bin", tool) for name, tool in alternatives.items()}
+    for name, target in sorted(links.items()):
+        link = OUT / name
+        if not target.exists() or pathlib.Path("/", name).exists():
+            sys.exit(f"/{name} cannot be a link to {target}: that is not there, or the name is taken")
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(os.path.relpath(target, pathlib.Path("/", name).parent))
+
+
 def compiler_cache():
     """Fills the compiler's cache and checks it against the list of what must be in it."""
     run("embuilder", "build", "sysroot")
@@ -172,6 +197,7 @@ def main():
     for name, make in (
         ("Python headers", python_for_target),
         ("static files", static_files),
+        ("native names", native_names),
         ("compiler cache", compiler_cache),
         ("facts", facts),
         ("byte code", byte_code),
