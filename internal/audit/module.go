@@ -3,6 +3,7 @@ package audit
 import (
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/wasmill/wasmill/internal/wheel"
@@ -68,10 +69,21 @@ func (a *auditor) module(f *file) *module {
 	return m
 }
 
+// stableSuffix is what a module for the stable ABI may be called beside .abi3.so: ".abi3-wasm32-emscripten.so" from
+// CPython 3.15 on, nothing else before.
+func (a *auditor) stableSuffix() string {
+	_, minor, _ := strings.Cut(a.ABI.Python, ".")
+	parts := strings.SplitN(a.ABI.ExtSuffix, "-", 3)
+	if n, err := strconv.Atoi(minor); err != nil || n < 15 || len(parts) < 3 {
+		return ".abi3.so"
+	}
+	return ".abi3-" + parts[2]
+}
+
 // extension checks what Python itself wants of an extension module. A plain ".so" may be a library beside the modules,
 // so only the other suffixes promise an init function.
 func (a *auditor) extension(e wheel.Extension, m *module) {
-	if e.Suffix != ".so" && e.Suffix != ".abi3.so" && e.Suffix != a.ABI.ExtSuffix {
+	if !slices.Contains([]string{".so", ".abi3.so", a.stableSuffix(), a.ABI.ExtSuffix}, e.Suffix) {
 		a.report(WrongSuffix, e.File, "", "CPython %s on %s looks for %s, .abi3.so and .so", a.ABI.Python, a.ABI.PlatformTag, a.ABI.ExtSuffix)
 	}
 	if m == nil || e.Suffix == ".so" {

@@ -1,4 +1,4 @@
-// Package build makes wheels out of recipes on a worker: it fetches what a build needs, prepares the native environment
+// Package build makes wheels and libraries out of recipes on a worker: it fetches what a build needs, prepares the native environment
 // of its build requirements, runs one container without network, and checks, packs and audits what came out. A package
 // that does not build is a result, not an error: the record tells why. It does not test wheels, publish them or store
 // records, and it knows nothing of plans and queues.
@@ -47,12 +47,15 @@ type Builder struct {
 type Job struct {
 	Recipe    *recipe.Recipe
 	Toolchain toolchain.Image
+	// Hosts are the recipes of which the build uses what came out, each after those that it was built with
+	// (recipe.Set.Hosts).
+	Hosts []Host
 	// Lock is the build environment of an earlier build of this recipe; nil means to resolve.
 	Lock    *fetch.Lock
 	Limits  Limits
 	Attempt string            // unique; names the work folder and labels the containers
 	Labels  map[string]string // further labels of the containers
-	Out     string            // folder that gets the wheel; it exists
+	Out     string            // folder that gets the artifacts; it exists
 	// Log gets all that is said, up to Limits.Log bytes; nil discards it.
 	Log io.Writer
 	// OnPhase, if set, is called when a phase begins, from another goroutine while a container runs.
@@ -63,8 +66,9 @@ type Job struct {
 type Output struct {
 	// Record lacks what only the caller knows or makes: Key, Attempt, Worker, Test, Log and Provenance.
 	Record *record.Build
-	// Wheel is the path of the wheel in Job.Out, empty for a build that failed.
-	Wheel string
+	// Path is where the record's first artifact, the wheel or library, lies in Job.Out; empty for a build that failed. The
+	// others lie beside it.
+	Path string
 	// Lock is what the environment was made of; store it, so that the next build does not resolve again. Nil where
 	// nothing was locked: a wheel that is only re-hosted, or a build that failed before.
 	Lock *fetch.Lock
@@ -92,6 +96,7 @@ type attempt struct {
 	out   *Output
 	rec   *record.Build
 	dir   string // the work folder
+	libs  string // the folder with what the host dependencies have installed
 	log   *output
 	clock phases
 }
@@ -133,9 +138,6 @@ func (a *attempt) end() {
 
 // run goes through the phases. Its error is a *failed where the build is what failed.
 func (a *attempt) run(ctx context.Context) error {
-	if err := a.supported(); err != nil {
-		return err
-	}
 	if err := a.inputs(); err != nil {
 		return err
 	}
@@ -147,7 +149,13 @@ func (a *attempt) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if a.job.Recipe.Wheel() {
+	if err := a.unpackLibraries(); err != nil {
+		return err
+	}
+	switch r := a.job.Recipe; {
+	case r.Library() || r.Build.Type == recipe.CPythonModule:
+		return a.install(ctx, src)
+	case r.Wheel():
 		return a.rehost(ctx, src)
 	}
 	made, err := a.compile(ctx, src)
@@ -167,18 +175,8 @@ func (a *attempt) finish(err error) error {
 	}
 	a.rec.Outcome, a.rec.Failure = record.Failed, f
 	a.rec.Artifacts = nil
-	a.out.Wheel = ""
+	a.out.Path = ""
 	return nil
 }
 
 func (a *attempt) image() string { return a.Registry + "/" + a.job.Toolchain.Build }
-
-// supported refuses what this version can't build.
-func (a *attempt) supported() error {
-	switch t := a.job.Recipe.Build.Type; t {
-	case recipe.Package, "":
-		return nil
-	default:
-		return fail(record.PhasePrepare, record.Unsupported, "recipes of type %s can't be built yet", t)
-	}
-}

@@ -157,6 +157,17 @@ func TestEachInputIsRecordedOnce(t *testing.T) {
 	}
 }
 
+// A package that has nothing to compile need not say so. C files beside it, of its tests and its documentation, are not it.
+func TestAPurePackageNeedNotSaySo(t *testing.T) {
+	s := newStage(t, passing(t))
+	s.job.Recipe.Wasmill.Pure = false
+	writeFiles(t, s.job.Recipe.Dir, map[string]string{"tests/data/x.c": "", "docs/example.cpp": ""})
+	out, err := s.build()
+	if err != nil || out.Record.Outcome != record.Passed {
+		t.Errorf("%v %+v", err, out.Record.Failure)
+	}
+}
+
 func TestAFirstBuildMakesItsEnvironmentOnce(t *testing.T) {
 	s := newStage(t, passing(t))
 	var phases []record.Phase
@@ -175,7 +186,7 @@ func TestAFirstBuildMakesItsEnvironmentOnce(t *testing.T) {
 		t.Errorf("%d containers, want one for the environment and one for the build", n)
 	}
 	s.job.Lock = first.Lock
-	if second, err := s.build(); err != nil || !bytes.Equal(contents(t, first.Wheel), contents(t, second.Wheel)) {
+	if second, err := s.build(); err != nil || !bytes.Equal(contents(t, first.Path), contents(t, second.Path)) {
 		t.Errorf("a second build: %v", err)
 	}
 	if s.fake.Calls("Run") != 3 || len(s.resolved) != 1 {
@@ -304,12 +315,24 @@ func TestOutcomes(t *testing.T) {
 		{story: "the wheel's name leads out", play: func(context.Context, job.Job, string, io.Writer) (job.Result, engine.Result) {
 			return job.Result{Wheel: "../../x.whl"}, engine.Result{}
 		}, kind: record.CompileFailed, message: "no wheel"},
-		{story: "it falls back to a pure wheel", change: func(s *stage) { s.job.Recipe.Wasmill.Pure = false }, kind: record.SilentFallback, message: "any"},
+		{story: "it falls back to a pure wheel", change: func(s *stage) {
+			s.job.Recipe.Wasmill.Pure = false
+			writeFiles(s.t, s.job.Recipe.Dir, map[string]string{"src/_speed.pyx": ""})
+		}, kind: record.SilentFallback, message: "src/_speed.pyx"},
+		{story: "it says nothing of the module that it could not compile", change: func(s *stage) { s.job.Recipe.Wasmill.Pure = false },
+			play: func(_ context.Context, _ job.Job, work string, _ io.Writer) (job.Result, engine.Result) {
+				return job.Result{Wheel: filepath.Base(pureWheel(t, filepath.Join(work, "dist"))), Modules: []string{"story._speed"}}, engine.Result{}
+			}, kind: record.SilentFallback, message: "announced the extension module story._speed"},
+		{story: "it tried to compile something", change: func(s *stage) { s.job.Recipe.Wasmill.Pure = false },
+			play: func(_ context.Context, _ job.Job, work string, _ io.Writer) (job.Result, engine.Result) {
+				r := job.Result{Wheel: filepath.Base(pureWheel(t, filepath.Join(work, "dist")))}
+				r.Compilers.Commands = 1
+				return r, engine.Result{}
+			}, kind: record.SilentFallback, message: "the build called a compiler"},
 		{story: "requirements that no wheels satisfy", change: func(s *stage) {
 			s.job.Recipe.Requirements.BuildExtras, s.job.Lock = []string{"impossible"}, nil
 		},
 			kind: record.Requirements, message: "there is none"},
-		{story: "a library", change: func(s *stage) { s.job.Recipe.Build.Type = recipe.SharedLibrary }, kind: record.Unsupported, message: "shared_library"},
 	} {
 		t.Run(c.story, func(t *testing.T) {
 			// A first build, which passes, leaves the environment ready: it is the second that runs into what the story tells.
@@ -333,7 +356,7 @@ func TestOutcomes(t *testing.T) {
 				t.Fatal(err)
 			}
 			f := out.Record.Failure
-			if out.Record.Outcome != record.Failed || f == nil || f.Kind != c.kind || !strings.Contains(f.Message, c.message) || out.Wheel != "" {
+			if out.Record.Outcome != record.Failed || f == nil || f.Kind != c.kind || !strings.Contains(f.Message, c.message) || out.Path != "" {
 				t.Errorf("outcome %s, %+v", out.Record.Outcome, f)
 			}
 		})

@@ -2,6 +2,7 @@ package build
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -63,7 +64,7 @@ func (a *attempt) lock(ctx context.Context, requirements []string) (*fetch.Lock,
 	if !r.Wasmill.ExcludeNewer.IsZero() {
 		target.ExcludeNewer = r.Wasmill.ExcludeNewer
 	}
-	lock, err := a.Resolver.Resolve(ctx, requirements, r.Requirements.Constraint, target)
+	lock, err := a.resolve(ctx, requirements, target)
 	if err != nil {
 		return nil, fetchFailure(record.PhaseLock, err)
 	}
@@ -103,16 +104,18 @@ func (a *attempt) workFolder(archive string) (string, error) {
 	for n := 1; work == "" || ready(work); n++ {
 		work = filepath.Join(a.dir, "container"+strconv.Itoa(n))
 	}
-	inside := func(place string) string { return filepath.Join(work, filepath.Base(place)) }
 	for _, dir := range []string{job.Home, job.Dist, job.Libs} {
-		if err := os.MkdirAll(inside(dir), 0o755); err != nil {
+		if err := os.MkdirAll(inside(work, dir), 0o755); err != nil {
 			return "", diskError(err)
 		}
 	}
-	if err := a.unpack(archive, inside(job.Source)); err != nil {
+	if err := copyTree(a.libs, lib(work), nil); err != nil {
+		return "", fmt.Errorf("copying libraries: %w", diskError(err))
+	}
+	if err := a.unpack(archive, inside(work, job.Source)); err != nil {
 		return "", err
 	}
-	return work, a.copyRecipe(inside(job.Recipe))
+	return work, a.copyRecipe(inside(work, job.Recipe))
 }
 
 // buildJob is the recipe in the driver's words.

@@ -106,8 +106,8 @@ setup(ext_modules=[Extension("story", ["story.c"], optional=True)], py_modules=[
 			if failure.Kind != c.kind || !strings.Contains(failure.Message, c.message) || !strings.Contains(failure.Detail, c.detail) {
 				t.Errorf("kind %s, phase %s\nmessage: %s\ndetail:\n%s\nlog:\n%s", failure.Kind, failure.Phase, failure.Message, failure.Detail, tail(got.log))
 			}
-			if len(failure.Detail) > 4<<10 || strings.Contains(failure.Message, "\n") || got.Wheel != "" {
-				t.Errorf("detail of %d bytes, message %q, wheel %q", len(failure.Detail), failure.Message, got.Wheel)
+			if len(failure.Detail) > 4<<10 || strings.Contains(failure.Message, "\n") || got.Path != "" {
+				t.Errorf("detail of %d bytes, message %q, wheel %q", len(failure.Detail), failure.Message, got.Path)
 			}
 		})
 	}
@@ -196,7 +196,7 @@ build:
 		t.Fatalf("%+v\n%s", got.Record.Failure, tail(got.log))
 	}
 	for _, file := range []string{"markupsafe/extra.py", "markupsafe/post.py"} {
-		if !hasFile(t, got.Wheel, file) {
+		if !hasFile(t, got.Path, file) {
 			t.Errorf("the wheel has no %s", file)
 		}
 	}

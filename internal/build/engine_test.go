@@ -175,7 +175,7 @@ func TestMarkupsafeFromItsSdist(t *testing.T) {
 	if first.Record.Outcome != record.Passed {
 		t.Fatalf("%+v\n%s", first.Record.Failure, first.log)
 	}
-	if got, want := filepath.Base(first.Wheel), "markupsafe-3.0.3-cp315-cp315-pyemscripten_2026_5_wasm32.whl"; got != want {
+	if got, want := filepath.Base(first.Path), "markupsafe-3.0.3-cp315-cp315-pyemscripten_2026_5_wasm32.whl"; got != want {
 		t.Errorf("the wheel is %s, want %s", got, want)
 	}
 	if first.Lock == nil || len(first.Lock.Packages) == 0 || len(first.Record.Requires) == 0 {
@@ -183,7 +183,7 @@ func TestMarkupsafeFromItsSdist(t *testing.T) {
 	}
 	// Another build of the same inputs, in another work folder, with the lock at hand.
 	second := f.build(t, r, func(j *build.Job) { j.Lock = first.Lock })
-	a, b := contents(t, first.Wheel), contents(t, second.Wheel)
+	a, b := contents(t, first.Path), contents(t, second.Path)
 	if !bytes.Equal(a, b) {
 		t.Errorf("two builds gave different wheels, %d and %d bytes", len(a), len(b))
 	}

@@ -22,8 +22,16 @@ import (
 // env is the folder with the native environment of a lock. It is made once for all builds on this machine, aside, and
 // appears whole: whoever sees the folder may use it.
 func (a *attempt) env(ctx context.Context, lock *fetch.Lock) (string, error) {
+	overlays, err := a.overlays(lock)
+	if err != nil {
+		return "", err
+	}
 	// The image is part of it: a venv links to the Python inside, and uv made it.
-	id := sha256.Sum256([]byte(a.job.Toolchain.Build + "\n" + lock.Digest()))
+	name := a.job.Toolchain.Build + "\n" + lock.Digest()
+	for _, o := range overlays {
+		name += "\n" + o.id()
+	}
+	id := sha256.Sum256([]byte(name))
 	dir := filepath.Join(a.Envs, hex.EncodeToString(id[:16]))
 	if ready(dir) {
 		return dir, nil
@@ -41,7 +49,7 @@ func (a *attempt) env(ctx context.Context, lock *fetch.Lock) (string, error) {
 		return dir, nil
 	}
 	a.log.sayf("environment: %d packages", len(lock.Packages))
-	if err := a.makeEnv(ctx, lock, dir); err != nil {
+	if err := a.makeEnv(ctx, lock, overlays, dir); err != nil {
 		return "", fmt.Errorf("making the native environment: %w", err)
 	}
 	return dir, nil
@@ -64,7 +72,7 @@ func lockFile(path string) (unlock func(), err error) {
 	return func() { f.Close() }, nil
 }
 
-func (a *attempt) makeEnv(ctx context.Context, lock *fetch.Lock, dir string) error {
+func (a *attempt) makeEnv(ctx context.Context, lock *fetch.Lock, overlays []overlay, dir string) error {
 	aside, err := os.MkdirTemp(a.Envs, ".making-")
 	if err != nil {
 		return diskError(err)
@@ -98,6 +106,12 @@ func (a *attempt) makeEnv(ctx context.Context, lock *fetch.Lock, dir string) err
 		f := *result.Failure
 		f.Detail = a.log.diagnosis().detail()
 		return &failed{f}
+	}
+	for _, o := range overlays {
+		a.log.sayf("laying %d files of %s over its native copy", len(o.files), o.wheel.Filename)
+		if err := o.apply(env, a.job.Toolchain.Facts.Python); err != nil {
+			return err
+		}
 	}
 	return os.Rename(env, dir)
 }

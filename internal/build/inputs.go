@@ -40,6 +40,11 @@ func (a *attempt) inputs() error {
 			add("source", r.Source.Path, "", p.Digest)
 		}
 	}
+	for _, h := range a.job.Hosts {
+		for _, f := range h.Files {
+			add("host", f.Filename, "", f.Digest)
+		}
+	}
 	add("toolchain", a.job.Toolchain.Name, a.job.Toolchain.Build, record.Digest(digestOf(a.job.Toolchain.Build)))
 	driver, err := fileDigest(a.Wasmcc)
 	if err != nil {
@@ -99,7 +104,7 @@ func describe(w *wheel.Wheel) (record.Artifact, error) {
 	}
 	metadata := sha256.Sum256(w.Metadata.Raw)
 	return record.Artifact{
-		Filename: filepath.Base(w.Path()), Kind: "wheel", Digest: digest, Size: info.Size(),
+		Filename: filepath.Base(w.Path()), Kind: record.KindWheel, Digest: digest, Size: info.Size(),
 		Metadata: record.Digest("sha256:" + hex.EncodeToString(metadata[:])),
 	}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -31,22 +32,29 @@ func (a *attempt) pack(m *made) error {
 	if err := os.MkdirAll(packed, 0o755); err != nil {
 		return diskError(err)
 	}
-	artifact, err := wheel.Repack(src, packed, wheel.PackOptions{Epoch: epoch, PlatformTag: facts.PlatformTag, ExtSuffix: facts.ExtSuffix})
+	b := a.job.Recipe.Build
+	opts := wheel.PackOptions{
+		Epoch: epoch, PlatformTag: facts.PlatformTag, ExtSuffix: facts.ExtSuffix, SplitTests: b.UnvendorTests, RetainTests: b.RetainTestPatterns,
+	}
+	if b.VendorSharedLib {
+		opts.Libraries = a.sharedLibraries()
+	}
+	result, err := wheel.Repack(src, packed, opts)
 	if fault.KindOf(err) == fault.Invalid {
 		return fail(record.PhasePack, record.CompileFailed, "what the build left is not a wheel: %s", err)
 	}
 	if err != nil {
 		return diskError(err)
 	}
-	w, err := wheel.Open(filepath.Join(packed, artifact.Filename))
+	w, err := wheel.Open(filepath.Join(packed, result.Wheel.Filename))
 	if err != nil {
 		return err
 	}
 	defer w.Close()
-	if err := a.check(w, m.result); err != nil {
+	if err := a.check(w, m); err != nil {
 		return err
 	}
-	return a.keep(w, artifact)
+	return a.keep(w, result)
 }
 
 // plain refuses links that package code may have laid on the way to what it left: the worker would follow them with its
@@ -65,26 +73,33 @@ func plain(work, file string) error {
 }
 
 // check finds wheels of the wrong version and silent fallbacks.
-func (a *attempt) check(w *wheel.Wheel, result *job.Result) error {
+func (a *attempt) check(w *wheel.Wheel, m *made) error {
 	if err := a.checkVersion(w); err != nil {
 		return err
 	}
-	r, facts := a.job.Recipe, a.job.Toolchain.Facts
+	r, facts, trace := a.job.Recipe, a.job.Toolchain.Facts, ""
 	want := wheel.Expectation{Pure: r.Wasmill.Pure, PlatformTag: facts.PlatformTag, Extensions: r.Wasmill.ExtensionModules}
 	if r.Wheel() {
 		return nil // nothing was compiled here
 	}
 	if len(want.Extensions) == 0 && !want.Pure {
-		want.Extensions = result.Modules
+		want.Extensions = slices.DeleteFunc(slices.Clone(m.result.Modules), a.splitOff)
+		if w.Pure() {
+			trace = somethingToCompile(m)
+			want.Pure = trace == ""
+		}
 	}
 	if f := wheel.CheckExtensions(w, want); f != nil {
+		if trace != "" {
+			f.Message += " (" + trace + ")"
+		}
 		return a.fallback(f)
 	}
 	if len(r.Wasmill.ExtensionModules) > 0 || want.Pure {
 		return nil
 	}
 	// Build systems that announce nothing betray themselves by what they tried to link.
-	for _, l := range result.Links {
+	for _, l := range m.result.Links {
 		if isModule(l, facts.ExtSuffix) && !slices.ContainsFunc(w.Libraries(), func(lib string) bool { return filepath.Base(lib) == l }) {
 			return a.fallback(&record.Failure{
 				Phase: record.PhasePack, Kind: record.SilentFallback,
@@ -95,8 +110,56 @@ func (a *attempt) check(w *wheel.Wheel, result *job.Result) error {
 	return nil
 }
 
+// splitOff says whether a module is one of the tests that are not in the wheel any more.
+func (a *attempt) splitOff(module string) bool {
+	b := a.job.Recipe.Build
+	return b.UnvendorTests && wheel.IsTest(strings.ReplaceAll(module, ".", "/")+".so", b.RetainTestPatterns)
+}
+
+// somethingToCompile says why a wheel for any platform is suspicious, in words, or nothing where it is not.
+func somethingToCompile(m *made) string {
+	switch r := m.result; {
+	case len(r.Modules) > 0:
+		return "the build announced the extension module " + r.Modules[0]
+	case len(r.Links) > 0:
+		return "the build tried to link " + r.Links[0]
+	case r.Compilers.Commands > 0:
+		return "the build called a compiler"
+	}
+	if file := compiledSource(inside(m.work, job.Source)); file != "" {
+		return "the source holds " + file
+	}
+	return ""
+}
+
+var (
+	compiledLanguages = []string{".c", ".cc", ".cpp", ".cxx", ".pyx", ".f", ".f90", ".rs"}
+	besideThePackage  = []string{"test", "tests", "testing", "doc", "docs", "example", "examples", "benchmark", "benchmarks", "tools", "scripts", ".git", ".github"}
+)
+
+// compiledSource finds a file that an extension could be compiled from: a package that ships one and gives a wheel for any
+// platform has probably fallen back. What only accompanies a package does not count.
+func compiledSource(dir string) (found string) {
+	_ = filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return fs.SkipDir
+		}
+		if d.IsDir() && slices.Contains(besideThePackage, strings.ToLower(d.Name())) {
+			return fs.SkipDir
+		}
+		if !d.IsDir() && slices.Contains(compiledLanguages, filepath.Ext(file)) {
+			found, _ = filepath.Rel(dir, file)
+			return fs.SkipAll
+		}
+		return nil
+	})
+	return found
+}
+
+var stableABI = regexp.MustCompile(`\.abi3t?(-[a-z0-9_-]+)?\.so$`)
+
 func isModule(file, suffix string) bool {
-	return strings.HasSuffix(file, suffix) || strings.HasSuffix(file, ".abi3.so")
+	return strings.HasSuffix(file, suffix) || stableABI.MatchString(file)
 }
 
 // fallback adds what the compiler said, which the package kept to itself.
@@ -122,8 +185,8 @@ func (a *attempt) checkVersion(w *wheel.Wheel) error {
 	return nil
 }
 
-// keep audits the wheel and moves it to Job.Out.
-func (a *attempt) keep(w *wheel.Wheel, artifact record.Artifact) error {
+// keep audits the wheel and moves what was packed to Job.Out.
+func (a *attempt) keep(w *wheel.Wheel, packed wheel.Packed) error {
 	a.clock.enter(record.PhaseAudit)
 	facts := a.job.Toolchain.Facts
 	abi, err := audit.NewABI(facts.PlatformTag, facts.Python)
@@ -136,13 +199,17 @@ func (a *attempt) keep(w *wheel.Wheel, artifact record.Artifact) error {
 	if audit.Errors(a.rec.Audit) > 0 {
 		return auditFailure(a.rec.Audit)
 	}
-	to := filepath.Join(a.job.Out, artifact.Filename)
-	if err := move(w.Path(), to); err != nil {
-		return fmt.Errorf("keeping the wheel: %w", diskError(err))
+	a.rec.Artifacts = []record.Artifact{packed.Wheel}
+	if packed.Tests != nil {
+		a.rec.Artifacts = append(a.rec.Artifacts, *packed.Tests)
 	}
-	a.out.Wheel = to
-	a.rec.Artifacts = []record.Artifact{artifact}
-	a.log.sayf("wheel: %s (%d bytes, %s)", artifact.Filename, artifact.Size, artifact.Digest)
+	for _, artifact := range a.rec.Artifacts {
+		if err := move(filepath.Join(filepath.Dir(w.Path()), artifact.Filename), filepath.Join(a.job.Out, artifact.Filename)); err != nil {
+			return fmt.Errorf("keeping the wheel: %w", diskError(err))
+		}
+		a.log.sayf("%s: %s (%d bytes, %s)", artifact.Kind, artifact.Filename, artifact.Size, artifact.Digest)
+	}
+	a.out.Path = filepath.Join(a.job.Out, packed.Wheel.Filename)
 	return nil
 }
 
@@ -214,7 +281,7 @@ func (a *attempt) rehost(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	return a.keep(w, artifact)
+	return a.keep(w, wheel.Packed{Wheel: artifact})
 }
 
 // changeWheel runs the recipe's scripts over a ready wheel.

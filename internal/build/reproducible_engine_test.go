@@ -42,12 +42,12 @@ func TestTwoBuildsGiveTheSameBytes(t *testing.T) {
 				t.Fatalf("%+v\n%s", first.Record.Failure, tail(first.log))
 			}
 			second := f.build(t, r, func(j *build.Job) { j.Lock = first.Lock })
-			a, b := contents(t, first.Wheel), contents(t, second.Wheel)
+			a, b := contents(t, first.Path), contents(t, second.Path)
 			if !bytes.Equal(a, b) {
 				t.Errorf("different wheels, %d and %d bytes", len(a), len(b))
 			}
-			if !strings.HasSuffix(first.Wheel, "-cp315-cp315-pyemscripten_2026_5_wasm32.whl") {
-				t.Errorf("the wheel is %s", filepath.Base(first.Wheel))
+			if !strings.HasSuffix(first.Path, "-cp315-cp315-pyemscripten_2026_5_wasm32.whl") {
+				t.Errorf("the wheel is %s", filepath.Base(first.Path))
 			}
 		})
 	}

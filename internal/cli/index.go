@@ -86,11 +86,11 @@ func (a *app) checkIndex(ctx context.Context, farm api.Farm, req api.RunRequest)
 		if err != nil {
 			return nil, err
 		}
-		r := checked{Recipe: name}
-		var imports []string
-		if len(b.Artifacts) > 0 && b.Artifacts[0].Wheel != nil {
-			imports = b.Artifacts[0].Wheel.Imports
+		w := b.Wheel()
+		if w == nil || w.Wheel == nil {
+			continue // a library: nothing that an installer could install
 		}
+		r, imports := checked{Recipe: name}, w.Wheel.Imports
 		got, err := client.Micropip(ctx, base+"/simple", []string{name}, imports)
 		if err != nil {
 			return nil, err

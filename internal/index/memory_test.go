@@ -57,10 +57,11 @@ func (m *memory) put(b []byte) record.Digest {
 func (m *memory) publish(t testing.TB, spec wheeltest.Spec, change func(*index.File)) index.File {
 	t.Helper()
 	dir := t.TempDir()
-	a, err := wheel.Repack(wheeltest.Write(t, t.TempDir(), spec), dir, wheel.PackOptions{})
+	packed, err := wheel.Repack(wheeltest.Write(t, t.TempDir(), spec), dir, wheel.PackOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	a := packed.Wheel
 	path := filepath.Join(dir, a.Filename)
 	body, err := os.ReadFile(path)
 	if err != nil {

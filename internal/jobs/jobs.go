@@ -38,8 +38,16 @@ type Job struct {
 	Inputs  plan.Inputs `json:"inputs"`
 	LockKey string      `json:"lock_key,omitempty"`
 	Lock    *fetch.Lock `json:"lock,omitempty"` // nil: the worker resolves one
+	// Hosts are the recipes of which the build uses what came out, each after those that it was built with.
+	Hosts []Host `json:"hosts,omitempty"`
 	// Deps are the artifacts of the run dependencies and of theirs, for the test.
 	Deps []record.Artifact `json:"deps,omitempty"`
+}
+
+// Host is one recipe's part in the builds of others.
+type Host struct {
+	Recipe    string            `json:"recipe"`
+	Artifacts []record.Artifact `json:"artifacts"`
 }
 
 // Result is what a worker's activities came to. Each activity hands on the document of the one before, with its own

@@ -75,6 +75,13 @@ func (o *Orchestrator) job(ctx context.Context, req *requested, a *plan.Action, 
 			return "", fmt.Errorf("reading the locked requirements of %s: %w", a.Recipe, err)
 		}
 	}
+	for _, h := range req.set.Hosts(req.set.Get(a.Recipe)) {
+		b, err := o.db.Build(ctx, keys[h.Name])
+		if err != nil {
+			return "", fmt.Errorf("finding the build of %s, which the build of %s uses: %w", h.Name, a.Recipe, err)
+		}
+		j.Hosts = append(j.Hosts, jobs.Host{Recipe: h.Name, Artifacts: b.Record.Artifacts})
+	}
 	deps := map[string]bool{}
 	if err := o.runDeps(ctx, req, a.Recipe, keys, deps, &j.Deps); err != nil {
 		return "", err
@@ -94,7 +101,11 @@ func (o *Orchestrator) runDeps(ctx context.Context, req *requested, name string,
 		if err != nil {
 			return fmt.Errorf("finding the build of %s, which %s needs: %w", dep, name, err)
 		}
-		*out = append(*out, b.Record.Artifacts...)
+		for _, a := range b.Record.Artifacts {
+			if a.Kind == record.KindWheel {
+				*out = append(*out, a)
+			}
+		}
 		if err := o.runDeps(ctx, req, dep, keys, seen, out); err != nil {
 			return err
 		}

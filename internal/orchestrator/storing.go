@@ -66,7 +66,7 @@ func (o *Orchestrator) files(ctx context.Context, b *record.Build) ([]store.File
 		return err
 	}
 	for _, a := range b.Artifacts {
-		if err := add(a.Filename, store.MediaTypeWheel, a.Digest); err != nil {
+		if err := add(a.Filename, store.MediaType(a), a.Digest); err != nil {
 			return nil, err
 		}
 		if a.Metadata != "" {

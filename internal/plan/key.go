@@ -56,8 +56,8 @@ func Key(in Inputs) string {
 }
 
 // LockKey names the locked build requirements of a recipe on a toolchain: a source states its own requirements, the
-// recipe may patch and extend them, the toolchain's image holds the resolver, and the day decides what there was to
-// choose from. It is empty for a recipe without an environment.
+// recipe may patch and extend them, host dependencies pin their native copies, the toolchain's image holds the resolver,
+// and the day decides what there was to choose from. It is empty for a recipe without an environment.
 func LockKey(r Recipe, t Toolchain) string {
 	if r.NoRequirements {
 		return ""
@@ -72,21 +72,26 @@ func LockKey(r Recipe, t Toolchain) string {
 	e.inputs(r.Patches)
 	e.text(string(t.Digest))
 	e.text(day.UTC().Format(time.RFC3339))
+	for _, pin := range unique(r.Pins) {
+		e.text(pin)
+	}
 	return e.sum()
 }
 
 // Output is the digest by which a build's artifacts enter the keys of those who need it: the artifact's own, or one
 // over all of them where there are several. It is empty for a build without artifacts.
 func Output(b *record.Build) record.Digest {
-	switch len(b.Artifacts) {
+	var all []Input
+	for _, a := range b.Artifacts {
+		if a.Kind != record.KindTests { // no build uses them
+			all = append(all, Input{Name: a.Filename, Digest: a.Digest})
+		}
+	}
+	switch len(all) {
 	case 0:
 		return ""
 	case 1:
-		return b.Artifacts[0].Digest
-	}
-	var all []Input
-	for _, a := range b.Artifacts {
-		all = append(all, Input{Name: a.Filename, Digest: a.Digest})
+		return all[0].Digest
 	}
 	e := newEncoder("wasmill-output-v1")
 	e.inputs(byName(all))

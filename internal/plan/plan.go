@@ -38,9 +38,12 @@ type Recipe struct {
 	Patches []Input // in the order in which they are applied
 	// Tests covers what is tested and how.
 	Tests record.Digest
-	// Host and Run are the names of recipes: what the build needs, and what the wheel needs when it is imported.
+	// Host and Run are the names of recipes: all whose outputs the build uses (recipe.Set.Hosts), and what the wheel needs
+	// when it is imported.
 	Host []string
 	Run  []string
+	// Pins are the packages whose native copies the environment of build requirements holds in these versions.
+	Pins []string
 	// NoRequirements: the build has no environment to lock, as for a ready wheel that is only hosted again.
 	NoRequirements bool
 	// ExcludeNewer overrides the toolchain's day for locking build requirements. Zero means it does not.

@@ -47,10 +47,15 @@ func fromRecipe(set *recipe.Set, r *recipe.Recipe, d *recipe.Digests) Recipe {
 		Name:           r.Name,
 		Version:        r.Version,
 		Tests:          d.Test,
-		Host:           spelled(set, r.Requirements.Host),
 		Run:            spelled(set, r.Requirements.Run),
-		NoRequirements: r.Wheel() || r.Build.Type == recipe.StaticLibrary || r.Build.Type == recipe.SharedLibrary,
+		NoRequirements: !r.HasRequirements(),
 		ExcludeNewer:   r.Wasmill.ExcludeNewer,
+	}
+	for _, h := range set.Hosts(r) {
+		p.Host = append(p.Host, h.Name)
+		if h.Build.CrossBuildEnv {
+			p.Pins = append(p.Pins, h.Name+"=="+h.Version)
+		}
 	}
 	if r.Source.SHA256 != "" {
 		p.Sources = append(p.Sources, Input{Digest: record.Digest("sha256:" + r.Source.SHA256)})

@@ -85,3 +85,34 @@ func (w *walk) cycle(name string) string {
 	}
 	return strings.Join(names, " → ")
 }
+
+// Hosts are the recipes of which a build of r uses what came out, each after those that it uses itself: the host
+// dependencies, those of a library among them, since whoever links a static library links what it needs too; and
+// packages with build.cross-build-env among what r and they run with, whose headers a build sees even where nobody lists
+// them as host dependencies. All that r needs must be in the set (Closure tells).
+func (s *Set) Hosts(r *Recipe) []*Recipe {
+	var order []*Recipe
+	seen := map[*Recipe]bool{r: true}
+	var visit func(r *Recipe, host bool)
+	visit = func(r *Recipe, host bool) {
+		next := func(h *Recipe) {
+			if h != nil && !seen[h] {
+				seen[h] = true
+				visit(h, h.Library())
+				order = append(order, h)
+			}
+		}
+		if host {
+			for _, name := range r.Requirements.Host {
+				next(s.Get(name))
+			}
+		}
+		for _, name := range r.Requirements.Run {
+			if h := s.Get(name); h != nil && h.Build.CrossBuildEnv {
+				next(h)
+			}
+		}
+	}
+	visit(r, true)
+	return order
+}

@@ -231,6 +231,18 @@ func (r *Recipe) TestImports() []string {
 // Wheel says whether the source is a ready wheel, which is hosted again, not built.
 func (r *Recipe) Wheel() bool { return strings.HasSuffix(urlPath(r.Source.URL), ".whl") }
 
+// Library says whether the recipe yields a library for builds of other recipes, and no wheel.
+func (r *Recipe) Library() bool {
+	return r.Build.Type == StaticLibrary || r.Build.Type == SharedLibrary
+}
+
+// HasRequirements says whether a build of the recipe has an environment of build requirements to lock: all that a build
+// backend makes has, the others where the recipe names requirements.
+func (r *Recipe) HasRequirements() bool {
+	backend := (r.Build.Type == Package || r.Build.Type == "") && !r.Wheel()
+	return backend || len(r.Requirements.BuildExtras) > 0
+}
+
 // Path is the absolute path of a file that the recipe names relative to its folder: a patch, an extra, a test.
 func (r *Recipe) Path(name string) string { return filepath.Join(r.Dir, filepath.FromSlash(name)) }
 

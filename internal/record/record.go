@@ -85,6 +85,16 @@ type Build struct {
 	Requires   []Requirement `json:"build_requirements,omitempty"`
 }
 
+// Wheel is the build's wheel, or nil if it has none: a library, or a build that failed.
+func (b *Build) Wheel() *Artifact {
+	for i := range b.Artifacts {
+		if b.Artifacts[i].Kind == KindWheel {
+			return &b.Artifacts[i]
+		}
+	}
+	return nil
+}
+
 // Toolchain names what compiled, in words too: a distribution's compiler is not the runtime vendor's.
 type Toolchain struct {
 	Name     string `json:"name"`
@@ -132,12 +142,20 @@ type Compilers struct {
 // Artifact is a file that the build yields, kept in the registry under its digest.
 type Artifact struct {
 	Filename string `json:"filename"`
-	Kind     string `json:"kind"` // wheel
+	Kind     string `json:"kind"` // one of the kinds below
 	Digest   Digest `json:"digest"`
 	Size     int64  `json:"size_bytes"`
 	Metadata Digest `json:"metadata,omitempty"` // of METADATA (PEP 658), kept as a blob of its own
 	Wheel    *Wheel `json:"wheel,omitempty"`    // nil for what is no wheel
 }
+
+// The kinds of artifacts.
+const (
+	KindWheel   = "wheel"
+	KindTests   = "tests"   // .tar.gz: tests that were split off a wheel, to be unpacked where it is installed
+	KindLibrary = "library" // .tar.gz: what a library recipe installed, with include/, lib/ and lib/pkgconfig/
+	KindModule  = "module"  // .tar.gz: parts of the standard library
+)
 
 // Wheel is what an index says of a wheel.
 type Wheel struct {

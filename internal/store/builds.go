@@ -12,12 +12,21 @@ import (
 
 // Media types of what a build leaves behind.
 const (
-	MediaTypeBuild      = "application/vnd.wasmill.build.v1+json"    // record.Build
-	MediaTypeWheel      = "application/vnd.wasmill.wheel.v1+zip"     //
-	MediaTypeMetadata   = "application/vnd.wasmill.metadata.v1+text" // a wheel's METADATA (PEP 658)
+	MediaTypeBuild      = "application/vnd.wasmill.build.v1+json"       // record.Build
+	MediaTypeWheel      = "application/vnd.wasmill.wheel.v1+zip"        //
+	MediaTypeArchive    = "application/vnd.wasmill.archive.v1.tar+gzip" // all other artifacts
+	MediaTypeMetadata   = "application/vnd.wasmill.metadata.v1+text"    // a wheel's METADATA (PEP 658)
 	MediaTypeLog        = "text/plain"
 	MediaTypeProvenance = "application/vnd.in-toto+json" // in-toto attestation bundle.md
 )
+
+// MediaType is the type of an artifact's blob by the artifact's kind.
+func MediaType(a record.Artifact) string {
+	if a.Kind == record.KindWheel {
+		return MediaTypeWheel
+	}
+	return MediaTypeArchive
+}
 
 // StoredFile is a file of a stored build.
 type StoredFile struct {

@@ -19,13 +19,17 @@ func exports(all []arg, output string, env Env) ([]string, error) {
 		}
 		names = objects
 		if env.Settings.Exports != "requested" {
-			names = slices.DeleteFunc(names, func(n string) bool { return !strings.HasPrefix(n, "PyInit") })
-			if len(names) == 0 && slices.ContainsFunc(all, func(a arg) bool { return a.name == "" && isSource(a.value) }) {
+			inits := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !strings.HasPrefix(n, "PyInit") })
+			switch {
+			case len(inits) > 0:
+				names = inits
+			case slices.ContainsFunc(all, func(a arg) bool { return a.name == "" && isSource(a.value) }):
 				// Compiled and linked at once, there is no object to look into: the name of the file tells the name of
 				// the function (PEP 489).
 				stem, _, _ := strings.Cut(path.Base(output), ".")
 				names = []string{"PyInit_" + stem}
 			}
+			// What has no init function is no module of Python but a library: it exports what its objects do.
 		}
 	}
 	slices.Sort(names)

@@ -91,6 +91,7 @@ func TestPlan(t *testing.T) {
 		{"$ORIGIN stays", "cc m.o -Wl,-rpath,$ORIGIN/x.libs -o m.so", "/usr/bin/emcc m.o -Wl,-rpath,$ORIGIN/x.libs -o m.so" + side + "_PyInit_m"},
 		{"compiled and linked at once: the name tells", "cc -shared m.c -o sub/m.abi3.so", "/usr/bin/emcc m.c -o sub/m.abi3.so" + werror +
 			" -O2 -g0 -fPIC -fwasm-exceptions -sSUPPORT_LONGJMP=wasm -I/opt/wasmill/python/include/python3.15" + strings.TrimPrefix(side, werror) + "_PyInit_m"},
+		{"a library, which has no init function, exports what is not hidden", "cc -shared sub/deep.o libfoo.a -o libdeep.so", "/usr/bin/emcc sub/deep.o libfoo.a -o libdeep.so" + side + "_deep,_foo,_table"},
 		{"rustc brings its own list", "cc r.o -sEXPORTED_FUNCTIONS=_PyInit_r -o r.so", "/usr/bin/emcc r.o -sEXPORTED_FUNCTIONS=_PyInit_r -o r.so" + link + " -sSIDE_MODULE=2"},
 		{"an object of another machine exports nothing here; the linker will say so", "cc native.o -o m.so", "/usr/bin/emcc native.o -o m.so" + side},
 

@@ -11,11 +11,11 @@ import (
 type Extension struct {
 	File   string // in the wheel
 	Module string // dotted name, "markupsafe._speedups"
-	Suffix string // ".cpython-315-wasm32-emscripten.so", ".abi3.so" or ".so"
+	Suffix string // ".cpython-315-wasm32-emscripten.so", ".abi3-wasm32-emscripten.so" (since 3.15), ".abi3.so" or ".so"
 }
 
 var (
-	extensionSuffix = regexp.MustCompile(`(\.cpython-\d+[a-z]*-[A-Za-z0-9_-]+|\.abi3t?)?\.so$`)
+	extensionSuffix = regexp.MustCompile(`(\.cpython-\d+[a-z]*-[A-Za-z0-9_-]+|\.abi3t?(-[A-Za-z0-9_-]+)?)?\.so$`)
 	libraryName     = regexp.MustCompile(`\.so(\.\d+)*$`)
 	identifier      = regexp.MustCompile(`^[\pL_][\pL\pN_]*$`)
 )
@@ -87,8 +87,10 @@ func moduleName(stem string) (string, bool) {
 
 // Installed is the path of a file under site-packages (PEP 427). Files for other places (scripts, headers, data) get a
 // path that is no module's: it keeps the folder's name, which holds a dot.
-func (w *Wheel) Installed(file string) string {
-	data := strings.TrimSuffix(w.DistInfo, ".dist-info") + ".data/"
+func (w *Wheel) Installed(file string) string { return installedName(w.DistInfo, file) }
+
+func installedName(distInfo, file string) string {
+	data := strings.TrimSuffix(distInfo, ".dist-info") + ".data/"
 	rest, ok := strings.CutPrefix(file, data)
 	if !ok {
 		return file

@@ -2,6 +2,7 @@ package wheel
 
 import (
 	"archive/zip"
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/klauspost/compress/flate"
 
+	"github.com/wasmill/wasmill/internal/archive"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/record"
 )
@@ -33,69 +35,134 @@ type PackOptions struct {
 	// ExtSuffix replaces ".cpython-315-x86_64-linux-gnu.so" and its like: build backends that read their own
 	// interpreter's suffix name extensions so. Empty keeps the names.
 	ExtSuffix string
+	// Libraries is a folder of shared libraries from which those that the modules need are copied into the wheel. Empty
+	// copies none.
+	Libraries string
+	// SplitTests takes the wheel's tests (IsTest) out of it and into a .tar.gz of their own, with names relative to where
+	// the wheel is installed.
+	SplitTests bool
+	// RetainTests are shell patterns of file names that stay in spite of SplitTests.
+	RetainTests []string
 }
 
-var nativeSuffix = regexp.MustCompile(`\.cpython-\d+[a-z]*-[a-z0-9_]+-linux-(gnu|musl)[a-z0-9]*\.so$`)
+// Packed is what Repack wrote.
+type Packed struct {
+	Wheel record.Artifact
+	Tests *record.Artifact // nil where there were none to split off
+}
+
+var (
+	nativeSuffix = regexp.MustCompile(`\.cpython-\d+[a-z]*-[a-z0-9_]+-linux-(gnu|musl)[a-z0-9]*\.so$`)
+	nativeStable = regexp.MustCompile(`(\.abi3t?)-[a-z0-9_]+-linux-(gnu|musl)[a-z0-9]*\.so$`) // since Python 3.15
+)
 
 // Repack writes the wheel that lies at src, a wheel file or an unpacked wheel, into the folder dst, under the name that
 // its metadata and tags demand, and says what it wrote. RECORD is made anew and signatures of the old one are left out.
-// The file appears whole or not at all; one of that name is replaced. Contents that are no wheel are fault.Invalid, a full
+// Files appear whole or not at all; one of the same name is replaced. Contents that are no wheel are fault.Invalid, a full
 // disk is fault.Exhausted.
-func Repack(src, dst string, opts PackOptions) (record.Artifact, error) {
-	a, err := repack(src, dst, opts)
+func Repack(src, dst string, opts PackOptions) (Packed, error) {
+	p, err := repack(src, dst, opts)
 	if errors.Is(err, syscall.ENOSPC) {
-		return record.Artifact{}, fault.Errorf(fault.Exhausted, "packing wheel %s: %w", filepath.Base(src), err)
+		return Packed{}, fault.Errorf(fault.Exhausted, "packing wheel %s: %w", filepath.Base(src), err)
 	}
 	if err != nil {
-		return record.Artifact{}, fmt.Errorf("packing wheel %s: %w", filepath.Base(src), err)
+		return Packed{}, fmt.Errorf("packing wheel %s: %w", filepath.Base(src), err)
 	}
-	return a, nil
+	return p, nil
 }
 
-func repack(src, dst string, opts PackOptions) (record.Artifact, error) {
+func repack(src, dst string, opts PackOptions) (packed Packed, err error) {
 	s, err := openSource(src)
 	if err != nil {
-		return record.Artifact{}, err
+		return packed, err
 	}
 	defer s.close()
 	meta, err := s.retag(opts)
 	if err != nil {
-		return record.Artifact{}, err
+		return packed, err
+	}
+	var tests []entry
+	if opts.SplitTests {
+		tests = s.splitTests(opts.RetainTests)
+	}
+	if opts.Libraries != "" {
+		if err := s.vendor(opts.Libraries); err != nil {
+			return packed, err
+		}
 	}
 	if err := s.arrange(opts); err != nil {
-		return record.Artifact{}, err
+		return packed, err
 	}
-	out, err := os.CreateTemp(dst, ".wheel-*")
+	if len(tests) > 0 {
+		name := s.filename.Name + "-" + s.filename.Version + "-tests.tar.gz"
+		if packed.Tests, err = writeFile(dst, name, func(w io.Writer) error { return writeTests(w, s.distInfo, tests, opts) }); err != nil {
+			return packed, err
+		}
+		packed.Tests.Kind = record.KindTests
+	}
+	file, err := writeFile(dst, s.filename.String(), func(w io.Writer) error {
+		p, err := newPacker(w, dst, opts.Epoch)
+		if err != nil {
+			return err
+		}
+		defer p.close()
+		return p.write(s)
+	})
 	if err != nil {
-		return record.Artifact{}, err
+		return packed, err
+	}
+	metadata := sha256.Sum256(meta.Raw)
+	packed.Wheel = *file
+	packed.Wheel.Kind, packed.Wheel.Metadata = record.KindWheel, record.Digest("sha256:"+hex.EncodeToString(metadata[:]))
+	return packed, nil
+}
+
+// writeFile writes a file aside and renames it.
+func writeFile(dir, name string, write func(io.Writer) error) (*record.Artifact, error) {
+	out, err := os.CreateTemp(dir, ".pack-*")
+	if err != nil {
+		return nil, err
 	}
 	defer os.Remove(out.Name())
 	defer out.Close()
 	sum := sha256.New()
-	p, err := newPacker(io.MultiWriter(out, sum), dst, opts.Epoch)
-	if err != nil {
-		return record.Artifact{}, err
-	}
-	defer p.close()
-	if err := p.write(s); err != nil {
-		return record.Artifact{}, err
+	if err := write(io.MultiWriter(out, sum)); err != nil {
+		return nil, err
 	}
 	size, err := out.Seek(0, io.SeekCurrent)
 	if err != nil {
-		return record.Artifact{}, err
+		return nil, err
 	}
 	if err := cmp.Or(out.Chmod(0o644), out.Sync(), out.Close()); err != nil {
-		return record.Artifact{}, err
+		return nil, err
 	}
-	if err := os.Rename(out.Name(), filepath.Join(dst, s.filename.String())); err != nil {
-		return record.Artifact{}, err
+	if err := os.Rename(out.Name(), filepath.Join(dir, name)); err != nil {
+		return nil, err
 	}
-	metadata := sha256.Sum256(meta.Raw)
-	return record.Artifact{
-		Filename: s.filename.String(), Kind: "wheel", Size: size,
-		Digest:   record.Digest("sha256:" + hex.EncodeToString(sum.Sum(nil))),
-		Metadata: record.Digest("sha256:" + hex.EncodeToString(metadata[:])),
-	}, nil
+	return &record.Artifact{Filename: name, Size: size, Digest: record.Digest("sha256:" + hex.EncodeToString(sum.Sum(nil)))}, nil
+}
+
+// writeTests packs what was split off. Names are those that the files have once installed.
+func writeTests(w io.Writer, distInfo string, tests []entry, opts PackOptions) error {
+	var entries []archive.Entry
+	for _, e := range tests {
+		entries = append(entries, archive.Entry{
+			Name: installedName(distInfo, e.renamed(opts)), Executable: e.executable,
+			Open: func() (io.ReadCloser, int64, error) {
+				b, err := e.bytes()
+				return io.NopCloser(bytes.NewReader(b)), int64(len(b)), err
+			},
+		})
+	}
+	return archive.Write(w, entries, opts.Epoch)
+}
+
+// renamed is the name with the target's suffix in place of the build machine's.
+func (e entry) renamed(opts PackOptions) string {
+	if opts.ExtSuffix == "" {
+		return e.name
+	}
+	return nativeStable.ReplaceAllString(nativeSuffix.ReplaceAllLiteralString(e.name, opts.ExtSuffix), "$1.so")
 }
 
 // arrange renames extensions, drops RECORD and its signatures, and sorts: the contents by name, behind them .dist-info,
@@ -104,9 +171,7 @@ func (s *source) arrange(opts PackOptions) error {
 	seen := map[string]bool{}
 	kept := s.entries[:0]
 	for _, e := range s.entries {
-		if opts.ExtSuffix != "" {
-			e.name = nativeSuffix.ReplaceAllLiteralString(e.name, opts.ExtSuffix)
-		}
+		e.name = e.renamed(opts)
 		if e.name == s.distInfo+"/RECORD" || unrecorded(s.distInfo, e.name) {
 			continue
 		}

@@ -39,10 +39,11 @@ var (
 func repack(t *testing.T, src string, opts wheel.PackOptions) (string, []byte) {
 	t.Helper()
 	dst := t.TempDir()
-	a, err := wheel.Repack(src, dst, opts)
+	p, err := wheel.Repack(src, dst, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
+	a := p.Wheel
 	path := filepath.Join(dst, a.Filename)
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -123,8 +124,8 @@ func TestRepackIsTheSameAsEver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "sha256:cc9f4b132bb91643902301f37d072af94a705a9b3f05cf55d38b8d017d15405a"; string(a.Digest) != want {
-		t.Errorf("got %s, want %s", a.Digest, want)
+	if want := "sha256:cc9f4b132bb91643902301f37d072af94a705a9b3f05cf55d38b8d017d15405a"; string(a.Wheel.Digest) != want {
+		t.Errorf("got %s, want %s", a.Wheel.Digest, want)
 	}
 }
 

@@ -42,6 +42,7 @@ type step struct {
 	*Worker
 	task   workflows.Task
 	job    *jobs.Job
+	set    *recipe.Set
 	recipe *recipe.Recipe
 	told   api.Attempt
 	report func(workflows.Progress)
@@ -57,7 +58,7 @@ func (w *Worker) begin(ctx context.Context, task workflows.Task, attempt workflo
 	if err != nil {
 		return nil, err
 	}
-	s := &step{Worker: w, task: task, job: job, recipe: set.Get(job.Recipe), report: attempt.Report}
+	s := &step{Worker: w, task: task, job: job, set: set, recipe: set.Get(job.Recipe), report: attempt.Report}
 	if s.recipe == nil {
 		return nil, fault.Errorf(fault.Internal, "the job's pack has no recipe %s", job.Recipe)
 	}
@@ -121,11 +122,15 @@ func (a activities) Build(ctx context.Context, task workflows.Task, attempt work
 	}
 	dir, err := os.MkdirTemp(s.cfg.Dir.Work(), "out-*")
 	if err != nil {
-		return out, fmt.Errorf("making a folder for the wheel: %w", err)
+		return out, fmt.Errorf("making a folder for the artifacts: %w", err)
 	}
 	defer os.RemoveAll(dir)
+	hosts, err := s.fetchHosts(ctx, dir)
+	if err != nil {
+		return out, err
+	}
 	built, err := builder.Build(ctx, build.Job{
-		Recipe: s.recipe, Toolchain: *image, Lock: s.job.Lock, Limits: build.LimitsOf(s.recipe), Attempt: attempt.ID, Out: dir,
+		Recipe: s.recipe, Toolchain: *image, Hosts: hosts, Lock: s.job.Lock, Limits: build.LimitsOf(s.recipe), Attempt: attempt.ID, Out: dir,
 		Labels: s.labels(), Log: s.log, OnPhase: func(p record.Phase) { s.phase(ctx, p) },
 	})
 	if err != nil {
@@ -142,30 +147,60 @@ func (a activities) Build(ctx context.Context, task workflows.Task, attempt work
 	if err := s.fetcher.Kept(ctx, fetched(&res.Record)...); err != nil {
 		return out, err
 	}
-	if built.Wheel != "" {
-		if err := s.keepWheel(ctx, &res.Record, built.Wheel); err != nil {
+	for i := range res.Record.Artifacts {
+		if err := s.keep(ctx, &res.Record.Artifacts[i], dir); err != nil {
 			return out, err
 		}
 	}
 	return s.finish(ctx, &res)
 }
 
-// keepWheel puts the wheel and its METADATA into the registry and says in the record what an index needs to know.
-func (s *step) keepWheel(ctx context.Context, b *record.Build, path string) error {
+// fetchHosts brings what the build uses of other recipes' builds.
+func (s *step) fetchHosts(ctx context.Context, dir string) (hosts []build.Host, err error) {
+	for _, h := range s.job.Hosts {
+		host := build.Host{Recipe: s.set.Get(h.Recipe)}
+		if host.Recipe == nil {
+			return nil, fault.Errorf(fault.Internal, "the job's pack has no recipe %s", h.Recipe)
+		}
+		for _, a := range h.Artifacts {
+			if a.Kind == record.KindTests {
+				continue
+			}
+			w, err := s.fetch(ctx, dir, a)
+			if err != nil {
+				return nil, err
+			}
+			host.Files = append(host.Files, build.File{Artifact: a, Path: w.Path})
+		}
+		hosts = append(hosts, host)
+	}
+	return hosts, nil
+}
+
+// keep puts an artifact of the build into the registry.
+func (s *step) keep(ctx context.Context, a *record.Artifact, dir string) error {
+	path := filepath.Join(dir, a.Filename)
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("reading what was built: %w", err)
+	}
+	defer f.Close()
+	if _, err := s.blobs.Put(ctx, store.MediaType(*a), f); err != nil {
+		return err
+	}
+	if a.Kind != record.KindWheel {
+		return nil
+	}
+	return s.describe(ctx, a, path)
+}
+
+// describe puts the wheel's METADATA into the registry beside it, and says what an index needs to know.
+func (s *step) describe(ctx context.Context, a *record.Artifact, path string) error {
 	w, err := wheel.Open(path)
 	if err != nil {
 		return fmt.Errorf("reading the wheel: %w", err)
 	}
 	defer w.Close()
-	f, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("reading the wheel: %w", err)
-	}
-	defer f.Close()
-	blob, err := s.blobs.Put(ctx, store.MediaTypeWheel, f)
-	if err != nil {
-		return err
-	}
 	text, err := w.ReadFile(w.DistInfo + "/METADATA")
 	if err != nil {
 		return fmt.Errorf("reading the wheel: %w", err)
@@ -174,17 +209,17 @@ func (s *step) keepWheel(ctx context.Context, b *record.Build, path string) erro
 	if err != nil {
 		return err
 	}
-	about := &record.Wheel{
+	a.Metadata = metadata.Digest
+	a.Wheel = &record.Wheel{
 		Project: w.Metadata.Name, Version: w.Metadata.Version, RequiresPython: w.Metadata.RequiresPython,
 		Imports: s.recipe.TopLevel, Depends: []string{},
 	}
-	if len(about.Imports) == 0 {
-		about.Imports = topLevel(w.TopLevel())
+	if len(a.Wheel.Imports) == 0 {
+		a.Wheel.Imports = topLevel(w.TopLevel())
 	}
 	for _, dep := range s.recipe.Requirements.Run {
-		about.Depends = append(about.Depends, recipe.Canonical(dep))
+		a.Wheel.Depends = append(a.Wheel.Depends, recipe.Canonical(dep))
 	}
-	b.Artifacts = []record.Artifact{{Filename: filepath.Base(path), Kind: "wheel", Digest: blob.Digest, Size: blob.Size, Metadata: metadata.Digest, Wheel: about}}
 	return nil
 }
 
@@ -200,6 +235,9 @@ func (a activities) Test(ctx context.Context, task workflows.Task, attempt workf
 	res, err := jobs.Get[jobs.Result](ctx, a.w.blobs, task.Record)
 	if err != nil {
 		return out, err
+	}
+	if res.Record.Wheel() == nil { // a library is tested by those that use it
+		return workflows.BuildResult{Outcome: res.Record.Outcome, Key: res.Record.Key, Record: task.Record}, nil
 	}
 	var offset int64
 	if res.Record.Log != nil {
@@ -225,11 +263,11 @@ func (a activities) Test(ctx context.Context, task workflows.Task, attempt workf
 		Image: s.address + "/" + image.Runtime, Imports: s.imports(res), TestDir: s.recipe.Dir, Tests: s.recipe.Tests,
 		Limits: testLimits, Log: s.log, Labels: s.labels(),
 	}
-	if job.Artifact, err = s.fetchWheel(ctx, dir, res.Record.Artifacts[0]); err != nil {
+	if job.Artifact, err = s.fetch(ctx, dir, *res.Record.Wheel()); err != nil {
 		return out, err
 	}
 	for _, dep := range s.job.Deps {
-		w, err := s.fetchWheel(ctx, dir, dep)
+		w, err := s.fetch(ctx, dir, dep)
 		if err != nil {
 			return out, err
 		}
@@ -254,14 +292,14 @@ func (a activities) Test(ctx context.Context, task workflows.Task, attempt workf
 
 // imports are the modules that must import: those that the recipe names, or else those that the wheel brings.
 func (s *step) imports(res *jobs.Result) []string {
-	about := res.Record.Artifacts[0].Wheel
+	about := res.Record.Wheel().Wheel
 	if len(s.recipe.Test.Imports) > 0 || len(s.recipe.TopLevel) > 0 || len(about.Imports) == 0 {
 		return s.recipe.TestImports()
 	}
 	return about.Imports
 }
 
-func (s *step) fetchWheel(ctx context.Context, dir string, a record.Artifact) (runtimes.Wheel, error) {
+func (s *step) fetch(ctx context.Context, dir string, a record.Artifact) (runtimes.Wheel, error) {
 	out := runtimes.Wheel{Path: filepath.Join(dir, a.Filename), Digest: a.Digest}
 	r, err := s.blobs.Open(ctx, a.Digest)
 	if err != nil {

@@ -34,7 +34,7 @@ func TestABuildLeavesAllThatComesAfterIt(t *testing.T) {
 	if res.Lock == nil || res.LockKey != "key of the lock" || res.Inputs.Lock != record.Digest(res.Lock.Digest()) || b.Key != plan.Key(res.Inputs) {
 		t.Errorf("lock %+v under %q, inputs %+v, key %s", res.Lock, res.LockKey, res.Inputs, b.Key)
 	}
-	if len(b.Artifacts) != 1 {
+	if len(b.Artifacts) != 2 || b.Artifacts[1].Kind != record.KindTests || s.read(b.Artifacts[1].Digest) == "" {
 		t.Fatalf("artifacts: %+v", b.Artifacts)
 	}
 	a := b.Artifacts[0]
@@ -269,7 +269,7 @@ func TestATestThatFailsFailsTheBuild(t *testing.T) {
 	if err != nil || out.Outcome != record.Failed || out.Failure == nil || out.Failure.Kind != record.TestFailed {
 		t.Fatalf("%+v, %v", out, err)
 	}
-	if b := s.result(out).Record; len(b.Artifacts) != 1 || b.Failure.Message != "1 of 2 tests failed" {
+	if b := s.result(out).Record; len(b.Artifacts) != 2 || b.Failure.Message != "1 of 2 tests failed" {
 		t.Errorf("%+v", b)
 	}
 }

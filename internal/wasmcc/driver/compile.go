@@ -26,6 +26,7 @@ type request struct {
 	Settings  map[string]any `json:"settings"`
 	Dist      string         `json:"dist"`
 	MesonFile string         `json:"meson_cross_file"`
+	Jobs      int            `json:"jobs"` // compilers at a time
 }
 
 type answer struct {
@@ -68,7 +69,7 @@ func (r *run) compile() error {
 		return err
 	}
 	fmt.Println("==> build_wheel")
-	a, err := r.hook(job.Env+"/bin/python", r.job.Dir, request{Hook: "wheel", Settings: r.settings(), Dist: job.Dist, MesonFile: wasmcc.MesonFile})
+	a, err := r.hook(job.Env+"/bin/python", r.job.Dir, request{Hook: "wheel", Settings: r.settings(), Dist: job.Dist, MesonFile: wasmcc.MesonFile, Jobs: r.job.Jobs})
 	if err != nil {
 		return err
 	}

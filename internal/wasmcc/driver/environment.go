@@ -26,6 +26,7 @@ func environment(j job.Job) map[string]string {
 	ldflags := strings.Join(wasmcc.BaseLDFlags, " ")
 	major, minor, _ := strings.Cut(j.Python, ".")
 	jobs := strconv.Itoa(max(j.Jobs, 1))
+	site := job.Env + "/lib/python" + j.Python + "/site-packages"
 	env := map[string]string{
 		"PATH": nativePath, "HOME": job.Home, "TMPDIR": "/tmp", "LANG": "C.UTF-8", "TZ": "UTC", "USER": "build", "SHELL": "/bin/bash", "TERM": "dumb",
 
@@ -37,12 +38,13 @@ func environment(j job.Job) map[string]string {
 		"PKGDIR": job.Recipe, "PKG_VERSION": j.Version, "PKG_BUILD_DIR": j.Dir, "DISTDIR": job.Dist,
 		"WASM_LIBRARY_DIR": job.Libs, "EM_PKG_CONFIG_PATH": job.Libs + "/lib/pkgconfig",
 		"PKG_CONFIG_LIBDIR": job.Libs + "/lib/pkgconfig:" + python + "/lib/pkgconfig",
-		"PYTHONINCLUDE":     include, "TARGETINSTALLDIR": python, "HOSTSITEPACKAGES": job.Env + "/lib/python" + j.Python + "/site-packages",
+		"PYTHONINCLUDE":     include, "TARGETINSTALLDIR": python, "HOSTINSTALLDIR": job.Env, "HOSTSITEPACKAGES": site, "NUMPY_LIB": site + "/numpy",
 		"PYVERSION": j.Python, "PYMAJOR": major, "PYMINOR": minor, "PYMICRO": "0", "SYSCONFIG_NAME": sysconfig, "PLATFORM_TRIPLET": "wasm32-emscripten",
 		"SIDE_MODULE_CFLAGS": cflags, "SIDE_MODULE_CXXFLAGS": cflags, "SIDE_MODULE_LDFLAGS": ldflags + " -sSIDE_MODULE=1",
 		"CMAKE_TOOLCHAIN_FILE": wasmcc.CMakeFile, "MESON_CROSS_FILE": wasmcc.MesonFile,
 		"CMAKE_BUILD_PARALLEL_LEVEL": jobs, "MAX_JOBS": jobs,
-		"CARGO_BUILD_TARGET": "wasm32-unknown-emscripten", "PYO3_CROSS_LIB_DIR": python + "/sysconfigdata", "PYO3_CROSS_PYTHON_VERSION": j.Python,
+		"CMAKE_POLICY_VERSION_MINIMUM": "3.5", // CMake 4 refuses projects that name an older one
+		"CARGO_BUILD_TARGET":           "wasm32-unknown-emscripten", "PYO3_CROSS_LIB_DIR": python + "/sysconfigdata", "PYO3_CROSS_PYTHON_VERSION": j.Python,
 
 		"EMSDK_PYTHON": "/usr/bin/python" + j.Python,
 	}

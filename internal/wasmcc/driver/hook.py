@@ -2,7 +2,7 @@
 
     python -P hook.py REQUEST ANSWER
 
-REQUEST is JSON: {"hook": "static" | "requires" | "wheel", "settings": {...}, "dist": folder, "meson_cross_file": file}.
+REQUEST is JSON: {"hook": "static" | "requires" | "wheel", "settings": {...}, "dist": folder, "meson_cross_file": file, "jobs": number}.
 ANSWER gets {"requires": [...]} or {"wheel": file name, "modules": [dotted names]}.
 """
 
@@ -13,6 +13,7 @@ import os
 import re
 import sys
 import tempfile
+import threading
 import tomllib
 
 LEGACY = {"requires": ["setuptools >= 40.8.0"], "build-backend": "setuptools.build_meta:__legacy__"}
@@ -68,6 +69,47 @@ def watch_setuptools(modules):
     build_ext.run = noting
 
 
+def compile_in_parallel(jobs):
+    """Lets setuptools compile the sources of an extension at the same time, and the extensions of a package too. Objects and their order
+    in links stay the same. Who has put something of their own in the place of setuptools' methods is left alone, and so are extensions
+    that share sources: each would write the same object."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from setuptools.command.build_ext import build_ext
+    from setuptools._distutils import ccompiler
+
+    base = ccompiler.CCompiler
+    serial = base.compile
+    at_once = threading.Semaphore(jobs)
+
+    def compile_all(self, sources, output_dir=None, macros=None, include_dirs=None, debug=False, extra_preargs=None, extra_postargs=None, depends=None):
+        if "_compile" in vars(self):
+            return serial(self, sources, output_dir, macros, include_dirs, debug, extra_preargs, extra_postargs, depends)
+        macros, objects, postargs, options, build = self._setup_compile(output_dir, macros, include_dirs, sources, depends, extra_postargs)
+        flags = self._get_cc_args(options, debug, extra_preargs)
+
+        def one(target):
+            if target in build:
+                with at_once:
+                    self._compile(target, *build[target], flags, postargs, options)
+
+        with ThreadPoolExecutor(jobs) as pool:
+            list(pool.map(one, objects))
+        return objects
+
+    stock = build_ext.build_extensions
+
+    def build_extensions(self):
+        sources = [os.path.normpath(s) for e in self.extensions for s in e.sources]
+        own = type(self).build_extension.__module__.partition(".")[0] not in ("setuptools", "distutils")
+        if self.parallel is None and not own and len(sources) == len(set(sources)):
+            self.parallel = jobs
+        return stock(self)
+
+    base.compile = compile_all
+    build_ext.build_extensions = build_extensions
+
+
 def missing(requirements):
     """Without the bare names of what is installed: the environment has them already."""
     have = {re.sub(r"[-_.]+", "-", d.name).lower() for d in importlib.metadata.distributions()}
@@ -87,6 +129,8 @@ def main(request):
     modules = set()
     if "setuptools" in sys.modules:
         watch_setuptools(modules)
+        if request["jobs"] > 1:
+            compile_in_parallel(request["jobs"])
     if table["build-backend"].partition(":")[0] == "mesonpy":
         # A project may bring its own meson, which is not found on PATH and so not wrapped.
         settings = dict(settings or {})

@@ -39,7 +39,7 @@ func fail(kind record.FailureKind, format string, args ...any) error {
 
 // do runs the steps and fills the result.
 func (r *run) do() {
-	steps := map[job.Kind]func() error{job.MakeEnv: r.makeEnv, job.Requires: r.static, job.Build: r.build}
+	steps := map[job.Kind]func() error{job.MakeEnv: r.makeEnv, job.Requires: r.static, job.Build: r.build, job.Install: r.prepareAndScript}
 	err := fail(record.Unsupported, "the driver does not know jobs of kind %q", r.job.Kind)
 	if do, ok := steps[r.job.Kind]; ok {
 		err = do()
@@ -62,16 +62,19 @@ func (r *run) enter(p record.Phase) {
 	fmt.Printf("%s%s\n", job.PhaseMarker, p)
 }
 
-func (r *run) build() error {
+// prepareAndScript is what comes before the build backend, and all of a library.
+func (r *run) prepareAndScript() error {
 	r.enter(record.PhasePrepare)
-	if err := r.prepare(); err != nil {
+	if err := r.prepare(); err != nil || r.job.Script == "" {
 		return err
 	}
-	if r.job.Script != "" {
-		r.enter(record.PhaseScript)
-		if err := r.script("script", r.job.Script, r.job.Dir); err != nil {
-			return err
-		}
+	r.enter(record.PhaseScript)
+	return r.script("script", r.job.Script, r.job.Dir)
+}
+
+func (r *run) build() error {
+	if err := r.prepareAndScript(); err != nil {
+		return err
 	}
 	if r.result.Wheel = r.job.Ready; r.job.Ready == "" {
 		r.enter(record.PhaseCompile)
@@ -102,15 +105,8 @@ func (r *run) compileOrAsk() (done bool, err error) {
 
 // static reads the static requirements, as the recipe's patches and script leave them.
 func (r *run) static() error {
-	r.enter(record.PhasePrepare)
-	if err := r.prepare(); err != nil {
+	if err := r.prepareAndScript(); err != nil {
 		return err
-	}
-	if r.job.Script != "" {
-		r.enter(record.PhaseScript)
-		if err := r.script("script", r.job.Script, r.job.Dir); err != nil {
-			return err
-		}
 	}
 	answer, err := r.hook("/usr/bin/python"+r.job.Python, r.job.Dir, request{Hook: "static"})
 	r.result.Requires = answer.Requires

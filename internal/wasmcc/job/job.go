@@ -37,6 +37,7 @@ const (
 	MakeEnv  Kind = "env"      // fill Env from Wheels and Lock
 	Requires Kind = "requires" // what build-system.requires says once patches and script have been at the source
 	Build    Kind = "build"    // make a wheel
+	Install  Kind = "install"  // run the script only, which installs into Libs or Dist
 )
 
 // Job is the work of one container.
