@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -34,6 +35,7 @@ func (a *attempt) env(ctx context.Context, lock *fetch.Lock) (string, error) {
 	id := sha256.Sum256([]byte(name))
 	dir := filepath.Join(a.Envs, hex.EncodeToString(id[:16]))
 	if ready(dir) {
+		used(dir)
 		return dir, nil
 	}
 	a.clock.enter(record.PhaseEnv)
@@ -45,6 +47,7 @@ func (a *attempt) env(ctx context.Context, lock *fetch.Lock) (string, error) {
 		return "", fmt.Errorf("waiting for the native environment: %w", err)
 	}
 	defer unlock()
+	used(dir)
 	if ready(dir) {
 		return dir, nil
 	}
@@ -53,6 +56,13 @@ func (a *attempt) env(ctx context.Context, lock *fetch.Lock) (string, error) {
 		return "", fmt.Errorf("making the native environment: %w", err)
 	}
 	return dir, nil
+}
+
+// used notes when an environment was last used, at its lock: the folder may be another user's. Who makes room goes by
+// it; where it can't be noted, the environment only goes too early.
+func used(dir string) {
+	now := time.Now()
+	_ = os.Chtimes(dir+".lock", now, now)
 }
 
 func ready(dir string) bool {

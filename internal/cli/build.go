@@ -62,6 +62,7 @@ again. A toolchain that is not baked yet is baked first, once. Where a farm has 
 	}
 	t.flags(cmd)
 	command.MirrorsFlag(cmd.Flags(), &a.mirrors)
+	command.CacheFlag(cmd.Flags(), &a.cache, worker.DefaultCache)
 	cmd.Flags().StringVar(&out, "out", out, "folder for the wheels")
 	cmd.Flags().IntVar(&slots, "slots", slots, "how many small builds run at a time; half as many medium and a quarter as many large ones beside them")
 	return cmd
@@ -129,7 +130,7 @@ func (a *app) worker(ctx context.Context, farm api.Farm, name string, slots int,
 	if err != nil {
 		return nil, err
 	}
-	return worker.Start(ctx, worker.Config{Dir: dir, Farm: farm, Engine: docker, Slots: worker.Spread(slots), Name: name, Log: log})
+	return worker.Start(ctx, worker.Config{Dir: dir, Farm: farm, Engine: docker, Slots: worker.Spread(slots), Name: name, Cache: a.cache << 30, Log: log})
 }
 
 // writeWheels puts the wheels of the recipes that were named into a folder. Each is written aside and then renamed.

@@ -22,6 +22,7 @@ type app struct {
 	toolchains string // folder of toolchains; empty: those of this program
 	index      string // simple index for releases, sources and build requirements
 	mirrors    []string
+	cache      int64 // GiB that a worker's caches may take
 	json       bool
 	quiet      bool
 }

@@ -53,6 +53,11 @@ func Run(cmd *cobra.Command, args []string) int {
 	return fault.KindOf(err).ExitStatus()
 }
 
+// CacheFlag bounds what a worker keeps, in GiB.
+func CacheFlag(flags *pflag.FlagSet, gib *int64, usual int64) {
+	flags.Int64Var(gib, "cache", usual>>30, "how many GiB build environments and downloads may take together; what was not used for longest goes, 0 is no bound")
+}
+
 // Arguments checks the number of arguments and says what is missing in the command's own words; most < 0 is no limit.
 func Arguments(least, most int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/wasmill/wasmill/internal/engine"
 	"github.com/wasmill/wasmill/internal/fault"
@@ -75,6 +76,8 @@ func (p *Pyodide) snapshot(ctx context.Context, job Job) (string, error) {
 	defer p.making.Unlock()
 	folder := p.snapshotFolder(job.Image)
 	if _, err := os.Stat(folder); err == nil {
+		now := time.Now()
+		_ = os.Chtimes(folder, now, now) // who makes room goes by it
 		return folder, nil
 	}
 	stage, err := newStage(p.Cache)

@@ -106,6 +106,8 @@ func (s *step) taskID() string { return s.told.ID[:strings.LastIndexByte(s.told.
 
 // Build implements workflows.WorkerActivities.
 func (a activities) Build(ctx context.Context, task workflows.Task, attempt workflows.Attempt) (out workflows.BuildResult, err error) {
+	a.w.busy.RLock()
+	defer a.w.busy.RUnlock()
 	s, err := a.w.begin(ctx, task, attempt, 0)
 	if err != nil {
 		return out, err
@@ -232,6 +234,8 @@ func topLevel(names []string) []string {
 
 // Test implements workflows.WorkerActivities.
 func (a activities) Test(ctx context.Context, task workflows.Task, attempt workflows.Attempt) (out workflows.BuildResult, err error) {
+	a.w.busy.RLock()
+	defer a.w.busy.RUnlock()
 	res, err := jobs.Get[jobs.Result](ctx, a.w.blobs, task.Record)
 	if err != nil {
 		return out, err

@@ -48,6 +48,7 @@ type Config struct {
 	Slots  map[workflows.Class]int
 	Name   string        // unique in the farm; empty: of the host and the folder
 	Drain  time.Duration // how long builds may go on when the worker is stopped
+	Cache  int64         // bytes that environments and downloads may take together; 0 is no bound
 	Log    *zap.Logger
 }
 
@@ -73,6 +74,8 @@ type Worker struct {
 	signs   context.CancelFunc
 	ended   sync.WaitGroup
 	release func() // of the data folder
+
+	busy sync.RWMutex // held by every activity to read, by sweep to write
 
 	mu         sync.Mutex
 	toolchains map[string]*toolchain.Image // by ref
@@ -128,6 +131,7 @@ func Start(ctx context.Context, cfg Config) (_ *Worker, err error) {
 	signs, stop := context.WithCancel(context.Background())
 	w.signs = stop
 	w.ended.Go(func() { w.showLife(signs) })
+	w.ended.Go(func() { w.sweepOften(signs) })
 	return w, nil
 }
 
@@ -195,6 +199,7 @@ func (w *Worker) Close() {
 	w.crew.Stop()
 	w.signs()
 	w.ended.Wait()
+	w.sweep(time.Now()) // a worker that lives for one command never gets to it otherwise
 	w.client.Close()
 	w.release()
 }

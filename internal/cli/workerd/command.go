@@ -19,7 +19,7 @@ import (
 
 // Command is `worker`.
 func Command() *cobra.Command {
-	data, url, slots := "", "", worker.DefaultSlots()
+	data, url, slots, cache := "", "", worker.DefaultSlots(), int64(0)
 	cfg := worker.Config{Drain: 30 * time.Second}
 	cmd := &cobra.Command{
 		Use:     "worker --orchestrator URL",
@@ -41,7 +41,7 @@ func Command() *cobra.Command {
 				return err
 			}
 			defer docker.Close()
-			cfg.Farm, cfg.Engine, cfg.Slots = api.NewClient(url), docker, worker.Spread(slots)
+			cfg.Farm, cfg.Engine, cfg.Slots, cfg.Cache = api.NewClient(url), docker, worker.Spread(slots), cache<<30
 			w, err := worker.Start(cmd.Context(), cfg)
 			if err != nil {
 				return err
@@ -56,6 +56,7 @@ func Command() *cobra.Command {
 	flags.StringVar(&url, "orchestrator", os.Getenv("WASMILL_SERVER"), "address of the orchestrator ($WASMILL_SERVER)")
 	flags.StringVar(&cfg.Name, "name", "", "name of this worker, unique in the farm (default: of host and data folder)")
 	flags.IntVar(&slots, "slots", slots, "how many small builds run at a time; half as many medium and a quarter as many large ones beside them")
+	command.CacheFlag(flags, &cache, worker.DefaultCache)
 	flags.DurationVar(&cfg.Drain, "drain", cfg.Drain, "how long builds may go on when the worker is stopped")
 	return cmd
 }
