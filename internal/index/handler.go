@@ -38,6 +38,7 @@ type handler struct {
 //	/simple/                         all projects                                  (PEP 503, 691)
 //	/simple/NAME/                    the files of one
 //	/files/SHA256/FILENAME           a file; with .metadata behind it, its METADATA (PEP 658)
+//	/libraries/                      libraries for builds outside of the farm, as HTML or, with ?format=json, JSON
 //	/pyodide-lock.json               with full URLs; with ?relative, with file names
 //
 // Pages and the lock have absolute URLs: micropip takes no others in JSON. They are revalidated by ETag at each use;
@@ -50,6 +51,7 @@ func NewHandler(catalog Catalog, options Options) http.Handler {
 		"/simple/{project}":      h.project,
 		"/simple/{project}/{$}":  h.project,
 		"/files/{digest}/{name}": h.file,
+		"/libraries/{$}":         h.libraries,
 		"/pyodide-lock.json":     h.lock,
 		"/simple":                h.toSlash,
 		"/":                      h.missing,
@@ -178,6 +180,25 @@ func (h *handler) lock(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	serveText(w, r, "application/json", body)
+	return nil
+}
+
+// libraries lists what the farm has built of libraries.
+func (h *handler) libraries(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Add("Vary", "Accept")
+	s, err := h.catalog.Snapshot(r.Context())
+	if err != nil {
+		return err
+	}
+	form := formLegacy
+	if r.URL.Query().Get("format") == "json" || strings.Contains(r.Header.Get("Accept"), "application/json") {
+		form = "application/json"
+	}
+	body, err := renderLibraries(form, s.libraryList(h.base(r)))
+	if err != nil {
+		return err
+	}
+	serveText(w, r, contentType(form), body)
 	return nil
 }
 

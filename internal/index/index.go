@@ -4,6 +4,7 @@
 package index
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"maps"
@@ -24,9 +25,10 @@ type Catalog interface {
 	Open(ctx context.Context, digest record.Digest) (io.ReadSeekCloser, error)
 }
 
-// File is a wheel that clients can install.
+// File is a wheel that clients can install, or what goes with one.
 type File struct {
-	Project        string // as METADATA spells it
+	Kind           string // record.KindWheel, or record.KindTests or record.KindLibrary, which no installer sees
+	Project        string // as METADATA spells it; the recipe of a library
 	Version        string
 	Filename       string
 	Digest         record.Digest
@@ -41,25 +43,34 @@ type File struct {
 
 // Snapshot is a set of files, arranged by project. Make it with NewSnapshot.
 type Snapshot struct {
-	projects map[string][]File // by normalised name; oldest version first, then by file name
+	projects  map[string][]File // wheels by normalised name; oldest version first, then by file name
+	tests     map[string][]File // the same of tests that were split off
+	libraries []File            // by name, then by version
 }
 
 // NewSnapshot arranges files. They are copied.
 func NewSnapshot(files []File) *Snapshot {
-	s := &Snapshot{projects: map[string][]File{}}
+	s := &Snapshot{projects: map[string][]File{}, tests: map[string][]File{}}
 	for _, f := range files {
 		name := wheel.Normalize(f.Project)
-		s.projects[name] = append(s.projects[name], f)
+		switch f.Kind {
+		case record.KindWheel:
+			s.projects[name] = append(s.projects[name], f)
+		case record.KindTests:
+			s.tests[name] = append(s.tests[name], f)
+		case record.KindLibrary:
+			s.libraries = append(s.libraries, f)
+		}
 	}
 	for _, of := range s.projects {
-		slices.SortFunc(of, func(a, b File) int {
-			if c := compareVersions(a.Version, b.Version); c != 0 {
-				return c
-			}
-			return strings.Compare(a.Filename, b.Filename)
-		})
+		slices.SortFunc(of, byVersion)
 	}
+	slices.SortFunc(s.libraries, func(a, b File) int { return cmp.Or(strings.Compare(a.Project, b.Project), byVersion(a, b)) })
 	return s
+}
+
+func byVersion(a, b File) int {
+	return cmp.Or(compareVersions(a.Version, b.Version), strings.Compare(a.Filename, b.Filename))
 }
 
 // compareVersions puts what is no version before what is one, as installers pass over it.
@@ -85,16 +96,18 @@ func (s *Snapshot) Files(project string) []File { return s.projects[project] }
 
 // find looks a file up by name and digest.
 func (s *Snapshot) find(filename string, digest record.Digest) *File {
-	name, err := wheel.ParseFilename(filename)
-	if err != nil {
-		return nil
+	lists := [][]File{s.libraries}
+	if name, err := wheel.ParseFilename(filename); err == nil {
+		lists = [][]File{s.projects[wheel.Normalize(name.Name)]}
+	} else {
+		lists = slices.AppendSeq(lists, maps.Values(s.tests))
 	}
-	files := s.projects[wheel.Normalize(name.Name)]
-	i := slices.IndexFunc(files, func(f File) bool { return f.Filename == filename && f.Digest == digest })
-	if i < 0 {
-		return nil
+	for _, files := range lists {
+		if i := slices.IndexFunc(files, func(f File) bool { return f.Filename == filename && f.Digest == digest }); i >= 0 {
+			return &files[i]
+		}
 	}
-	return &files[i]
+	return nil
 }
 
 func hexOf(d record.Digest) string { return strings.TrimPrefix(string(d), "sha256:") }

@@ -42,7 +42,8 @@ type lockPackage struct {
 // Lock renders pyodide-lock.json: of each project the newest version that is not yanked, pre-releases only where there
 // is nothing else. Dependencies that are not among the projects are left out: Pyodide's loader would stop at them,
 // although most are needed for a few functions only. address gives the file_name of a file: a full URL, or a name in
-// the folder that the runtime is told by packageBaseUrl.
+// the folder that the runtime is told by packageBaseUrl. Tests that were split off a wheel are the package NAME-tests, as
+// in Pyodide's own locks.
 func (s *Snapshot) Lock(runtime Runtime, address func(File) string) ([]byte, error) {
 	doc := lockDocument{
 		Info:     lockInfo{ABIVersion: runtime.ABI, Arch: "wasm32", Platform: runtime.Platform, Python: runtime.Python},
@@ -62,9 +63,17 @@ func (s *Snapshot) Lock(runtime Runtime, address func(File) string) ([]byte, err
 			}
 		}
 		slices.Sort(depends)
+		tests := slices.IndexFunc(s.tests[name], func(t File) bool { return t.Version == f.Version })
 		doc.Packages[name] = lockPackage{
 			Depends: depends, FileName: address(*f), Imports: append([]string{}, f.Imports...), InstallDir: "site", Name: f.Project,
-			PackageType: "package", SHA256: hexOf(f.Digest), Version: f.Version,
+			PackageType: "package", SHA256: hexOf(f.Digest), UnvendoredTests: tests >= 0, Version: f.Version,
+		}
+		if tests >= 0 {
+			t := s.tests[name][tests]
+			doc.Packages[name+"-tests"] = lockPackage{
+				Depends: []string{name}, FileName: address(t), Imports: []string{}, InstallDir: "site", Name: f.Project + "-tests",
+				PackageType: "package", SHA256: hexOf(t.Digest), Version: f.Version,
+			}
 		}
 	}
 	b, err := json.Marshal(doc)

@@ -73,7 +73,7 @@ func (m *memory) publish(t testing.TB, spec wheeltest.Spec, change func(*index.F
 	}
 	defer w.Close()
 	f := index.File{
-		Project: w.Metadata.Name, Version: w.Metadata.Version, Filename: a.Filename, Digest: a.Digest, Size: a.Size,
+		Kind: record.KindWheel, Project: w.Metadata.Name, Version: w.Metadata.Version, Filename: a.Filename, Digest: a.Digest, Size: a.Size,
 		Metadata: a.Metadata, RequiresPython: w.Metadata.RequiresPython, Imports: w.TopLevel(),
 		Uploaded: time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC),
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"strings"
 )
 
 // apiVersion is 1.1: PEP 700 asks for versions, size and upload-time.
@@ -78,6 +79,39 @@ func (s *Snapshot) list(base string) projectList {
 	return l
 }
 
+// library is one archive in the list of libraries.
+type library struct {
+	Name     string `json:"name"`
+	Version  string `json:"version"`
+	Filename string `json:"filename"`
+	URL      string `json:"url"`
+	SHA256   string `json:"sha256"`
+	Size     int64  `json:"size"` // bytes
+}
+
+func (s *Snapshot) libraryList(base string) []library {
+	list := []library{}
+	for _, f := range s.libraries {
+		list = append(list, library{f.Project, f.Version, f.Filename, base + filePath(f), hexOf(f.Digest), f.Size})
+	}
+	return list
+}
+
+var librariesHTML = template.Must(template.New("libraries").Parse(`<!DOCTYPE html>
+<html>
+<head><title>Libraries</title></head>
+<body>
+<h1>Libraries</h1>
+<p>Headers, static or shared libraries and pkg-config's files. Unpack one anywhere and point PKG_CONFIG_PATH at its lib/pkgconfig.</p>
+{{range .}}<a href="{{.URL}}#sha256={{.SHA256}}">{{.Filename}}</a> {{.Name}} {{.Version}}<br>
+{{end}}</body>
+</html>
+`))
+
+func renderLibraries(form string, list []library) ([]byte, error) {
+	return renderAs(form == "application/json", librariesHTML, list)
+}
+
 // PEP 503 in HTML 5. core-metadata stands under its old name too: installers from before PEP 714 look for that one.
 var (
 	listHTML = template.Must(template.New("list").Parse(`<!DOCTYPE html>
@@ -110,9 +144,13 @@ var (
 
 // render gives a page its form.
 func render(form string, t *template.Template, page any) ([]byte, error) {
+	return renderAs(form == formJSON, t, page)
+}
+
+func renderAs(asJSON bool, t *template.Template, page any) ([]byte, error) {
 	var b bytes.Buffer
 	var err error
-	if form == formJSON {
+	if asJSON {
 		err = json.NewEncoder(&b).Encode(page)
 	} else {
 		err = t.Execute(&b, page)
@@ -125,7 +163,7 @@ func render(form string, t *template.Template, page any) ([]byte, error) {
 
 // contentType names the character set where the form leaves it open.
 func contentType(form string) string {
-	if form == formJSON {
+	if strings.HasSuffix(form, "json") {
 		return form
 	}
 	return form + "; charset=utf-8"

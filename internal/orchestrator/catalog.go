@@ -43,7 +43,7 @@ func (c *catalog) Snapshot(ctx context.Context) (*index.Snapshot, error) {
 	var files []index.File
 	for _, p := range all.Files {
 		files = append(files, index.File{
-			Project: p.Name, Version: p.Version, Filename: p.Filename, Digest: p.Digest, Size: p.Size, Metadata: p.Metadata,
+			Kind: p.Kind, Project: p.Name, Version: p.Version, Filename: p.Filename, Digest: p.Digest, Size: p.Size, Metadata: p.Metadata,
 			RequiresPython: p.RequiresPython, Uploaded: p.Published, Imports: p.Imports, Depends: p.Depends,
 		})
 	}

@@ -113,15 +113,19 @@ func (o *Orchestrator) publish(ctx context.Context, toolchain, run string, keys 
 		if b.Record.Outcome != record.Passed {
 			continue
 		}
+		about := record.Wheel{Project: b.Record.Recipe, Version: b.Record.Version}
+		if w := b.Record.Wheel(); w != nil && w.Wheel != nil {
+			about = *w.Wheel
+		}
 		for _, a := range b.Record.Artifacts {
-			if a.Wheel == nil {
-				continue // nothing that an installer could install
+			f := store.Publication{
+				Toolchain: toolchain, Kind: a.Kind, Project: recipe.Canonical(about.Project), Name: about.Project, Version: about.Version,
+				Filename: a.Filename, Digest: a.Digest, Size: a.Size, Key: key, Run: run, Published: time.Now(),
 			}
-			files = append(files, store.Publication{
-				Toolchain: toolchain, Project: recipe.Canonical(a.Wheel.Project), Name: a.Wheel.Project, Version: a.Wheel.Version,
-				Filename: a.Filename, Digest: a.Digest, Size: a.Size, Metadata: a.Metadata, RequiresPython: a.Wheel.RequiresPython,
-				Imports: a.Wheel.Imports, Depends: a.Wheel.Depends, Key: key, Run: run, Published: time.Now(),
-			})
+			if a.Kind == record.KindWheel {
+				f.Metadata, f.RequiresPython, f.Imports, f.Depends = a.Metadata, about.RequiresPython, about.Imports, about.Depends
+			}
+			files = append(files, f)
 		}
 	}
 	if len(files) == 0 {

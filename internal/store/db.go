@@ -146,8 +146,9 @@ type Locks interface {
 // Publication is a file that clients can install.
 type Publication struct {
 	Toolchain      string
-	Project        string // normalised as in PEP 503
-	Name           string // as METADATA spells it
+	Kind           string // of the artifact: record.KindWheel and its like
+	Project        string // normalised as in PEP 503; the recipe where there is none
+	Name           string // as METADATA or the recipe spells it
 	Version        string
 	Filename       string
 	Digest         record.Digest

@@ -53,9 +53,9 @@ func insertPublication(ctx context.Context, tx *sql.Tx, toolchain string, f Publ
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO publications (toolchain, filename, project, name, version, digest, size, metadata,
-		requires_python, imports, depends, key, run, published) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		requires_python, imports, depends, key, run, published, kind) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		toolchain, f.Filename, f.Project, f.Name, f.Version, f.Digest, f.Size, f.Metadata,
-		f.RequiresPython, string(imports), string(depends), f.Key, f.Run, micros(f.Published))
+		f.RequiresPython, string(imports), string(depends), f.Key, f.Run, micros(f.Published), f.Kind)
 	return err
 }
 
@@ -66,7 +66,7 @@ func (s *SQLite) Catalog(ctx context.Context, toolchain string) (c Catalog, err 
 			return err
 		}
 		c.Files, err = query(ctx, tx, scanPublication, `SELECT toolchain, filename, project, name, version, digest, size, metadata,
-			requires_python, imports, depends, key, run, published FROM publications WHERE toolchain = ? ORDER BY project, filename`, toolchain)
+			requires_python, imports, depends, key, run, published, kind FROM publications WHERE toolchain = ? ORDER BY project, filename`, toolchain)
 		return err
 	})
 	return c, err
@@ -93,7 +93,7 @@ func scanPublication(rows *sql.Rows) (f Publication, err error) {
 	var imports, depends string
 	var published int64
 	if err := rows.Scan(&f.Toolchain, &f.Filename, &f.Project, &f.Name, &f.Version, &f.Digest, &f.Size, &f.Metadata,
-		&f.RequiresPython, &imports, &depends, &f.Key, &f.Run, &published); err != nil {
+		&f.RequiresPython, &imports, &depends, &f.Key, &f.Run, &published, &f.Kind); err != nil {
 		return f, err
 	}
 	f.Published = moment(published)

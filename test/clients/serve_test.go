@@ -82,6 +82,7 @@ func (c *catalog) publish(t *testing.T, spec wheeltest.Spec) {
 	}
 	defer w.Close()
 	f := index.File{
+		Kind:    record.KindWheel,
 		Project: w.Metadata.Name, Version: w.Metadata.Version, Filename: spec.Filename(), Digest: c.put(body),
 		Size: int64(len(body)), Metadata: c.put(w.Metadata.Raw), RequiresPython: w.Metadata.RequiresPython, Imports: w.TopLevel(),
 	}

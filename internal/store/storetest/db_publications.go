@@ -8,12 +8,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/store"
 )
 
 func file(project, content string) store.Publication {
 	return store.Publication{
-		Toolchain: "tc", Project: project, Name: project, Version: "1", Filename: project + "-1.whl",
+		Toolchain: "tc", Kind: record.KindWheel, Project: project, Name: project, Version: "1", Filename: project + "-1.whl",
 		Digest: Digest([]byte(content)), Size: int64(len(content)), Metadata: Digest([]byte("m" + content)),
 		RequiresPython: ">=3.9", Imports: []string{project}, Depends: []string{"six"}, Key: key(project), Run: "r", Published: At(0),
 	}
