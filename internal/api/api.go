@@ -130,6 +130,11 @@ type Tests struct {
 	Passed  int `json:"passed"`
 	Failed  int `json:"failed"`
 	Skipped int `json:"skipped"`
+	// Expected failures are those that the recipe announces; Notes, how much of a test is no failure, and should be looked at.
+	Expected int `json:"expected_failures,omitempty"`
+	Notes    int `json:"notes,omitempty"`
+	// NativeOnly is how many tests pass under the machine's own CPython and not in the runtime.
+	NativeOnly int `json:"native_only,omitempty"`
 }
 
 // Attempt is one try of a build or of its test by a worker.

@@ -12,6 +12,7 @@ import (
 	"github.com/wasmill/wasmill/internal/fetch"
 	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/toolchain"
 	"github.com/wasmill/wasmill/internal/wasmcc/job"
 )
 
@@ -58,17 +59,21 @@ func (a *attempt) compile(ctx context.Context, archive string) (*made, error) {
 
 // lock resolves requirements, and remembers the lock for the caller: a failed build's is worth storing too.
 func (a *attempt) lock(ctx context.Context, requirements []string) (*fetch.Lock, error) {
-	r, facts := a.job.Recipe, a.job.Toolchain.Facts
-	// The machine inside the image: glibc's version is that of the oldest distribution a toolchain has been made of.
-	target := fetch.Target{Python: facts.Python, Glibc: 40, Arch: "x86_64", ExcludeNewer: facts.ExcludeNewer}
-	if !r.Wasmill.ExcludeNewer.IsZero() {
-		target.ExcludeNewer = r.Wasmill.ExcludeNewer
-	}
-	lock, err := a.resolve(ctx, requirements, target)
+	lock, err := a.resolve(ctx, requirements, Target(a.job.Recipe, a.job.Toolchain.Facts))
 	if err != nil {
 		return nil, fetchFailure(record.PhaseLock, err)
 	}
 	return lock, nil
+}
+
+// Target is the machine inside a toolchain's image, as of the day of a recipe. glibc's version is that of the oldest
+// distribution that a toolchain has been made of.
+func Target(r *recipe.Recipe, facts toolchain.Facts) fetch.Target {
+	target := fetch.Target{Python: facts.Python, Glibc: 40, Arch: "x86_64", ExcludeNewer: facts.ExcludeNewer}
+	if !r.Wasmill.ExcludeNewer.IsZero() {
+		target.ExcludeNewer = r.Wasmill.ExcludeNewer
+	}
+	return target
 }
 
 // attemptWith runs one build container in a work folder of its own.

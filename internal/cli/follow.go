@@ -107,8 +107,17 @@ func testsInWords(act api.Action) string {
 	if t.Failed > 0 {
 		words += fmt.Sprintf(", %d failed", t.Failed)
 	}
+	if t.Expected > 0 {
+		words += fmt.Sprintf(", %d failed as expected", t.Expected)
+	}
 	if t.Skipped > 0 {
 		words += fmt.Sprintf(", %d skipped", t.Skipped)
+	}
+	if t.NativeOnly > 0 {
+		words += fmt.Sprintf(", %d pass natively only", t.NativeOnly)
+	}
+	if t.Notes > 0 {
+		words += fmt.Sprintf(", %d to look at (wasmill tests %s)", t.Notes, act.Recipe)
 	}
 	return words
 }

@@ -53,7 +53,7 @@ server that is needed does not answer, or a disk is full · 70 a defect of wasmi
 	flags.StringVar(&a.index, "index", command.DefaultIndex(), "simple index for releases, sources and build requirements ($WASMILL_INDEX)")
 	flags.BoolVar(&a.json, "json", false, "print JSON on standard output")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no progress on standard error")
-	cmd.AddCommand(a.buildCommand(), a.submitCommand(), a.planCommand(), a.runsCommand(), a.runCommand(), a.logsCommand(),
+	cmd.AddCommand(a.buildCommand(), a.submitCommand(), a.planCommand(), a.runsCommand(), a.runCommand(), a.logsCommand(), a.testsCommand(),
 		a.recipeCommand(), a.sourceCommand(), a.toolchainCommand(), a.scheduleCommand(), a.workersCommand(), a.upCommand(), a.indexCommand(),
 		a.auditCommand())
 	return cmd

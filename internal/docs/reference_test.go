@@ -29,6 +29,9 @@ func fields(of reflect.Type, seen map[reflect.Type]bool) (names []string) {
 	seen[of] = true
 	for i := range of.NumField() {
 		name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+		if name == "-" {
+			continue // not in the document
+		}
 		names = append(append(names, name), fields(of.Field(i).Type, seen)...)
 	}
 	return names
@@ -70,6 +73,7 @@ func TestAPIReferenceNamesEveryRoute(t *testing.T) {
 
 func TestRecipeReferenceNamesEveryKey(t *testing.T) {
 	mention(t, "docs/reference/recipe.md", all(t, "internal/recipe/schema.go", `(?m)^\t\t\{"([\w-]+)", `)...)
+	mention(t, "docs/reference/recipe.md", all(t, "internal/recipe/testsection.go", `(?m)^\t\t"([\w-]+)": +func\(`)...)
 }
 
 func TestToolchainReferenceNamesEveryKey(t *testing.T) {

@@ -46,7 +46,11 @@ func parsePylock(data []byte, target Target) ([]LockedWheel, error) {
 }
 
 func (p pylockPackage) best(target Target) (LockedWheel, error) {
-	platforms := wheel.LinuxPlatforms(target.Glibc, target.Arch)
+	var platforms []string
+	where := "in the WebAssembly runtime"
+	if !target.Pure {
+		platforms, where = wheel.LinuxPlatforms(target.Glibc, target.Arch), "on the toolchain's Linux"
+	}
 	best, rank := LockedWheel{}, -1
 	files := []string{}
 	for _, w := range p.Wheels {
@@ -72,7 +76,7 @@ func (p pylockPackage) best(target Target) (LockedWheel, error) {
 		slices.Sort(files)
 		return LockedWheel{}, &fault.Error{Kind: fault.Invalid, Err: &UnresolvableError{
 			Requirements: []string{p.Name + "==" + p.Version},
-			Reason:       "none of its wheels with a sha256 fits Python " + target.Python + " on the toolchain's Linux: " + join(files),
+			Reason:       "none of its wheels with a sha256 fits Python " + target.Python + " " + where + ": " + join(files),
 		}}
 	}
 	return best, nil

@@ -20,6 +20,8 @@ type Target struct {
 	Python string // "3.15"; the machine's own, not that of the WebAssembly runtime
 	Glibc  int    // 40 stands for 2.40
 	Arch   string // "x86_64"
+	// Pure locks for the WebAssembly runtime instead: only wheels for any platform are taken.
+	Pure bool
 	// ExcludeNewer is the day as of which is resolved. The zero time is refused: a lock that depends on when it was
 	// made can't be made again.
 	ExcludeNewer time.Time
@@ -78,7 +80,7 @@ func (r *Resolver) Resolve(ctx context.Context, requirements, constraints []stri
 		"--output-file", output, "--format", "pylock.toml",
 		"--constraints", constraintsFile,
 		"--python", python, "--python-version", target.Python,
-		"--python-platform", fmt.Sprintf("%s-manylinux_2_%d", target.Arch, target.Glibc),
+		"--python-platform", target.platform(),
 		"--exclude-newer", lock.ExcludeNewer.Format(time.RFC3339),
 		"--only-binary", ":all:", "--generate-hashes", "--no-header", "--no-annotate",
 		"--default-index", r.index(),
@@ -94,6 +96,15 @@ func (r *Resolver) Resolve(ctx context.Context, requirements, constraints []stri
 	}
 	lock.Packages, err = parsePylock(data, target)
 	return lock, err
+}
+
+// platform is the target's name in uv's words. Of WebAssembly uv knows the newest ABI but one; what a marker can ask for is
+// the same in all of them, and wheels that aren't for any platform are passed over.
+func (t Target) platform() string {
+	if t.Pure {
+		return "wasm32-pyodide2024"
+	}
+	return fmt.Sprintf("%s-manylinux_2_%d", t.Arch, t.Glibc)
 }
 
 func (r *Resolver) index() string {

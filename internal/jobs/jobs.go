@@ -42,6 +42,11 @@ type Job struct {
 	Hosts []Host `json:"hosts,omitempty"`
 	// Deps are the artifacts of the run dependencies and of theirs, for the test.
 	Deps []record.Artifact `json:"deps,omitempty"`
+	// TestDeps are those of the recipes that only the tests need, and of what these need.
+	TestDeps []record.Artifact `json:"test_deps,omitempty"`
+	// TestLock is what of wasmill.test.requires comes from the package index; nil where the worker is to resolve it.
+	TestLockKey string      `json:"test_lock_key,omitempty"`
+	TestLock    *fetch.Lock `json:"test_lock,omitempty"`
 }
 
 // Host is one recipe's part in the builds of others.
@@ -58,6 +63,9 @@ type Result struct {
 	// LockKey and Lock are set where the worker resolved the build requirements.
 	LockKey string      `json:"lock_key,omitempty"`
 	Lock    *fetch.Lock `json:"lock,omitempty"`
+	// TestLockKey and TestLock are set where it resolved what the tests require.
+	TestLockKey string      `json:"test_lock_key,omitempty"`
+	TestLock    *fetch.Lock `json:"test_lock,omitempty"`
 }
 
 // LogName is where the attempts of a build print to (api.Farm.AppendLog), its test after it. build is the ID of its

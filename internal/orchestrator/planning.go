@@ -7,6 +7,7 @@ import (
 
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/fetch"
 	"github.com/wasmill/wasmill/internal/jobs"
 	"github.com/wasmill/wasmill/internal/plan"
 	"github.com/wasmill/wasmill/internal/recipe"
@@ -66,13 +67,10 @@ func (o *Orchestrator) plan(ctx context.Context, req *requested) (*plan.Plan, er
 // job is what a worker is told about one action.
 func (o *Orchestrator) job(ctx context.Context, req *requested, a *plan.Action, keys map[string]string) (record.Digest, error) {
 	j := jobs.Job{Recipes: req.Recipes, Recipe: a.Recipe, Toolchain: req.toolchain.ref(), Builder: o.builder.Digest, UV: req.toolchain.uv(), Inputs: a.Inputs, LockKey: a.LockKey}
+	var err error
 	if a.Inputs.Lock != "" {
-		kept, err := o.db.Lock(ctx, a.LockKey)
-		if err != nil {
-			return "", fmt.Errorf("reading the locked requirements of %s: %w", a.Recipe, err)
-		}
-		if err := json.Unmarshal(kept.Content, &j.Lock); err != nil {
-			return "", fmt.Errorf("reading the locked requirements of %s: %w", a.Recipe, err)
+		if j.Lock, err = o.locked(ctx, a.LockKey, a.Recipe); err != nil {
+			return "", err
 		}
 	}
 	for _, h := range req.set.Hosts(req.set.Get(a.Recipe)) {
@@ -86,7 +84,41 @@ func (o *Orchestrator) job(ctx context.Context, req *requested, a *plan.Action, 
 	if err := o.runDeps(ctx, req, a.Recipe, keys, deps, &j.Deps); err != nil {
 		return "", err
 	}
+	r := req.set.Get(a.Recipe)
+	recipes, others := r.Wasmill.Test.RequiredRecipes(req.set)
+	for _, name := range recipes {
+		if deps[name] {
+			continue
+		}
+		deps[name] = true
+		if err := o.built(ctx, req, name, a.Recipe, keys, deps, &j.TestDeps); err != nil {
+			return "", err
+		}
+	}
+	if len(others) > 0 {
+		newest := req.toolchain.Spec.ExcludeNewer
+		if !r.Wasmill.ExcludeNewer.IsZero() {
+			newest = r.Wasmill.ExcludeNewer
+		}
+		j.TestLockKey = plan.TestLockKey(others, req.toolchain.digest(), newest)
+		if j.TestLock, err = o.locked(ctx, j.TestLockKey, a.Recipe); err != nil && fault.KindOf(err) != fault.NotFound {
+			return "", err
+		}
+	}
 	return jobs.Put(ctx, o.blobs, j)
+}
+
+// locked reads a lock that was kept.
+func (o *Orchestrator) locked(ctx context.Context, key, recipe string) (*fetch.Lock, error) {
+	kept, err := o.db.Lock(ctx, key)
+	if err != nil {
+		return nil, fmt.Errorf("reading the locked requirements of %s: %w", recipe, err)
+	}
+	lock := &fetch.Lock{}
+	if err := json.Unmarshal(kept.Content, lock); err != nil {
+		return nil, fmt.Errorf("reading the locked requirements of %s: %w", recipe, err)
+	}
+	return lock, nil
 }
 
 // runDeps collects the artifacts of a recipe's run dependencies and of theirs, each once.
@@ -97,20 +129,25 @@ func (o *Orchestrator) runDeps(ctx context.Context, req *requested, name string,
 			continue
 		}
 		seen[dep] = true
-		b, err := o.db.Build(ctx, keys[dep])
-		if err != nil {
-			return fmt.Errorf("finding the build of %s, which %s needs: %w", dep, name, err)
-		}
-		for _, a := range b.Record.Artifacts {
-			if a.Kind == record.KindWheel {
-				*out = append(*out, a)
-			}
-		}
-		if err := o.runDeps(ctx, req, dep, keys, seen, out); err != nil {
+		if err := o.built(ctx, req, dep, name, keys, seen, out); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// built collects what the build of a recipe yielded, and what it needs itself.
+func (o *Orchestrator) built(ctx context.Context, req *requested, dep, name string, keys map[string]string, seen map[string]bool, out *[]record.Artifact) error {
+	b, err := o.db.Build(ctx, keys[dep])
+	if err != nil {
+		return fmt.Errorf("finding the build of %s, which %s needs: %w", dep, name, err)
+	}
+	for _, a := range b.Record.Artifacts {
+		if a.Kind == record.KindWheel {
+			*out = append(*out, a)
+		}
+	}
+	return o.runDeps(ctx, req, dep, keys, seen, out)
 }
 
 // outputs are the digests by which builds enter the keys of those that need them, for the recipes whose key is known.

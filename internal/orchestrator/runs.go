@@ -231,7 +231,16 @@ func (o *Orchestrator) action(ctx context.Context, a store.RunAction) (api.Actio
 		out.Artifact, out.Digest, out.Size = first.Filename, string(first.Digest), first.Size
 	}
 	if t := b.Record.Test; t != nil {
-		out.Tests = &api.Tests{Imports: len(t.Imports), Passed: t.Passed, Failed: t.Failed, Skipped: t.Skipped}
+		out.Tests = &api.Tests{
+			Imports: len(t.Imports), Passed: t.Passed, Failed: t.Failed, Skipped: t.Skipped, Expected: t.Expected, Notes: len(t.Notes),
+		}
+		if t.Native != nil {
+			for _, d := range t.Native.Differences {
+				if d.Native == record.Passed {
+					out.Tests.NativeOnly++
+				}
+			}
+		}
 	}
 	return out, nil
 }

@@ -30,6 +30,16 @@ func (o *Orchestrator) store(ctx context.Context, task workflows.Task) error {
 			return err
 		}
 	}
+	if res.TestLock != nil {
+		content, err := json.Marshal(res.TestLock)
+		if err != nil {
+			return fmt.Errorf("keeping the locked requirements of %s's tests: %w", task.Recipe, err)
+		}
+		kept := store.Lock{Digest: record.Digest(res.TestLock.Digest()), Content: content}
+		if _, err := o.db.PutLock(ctx, res.TestLockKey, kept, time.Now()); err != nil {
+			return err
+		}
+	}
 	files, err := o.files(ctx, &res.Record)
 	if err != nil {
 		return err
@@ -75,15 +85,13 @@ func (o *Orchestrator) files(ctx context.Context, b *record.Build) ([]store.File
 			}
 		}
 	}
-	blobs := []struct {
+	type named struct {
 		name, mediaType string
 		blob            *record.Blob
-	}{{"build.log", store.MediaTypeLog, b.Log}, {"provenance.json", store.MediaTypeProvenance, b.Provenance}}
+	}
+	blobs := []named{{"build.log", store.MediaTypeLog, b.Log}, {"provenance.json", store.MediaTypeProvenance, b.Provenance}}
 	if b.Test != nil {
-		blobs = append(blobs, struct {
-			name, mediaType string
-			blob            *record.Blob
-		}{"test.log", store.MediaTypeLog, b.Test.Log})
+		blobs = append(blobs, named{"test.log", store.MediaTypeLog, b.Test.Log}, named{"junit.xml", store.MediaTypeJUnit, b.Test.JUnit})
 	}
 	for _, f := range blobs {
 		if f.blob == nil {

@@ -78,6 +78,20 @@ func LockKey(r Recipe, t Toolchain) string {
 	return e.sum()
 }
 
+// TestLockKey names the locked requirements of a recipe's tests (wasmill.test.requires, without those that are recipes), of
+// a toolchain, as of a day.
+func TestLockKey(requirements []string, toolchain record.Digest, day time.Time) string {
+	e := newEncoder("wasmill-test-lock-key-v1")
+	sorted := slices.Sorted(slices.Values(requirements))
+	e.text(strconv.Itoa(len(sorted)))
+	for _, r := range sorted {
+		e.text(r)
+	}
+	e.text(string(toolchain))
+	e.text(day.UTC().Format(time.RFC3339))
+	return e.sum()
+}
+
 // Output is the digest by which a build's artifacts enter the keys of those who need it: the artifact's own, or one
 // over all of them where there are several. It is empty for a build without artifacts.
 func Output(b *record.Build) record.Digest {

@@ -43,11 +43,13 @@ func FromSet(set *recipe.Set, patterns []string, digests func(*recipe.Recipe) (*
 }
 
 func fromRecipe(set *recipe.Set, r *recipe.Recipe, d *recipe.Digests) Recipe {
+	// What the tests need is built before, as what the wheel needs.
+	tests, _ := r.Wasmill.Test.RequiredRecipes(set)
 	p := Recipe{
 		Name:           r.Name,
 		Version:        r.Version,
 		Tests:          d.Test,
-		Run:            spelled(set, r.Requirements.Run),
+		Run:            spelled(set, slices.Concat(r.Requirements.Run, tests)),
 		NoRequirements: !r.HasRequirements(),
 		ExcludeNewer:   r.Wasmill.ExcludeNewer,
 	}

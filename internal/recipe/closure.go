@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Closure gives the recipes and all that they need, host and run, each once and after everything that it needs; where
+// Closure gives the recipes and all that they need, host, run and for tests, each once and after everything that it needs; where
 // the graph leaves a choice, by canonical name. A missing recipe and a cycle are *Errors of kind fault.Invalid, at the
 // place of the requirement; all missing ones are reported at once. A recipe that is not in the set is an error as in
 // Select.
@@ -53,7 +53,7 @@ func (w *walk) visit(name string) {
 	w.state[name] = open
 	w.path = append(w.path, name)
 	seen := map[string]bool{}
-	for dep := range r.dependencies() {
+	for _, dep := range slices.Concat(slices.Collect(r.dependencies()), w.set.testDependencies(r)) {
 		next := Canonical(dep.name)
 		if seen[next] {
 			continue

@@ -26,7 +26,7 @@ type Digests struct {
 	// covered by its sha256 and file name, not by where it is fetched from. Sections about and extra, tags,
 	// import names, run requirements, class, timeout and the notes on patches are not covered.
 	Build record.Digest
-	// Test covers what is tested and with what: imports, run requirements, and the bytes of the tests.
+	// Test covers what is tested and with what: imports, run requirements, wasmill.test, and the bytes of the tests.
 	Test record.Digest
 	// Parts are what Build was made of, by name, so that a difference can be told to a person.
 	Parts []Part
@@ -54,6 +54,9 @@ func (r *Recipe) Digests() (*Digests, error) {
 		d.Parts = append(d.Parts, Part{p.name, digestOf(p.name, p.value)})
 	}
 	tests := []Part{{"imports", digestOf("imports", []any{r.TestImports(), canonicalNames(r.Requirements.Run)})}}
+	if t := &r.Wasmill.Test; t.given() {
+		tests = append(tests, Part{"wasmill.test", digestOf("wasmill.test", t.canonical())})
+	}
 	if r.HasFolder() {
 		files, err := r.Files()
 		if err != nil {

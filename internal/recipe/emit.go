@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -39,7 +41,44 @@ func projectMeta(r *Recipe) []byte {
 	if !w.ExcludeNewer.IsZero() {
 		line("  exclude-newer: %s", quote(w.ExcludeNewer.Format(time.RFC3339)))
 	}
+	w.Test.emit(line)
 	return b.Bytes()
+}
+
+// emit writes the section wasmill.test, if there is anything to say.
+func (t *TestSuite) emit(line func(format string, args ...any)) {
+	if !t.given() {
+		return
+	}
+	line("  test:")
+	for _, l := range []struct {
+		key  string
+		list []string
+	}{{"run", t.Run}, {"suite", t.Suite}, {"requires", t.Requires}, {"runtimes", t.Runtimes}} {
+		if len(l.list) > 0 {
+			line("    %s:", l.key)
+		}
+		for _, s := range l.list {
+			line("      - %s", quote(s))
+		}
+	}
+	for _, m := range []struct {
+		key   string
+		texts map[string]string
+	}{{"expected-failures", t.ExpectedFailures}, {"environment", t.Environment}} {
+		if len(m.texts) > 0 {
+			line("    %s:", m.key)
+		}
+		for _, k := range slices.Sorted(maps.Keys(m.texts)) {
+			line("      %s: %s", quote(k), quote(m.texts[k]))
+		}
+	}
+	if t.Timeout > 0 {
+		line("    timeout: %s", t.Timeout)
+	}
+	if t.Native {
+		line("    native: true")
+	}
 }
 
 // quote writes a text so that YAML reads it as that text: bare where that is so, else as JSON does.

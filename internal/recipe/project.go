@@ -112,7 +112,9 @@ func parseProject(file string, data []byte) (*Recipe, *Errors) {
 		i := slices.IndexFunc(schema, func(s section) bool { return s.name == "wasmill" })
 		d.section(schema[i], entry{"wasmill", at, valueOf(p.Tool.Wasmill, at)})
 		r.Wasmill.DynamicVersion = dynamic // [project] decides
-		checker{r, errs, d.failed}.wasmill()
+		c := checker{r, errs, d.failed}
+		c.wasmill()
+		c.testSuite()
 	}
 	return r, errs
 }

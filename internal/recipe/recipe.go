@@ -193,6 +193,8 @@ type Wasmill struct {
 	ExcludeNewer time.Time
 	// Patches holds what is known about a patch, under its name in Source.Patches.
 	Patches map[string]PatchNote
+	// Test is what is tested beside imports and the recipe's own tests.
+	Test TestSuite
 }
 
 // PatchNote is the life of a patch.

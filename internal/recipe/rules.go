@@ -30,6 +30,7 @@ func rules(d *decoder) {
 	c.build()
 	c.requirements()
 	c.wasmill()
+	c.testSuite()
 }
 
 type checker struct {

@@ -77,9 +77,10 @@ var schema = []section{
 		{"dynamic-version", flag(func(r *Recipe) *bool { return &r.Wasmill.DynamicVersion })},
 		{"extension-modules", texts(func(r *Recipe) *[]string { return &r.Wasmill.ExtensionModules })},
 		{"class", choice(func(r *Recipe) *Class { return &r.Wasmill.Class }, Small, Medium, Large)},
-		{"timeout", timeout},
+		{"timeout", func(d *decoder, path string, v *value) { duration(d, path, v, &d.recipe.Wasmill.Timeout) }},
 		{"exclude-newer", excludeNewer},
 		{"patches", patchNotes},
+		{"test", testSuite},
 	}},
 }
 
@@ -129,8 +130,8 @@ func exports(d *decoder, path string, v *value) {
 	e.Mode = ExportMode(v.text)
 }
 
-// timeout reads a duration of Go's form, for example 1h30m.
-func timeout(d *decoder, path string, v *value) {
+// duration reads a duration of Go's form, for example 1h30m.
+func duration(d *decoder, path string, v *value, field *time.Duration) {
 	s, ok := d.scalar(path, v)
 	if !ok {
 		return
@@ -140,7 +141,7 @@ func timeout(d *decoder, path string, v *value) {
 		d.errs.add(v.at, "for example 45m or 1h30m", "`%s` must be a positive duration, not `%s`", path, s)
 		return
 	}
-	d.recipe.Wasmill.Timeout = t
+	*field = t
 }
 
 // excludeNewer reads a time of RFC 3339.

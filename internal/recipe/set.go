@@ -132,6 +132,17 @@ func (r *Recipe) dependencies() func(yield func(dependency) bool) {
 	}
 }
 
+// testDependencies are the edges to what the recipe's tests need, as far as there are recipes for it: the package index
+// has the rest.
+func (s *Set) testDependencies(r *Recipe) (edges []dependency) {
+	for i, name := range r.Wasmill.Test.Requires {
+		if s.Get(name) != nil {
+			edges = append(edges, dependency{name, fmt.Sprintf("wasmill.test.requires[%d]", i)})
+		}
+	}
+	return edges
+}
+
 // Recipes are all recipes but the excluded ones, by canonical name.
 func (s *Set) Recipes() []*Recipe {
 	all := make([]*Recipe, 0, len(s.recipes))

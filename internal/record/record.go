@@ -19,6 +19,8 @@ const (
 	Passed  Outcome = "passed"
 	Failed  Outcome = "failed"
 	Skipped Outcome = "skipped" // not tried, because something it needs has failed
+	// Expected is the outcome of a test that failed as the recipe says it would (wasmill.test.expected-failures).
+	Expected Outcome = "expected-failure"
 )
 
 // Phase is a step of a build. The order is the order in which they run.
@@ -175,28 +177,67 @@ type Finding struct {
 	Reason   string `json:"reason"`
 }
 
-// Test is what a fresh runtime said of the artifact.
+// Test is what fresh runtimes said of the artifact.
 type Test struct {
-	Outcome Outcome `json:"outcome"`
-	Runtime string  `json:"runtime"` // e.g. "pyodide 315.0.0-alpha.2, node v24.21.0"
-	Imports []Case  `json:"imports"`
-	Cases   []Case  `json:"cases"` // the recipe's own tests
-	Seconds float64 `json:"seconds"`
-	Passed  int     `json:"passed"` // of Cases
-	Failed  int     `json:"failed"`
-	Skipped int     `json:"skipped"`
-	Log     *Blob   `json:"log,omitempty"`
+	Outcome  Outcome `json:"outcome"`
+	Runtime  string  `json:"runtime"` // e.g. "pyodide 315.0.0-alpha.2, node v24.21.0"
+	Imports  []Case  `json:"imports"`
+	Cases    []Case  `json:"cases"` // the recipe's own tests, then those of its wasmill.test
+	Seconds  float64 `json:"seconds"`
+	Passed   int     `json:"passed"` // of Cases
+	Failed   int     `json:"failed"`
+	Skipped  int     `json:"skipped"`
+	Expected int     `json:"expected_failures,omitempty"`
+	Log      *Blob   `json:"log,omitempty"`
+	JUnit    *Blob   `json:"junit,omitempty"` // imports and cases as JUnit XML
 
 	Failure    *Failure `json:"failure,omitempty"` // set if Outcome is Failed
 	ExitStatus int      `json:"exit_status"`       // of the runtime's process; 137 where it was killed
+
+	Needs    *Needs        `json:"needs,omitempty"`        // nil where nothing could be measured
+	Requires []Requirement `json:"requirements,omitempty"` // of wasmill.test.requires, as locked
+	Native   *Native       `json:"native,omitempty"`       // nil where the recipe does not ask for it
+	Notes    []string      `json:"notes,omitempty"`        // what is no failure, and should be looked at
 }
 
 // Case is one import or one test.
 type Case struct {
 	Name    string  `json:"name"`
+	From    string  `json:"from,omitempty"` // the command of wasmill.test.run whose test it is
 	Outcome Outcome `json:"outcome"`
 	Seconds float64 `json:"seconds"`
 	Message string  `json:"message,omitempty"` // why it failed or was skipped
+	Detail  string  `json:"-"`                 // more lines of a failure; they are in the JUnit report
+}
+
+// Needs is the most that one runtime of a test used of what WebAssembly bounds.
+type Needs struct {
+	Memory int64 `json:"memory_bytes"` // the module's linear memory, which never shrinks: interpreter, heap and stack
+	// Stack is how far down the stack in linear memory was written, of StackLimit. Calls of WebAssembly functions
+	// are on the engine's own stack too, whose use can't be seen: it ends with "Maximum call stack size exceeded".
+	Stack      int64 `json:"stack_bytes"`
+	StackLimit int64 `json:"stack_limit_bytes"`
+}
+
+// Native is the recipe's wasmill.test under the machine's own CPython, beside the runtime.
+type Native struct {
+	Runtime string `json:"runtime,omitempty"` // e.g. "CPython 3.15.0, Linux x86_64"
+	Wheel   string `json:"wheel,omitempty"`   // the file that was tested
+	Reason  string `json:"reason,omitempty"`  // why there is no comparison
+	Passed  int    `json:"passed"`
+	Failed  int    `json:"failed"`
+	Skipped int    `json:"skipped"`
+	// Differences are the tests that ended otherwise here and there, those that pass natively first.
+	Differences []Difference `json:"differences,omitempty"`
+}
+
+// Difference is a test that ended otherwise natively than in the runtime. An empty outcome: it did not run.
+type Difference struct {
+	Name    string  `json:"name"`
+	From    string  `json:"from"`
+	Native  Outcome `json:"native"`
+	Runtime Outcome `json:"runtime"`
+	Message string  `json:"message,omitempty"` // of the one that did not pass
 }
 
 // Blob points into the registry.

@@ -83,8 +83,10 @@ func (c *Client) run(ctx context.Context, job clientJob) (*Installation, error) 
 			return nil, staging(err)
 		}
 	}
-	spec := stage.spec(Job{Image: c.Image}, "")
-	spec.Command = []string{"/usr/bin/node", "/job/client.mjs"}
+	spec, err := stage.spec(Job{Image: c.Image}, "client", "/usr/bin/node", "/job/client.mjs")
+	if err != nil {
+		return nil, err
+	}
 	log := newLog(c.Log, 0)
 	result, err := c.Engine.RunOnHost(ctx, spec, log)
 	if err != nil {
@@ -99,7 +101,7 @@ func (c *Client) run(ctx context.Context, job clientJob) (*Installation, error) 
 
 // report reads report.json without following a link out of the folder, which installed packages could write to.
 func (s *stage) report() (*Installation, error) {
-	root, err := os.OpenRoot(s.path("out"))
+	root, err := os.OpenRoot(s.path("out/client"))
 	if err != nil {
 		return nil, err
 	}

@@ -13,15 +13,20 @@ import (
 	"github.com/wasmill/wasmill/internal/record"
 )
 
-// event is one line of events.jsonl, which run.mjs and run.py write.
+// event is one line of events.jsonl, which run.mjs, run.py and host.py write.
 type event struct {
-	Event   string         `json:"event"` // runtime, start, end, fatal, gave-up, done
+	Event   string         `json:"event"` // runtime, start, end, needs, died, fatal, gave-up, done
 	Phase   string         `json:"phase"` // import or test, of start, end and gave-up
 	Name    string         `json:"name"`
+	From    string         `json:"from"` // the command whose test it is
 	Outcome record.Outcome `json:"outcome"`
 	Seconds float64        `json:"seconds"`
 	Message string         `json:"message"`
 	Detail  string         `json:"detail"`
+
+	Memory     int64 `json:"memory"` // of needs
+	Stack      int64 `json:"stack"`
+	StackLimit int64 `json:"stack_limit"`
 }
 
 type events []event
@@ -31,8 +36,8 @@ const eventsLimit = 64 << 20
 
 // events reads what the container told. The package had the folder in its hands: a link that leads out of it is not
 // followed, and reading ends at the first line that is none of ours.
-func (s *stage) events() (events, error) {
-	root, err := os.OpenRoot(s.path("out"))
+func (s *stage) events(part string) (events, error) {
+	root, err := os.OpenRoot(s.path("out/" + part))
 	if err != nil {
 		return nil, staging(err)
 	}
@@ -97,66 +102,6 @@ func (e ending) killed() *record.Failure {
 		return &record.Failure{Kind: record.LogLimit, Message: fmt.Sprintf("too much output: more than %d bytes", e.limits.Log)}
 	}
 	return nil
-}
-
-// record folds the events into a record. The first thing that went wrong is the failure.
-func (all events) record(end ending) *record.Test {
-	test := &record.Test{
-		Outcome: record.Passed, Imports: []record.Case{}, Cases: []record.Case{},
-		Seconds: end.Wall.Seconds(), ExitStatus: end.ExitStatus,
-	}
-	var running *event
-	var failed []event
-	for _, e := range all {
-		switch e.Event {
-		case "runtime":
-			test.Runtime = e.Name
-		case "start":
-			running = &e
-		case "end":
-			running = nil
-			add(test, e)
-			if e.Outcome == record.Failed {
-				failed = append(failed, e)
-			}
-		}
-	}
-	switch {
-	case !all.done():
-		test.Failure = all.died(end)
-		if running != nil {
-			running.Outcome, running.Message = record.Failed, test.Failure.Message
-			add(test, *running)
-			test.Failure.Message = during(*running) + ": " + test.Failure.Message
-		}
-	case len(failed) > 0:
-		test.Failure = explain(failed[0])
-		if total := len(failed); total > 1 {
-			test.Failure.Message = fmt.Sprintf("%d failed, the first: %s", total, test.Failure.Message)
-		}
-	}
-	if test.Failure != nil {
-		test.Failure.Phase = record.PhaseTest
-		test.Outcome = record.Failed
-	}
-	return test
-}
-
-func add(test *record.Test, e event) {
-	c := record.Case{Name: clip(e.Name), Outcome: e.Outcome, Seconds: e.Seconds, Message: clip(e.Message)}
-	if e.Phase == "import" {
-		test.Imports = append(test.Imports, c)
-		return
-	}
-	test.Cases = append(test.Cases, c)
-	switch e.Outcome {
-	case record.Passed:
-		test.Passed++
-	case record.Failed:
-		test.Failed++
-	case record.Skipped:
-		test.Skipped++
-	}
 }
 
 // clip bounds a text that the package may have made up.

@@ -87,7 +87,9 @@ func TestRecord(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.end.limits, c.end.tail = limits, "the log's end"
-			got := readEvents(strings.NewReader(c.told)).record(c.end)
+			v := newVerdict(nil)
+			v.add(readEvents(strings.NewReader(c.told)), c.end)
+			got := v.record()
 			letters := ""
 			for _, i := range got.Imports {
 				letters += string(i.Outcome[:1])
@@ -122,7 +124,9 @@ func TestRecord(t *testing.T) {
 func FuzzEvents(f *testing.F) {
 	f.Add(runtime + importStart + importEnd + testStart + testFailed + fatal + done)
 	f.Fuzz(func(t *testing.T, told string) {
-		test := readEvents(strings.NewReader(told)).record(ending{})
+		v := newVerdict(nil)
+		v.add(readEvents(strings.NewReader(told)), ending{})
+		test := v.record()
 		if (test.Outcome == record.Failed) != (test.Failure != nil) {
 			t.Errorf("outcome %s, failure %+v", test.Outcome, test.Failure)
 		}

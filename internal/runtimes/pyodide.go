@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -13,11 +15,14 @@ import (
 	"github.com/wasmill/wasmill/internal/record"
 )
 
-// Pyodide tests in Pyodide under node: one container of the toolchain's Runtime image for each job, without network.
+// Pyodide tests in Pyodide under node, without network: the imports and the recipe's tests in a container of the
+// toolchain's Runtime image, and what needs a native Python beside the runtime in one of its Build image.
 type Pyodide struct {
 	Engine engine.Engine
-	Cache  string // a folder for snapshots of the started interpreter, about 70 MB for each Runtime image
+	Cache  string // a folder for snapshots of the started interpreter, about 100 MB for each Runtime image
 	Work   string // a folder for the files of running jobs
+	// Tools gives the folder of pytest-pyodide and what it needs, installed. It is asked for when a test wants it.
+	Tools func(ctx context.Context) (string, error)
 
 	making sync.Mutex // held while a snapshot is made: everybody waits for the first one
 }
@@ -27,8 +32,12 @@ var _ Runtime = (*Pyodide)(nil)
 // user owns nothing in the image.
 const user = "1000:1000"
 
-// pids is enough for node's threads (about a dozen); the runtime can't start processes.
-const pids = 64
+// pids is enough for node's threads (about a dozen in each of two processes); the runtime can't start processes. What
+// runs natively may.
+const (
+	pids       = 64
+	nativePids = 512
+)
 
 // Test implements Runtime.
 func (p *Pyodide) Test(ctx context.Context, job Job) (*record.Test, error) {
@@ -44,33 +53,126 @@ func (p *Pyodide) Test(ctx context.Context, job Job) (*record.Test, error) {
 		return nil, err
 	}
 	defer stage.remove()
-	if err := stage.job(job); err != nil {
+	described, err := stage.job(job)
+	if err != nil {
 		return nil, err
 	}
-	spec := stage.spec(job, "test")
-	spec.Mounts = append(spec.Mounts, engine.Mount{Source: snapshot, Target: "/snapshot"})
-	spec.Memory, spec.Time = job.Limits.Memory, job.Limits.Time
-	log := newLog(job.Log, job.Limits.Log)
-	result, err := p.Engine.Run(ctx, spec, log)
+	t := &tester{Pyodide: p, job: job, stage: stage, snapshot: snapshot, log: newLog(job.Log, job.Limits.Log), verdict: newVerdict(job.Suite)}
+	if err := t.all(ctx, described); err != nil {
+		return nil, fmt.Errorf("testing %s: %w", job.Artifact.Path, err)
+	}
+	return t.verdict.record(), nil
+}
+
+// tester is one test on its way, container by container.
+type tester struct {
+	*Pyodide
+	job      Job
+	stage    *stage
+	snapshot string
+	log      *log
+	verdict  *verdict
+}
+
+func (t *tester) all(ctx context.Context, d described) error {
+	if _, err := t.container(ctx, part{name: "test", command: "test"}); err != nil {
+		return err
+	}
+	if len(d.PyodideTests) > 0 && t.verdict.imported() {
+		if err := t.pyodideTests(ctx); err != nil {
+			return err
+		}
+	}
+	if len(d.Commands) == 0 || !t.verdict.imported() {
+		return nil
+	}
+	inside, err := t.container(ctx, part{name: "suite", command: "suite", time: t.job.Suite.Time})
+	if err != nil || t.job.Suite.Native == nil {
+		return err
+	}
+	return t.native(ctx, inside)
+}
+
+// pyodideTests runs what is written for pytest-pyodide.
+func (t *tester) pyodideTests(ctx context.Context) error {
+	tools, err := t.Tools(ctx)
+	if err != nil {
+		return fmt.Errorf("preparing pytest-pyodide: %w", err)
+	}
+	_, err = t.container(ctx, part{
+		name: "pyodide", command: "pyodide", host: true,
+		mounts: []engine.Mount{{Source: tools, Target: "/tools"}},
+	})
+	return err
+}
+
+// part is one container of a test.
+type part struct {
+	name    string // of the folder for what it tells
+	command string // mode of run.mjs, or of host.py on the host image
+	host    bool
+	apart   bool // what it tells is not of the runtime, and not in the verdict
+	mounts  []engine.Mount
+	time    time.Duration // instead of the job's
+}
+
+// container runs a part and adds what it told to the verdict.
+func (t *tester) container(ctx context.Context, p part) (events, error) {
+	spec, err := t.spec(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	var out io.Writer = t.log
+	result, err := t.Engine.Run(ctx, spec, out)
 	full := errors.Is(err, errLogLimit)
 	if full {
 		result.ExitStatus = 137 // the engine has killed it
 	} else if err != nil {
-		return nil, fmt.Errorf("testing %s: %w", job.Artifact.Path, err)
+		return nil, err
 	}
-	told, err := stage.events()
+	told, err := t.stage.events(p.name)
 	if err != nil {
 		return nil, err
 	}
-	end := ending{Result: result, limits: job.Limits, logFull: full, tail: log.tail()}
+	limits := t.job.Limits
+	limits.Time = spec.Time
+	end := ending{Result: result, limits: limits, logFull: full, tail: t.log.tail()}
 	if !told.started() && end.killed() == nil {
-		return nil, fault.Errorf(fault.Internal, "starting the runtime: node ended with status %d: %s", result.ExitStatus, end.tail)
+		return nil, fault.Errorf(fault.Internal, "starting the runtime: the process ended with status %d: %s", result.ExitStatus, end.tail)
 	}
-	return told.record(end), nil
+	if !p.apart {
+		t.verdict.add(told, end)
+	}
+	return told, nil
 }
 
-// snapshot is the folder that holds the memory of started interpreters. It only saves time, 4 s of 5 for a small job,
-// and is made by the image itself.
+func (t *tester) spec(ctx context.Context, p part) (engine.Spec, error) {
+	spec, err := t.stage.spec(t.job, p.name, "/usr/bin/node", "/job/run.mjs", p.command)
+	if err != nil {
+		return spec, err
+	}
+	spec.Mounts = append(spec.Mounts, engine.Mount{Source: t.snapshot, Target: "/snapshot"})
+	spec.Memory, spec.Time = t.job.Limits.Memory, t.job.Limits.Time
+	if p.time > 0 {
+		spec.Time = p.time
+	}
+	if !p.host {
+		return spec, nil
+	}
+	if err := t.Engine.Pull(ctx, t.job.Host); err != nil {
+		return spec, err
+	}
+	spec.Image, spec.Command = t.job.Host, []string{"/usr/bin/python3", "/job/host.py", p.command}
+	spec.Pids, spec.Tmpfs, spec.Env = nativePids, map[string]int64{"/tmp": 1 << 30}, []string{"HOME=/tmp", "PYTHONDONTWRITEBYTECODE=1"}
+	for _, name := range []string{"pyodide", "pytest"} {
+		spec.Mounts = append(spec.Mounts, engine.Mount{Source: filepath.Join(t.snapshot, name), Target: "/opt/" + name})
+	}
+	spec.Mounts = append(spec.Mounts, p.mounts...)
+	return spec, nil
+}
+
+// snapshot is the folder that holds the memory of started interpreters, and a copy of the runtime. It only saves time,
+// 4 s of 5 for a small job, and is made by the image itself.
 func (p *Pyodide) snapshot(ctx context.Context, job Job) (string, error) {
 	p.making.Lock()
 	defer p.making.Unlock()
@@ -85,17 +187,21 @@ func (p *Pyodide) snapshot(ctx context.Context, job Job) (string, error) {
 		return "", err
 	}
 	defer stage.remove()
-	log := newLog(nil, 0)
-	result, err := p.Engine.Run(ctx, stage.spec(job, "snapshot"), log)
+	spec, err := stage.spec(job, "snapshot", "/usr/bin/node", "/job/run.mjs", "snapshot")
 	if err != nil {
 		return "", err
 	}
-	told, err := stage.events()
+	log := newLog(nil, 0)
+	result, err := p.Engine.Run(ctx, spec, log)
+	if err != nil {
+		return "", err
+	}
+	told, err := stage.events("snapshot")
 	if err != nil {
 		return "", err
 	}
 	if !told.done() {
 		return "", fault.Errorf(fault.Internal, "taking a snapshot of the interpreter: node ended with status %d: %s", result.ExitStatus, log.tail())
 	}
-	return folder, stage.keepOut(folder)
+	return folder, stage.keep("snapshot", folder)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wasmill/wasmill/internal/engine"
+	"github.com/wasmill/wasmill/internal/fetch"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/runtimes"
 	"github.com/wasmill/wasmill/internal/runtimes/runtimestest"
@@ -25,8 +26,11 @@ func TestPyodide(t *testing.T) {
 	}
 	t.Cleanup(func() { docker.Close() })
 	image := runtimestest.Image(t)
-	p := &runtimes.Pyodide{Engine: docker, Cache: t.TempDir(), Work: t.TempDir()}
+	tools := &runtimes.Tools{Fetcher: &fetch.Fetcher{Cache: t.TempDir()}, Dir: t.TempDir()}
+	p := &runtimes.Pyodide{Engine: docker, Cache: t.TempDir(), Work: t.TempDir(), Tools: tools.Folder}
 	runtimestest.Test(t, p, image)
+	t.Run("pytest-pyodide", func(t *testing.T) { pytestPyodide(t, p, image) })
+	t.Run("suite", func(t *testing.T) { suite(t, p, image) })
 	t.Run("outcomes", func(t *testing.T) { outcomes(t, p, image) })
 	t.Run("randomness", func(t *testing.T) { randomness(t, p, image) })
 	t.Run("dependencies", func(t *testing.T) { dependencies(t, p, image) })
@@ -165,7 +169,7 @@ assert process.getBuiltinModule("os").networkInterfaces().to_py().keys() == {"lo
 			t.Logf("%.2f s", got.Seconds)
 			cases := append(got.Imports, got.Cases...)
 			for i := range cases {
-				cases[i].Seconds = 0
+				cases[i].Seconds, cases[i].Detail = 0, ""
 			}
 			if diff := cmp.Diff(c.want, cases); diff != "" {
 				t.Error(diff)

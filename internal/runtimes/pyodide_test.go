@@ -94,7 +94,7 @@ func TestStage(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"job.json", "run.mjs", "run.py", "tests/conftest.py", "tests/data/x.bin", "tests/test_tiny.py",
+		"host.py", "job.json", "run.mjs", "run.py", "runtime.mjs", "tests/conftest.py", "tests/data/x.bin", "tests/test_tiny.py",
 		"wheels/Some_Dep-2.0-py3-none-any.whl", "wheels/tiny-1.0-py3-none-any.whl",
 	}
 	if diff := cmp.Diff(want, slices.Sorted(slices.Values(seen))); diff != "" {

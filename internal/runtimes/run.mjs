@@ -1,31 +1,36 @@
-// Runs inside the Runtime image: node run.mjs snapshot | test. It tells what happens as JSON lines in /out/events.jsonl,
-// written at once, so that they survive an aborted or killed process; the package's own output goes to stdout.
+// Runs inside the Runtime image. node run.mjs MODE:
+//
+//   snapshot  starts interpreters and keeps their memory
+//   test      imports the job's modules and runs the recipe's own tests
+//   suite     runs the commands of the recipe's wasmill.test
+//
+// Each import and each command is a process of its own (modes import and command). The package's own output goes to
+// stdout; what happens is told in /out/events.jsonl.
+import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { loadPyodide, version } from "/opt/pyodide/pyodide.mjs";
+import * as rt from "./runtime.mjs";
 
-const events = fs.openSync("/out/events.jsonl", "a");
-const emit = (line) => fs.writeSync(events, line + "\n");
-const tell = (event) => emit(JSON.stringify(event));
+const { emit, tell, print, message } = rt;
 
-function write(bytes) {
-  for (let done = 0; done < bytes.length; ) done += fs.writeSync(1, bytes, done);
-  return bytes.length;
-}
-const print = (...words) => write(Buffer.from(brief(words.join(" ")) + "\n"));
 // The runtime reports its own death on the console, and node would use a pipe of its own for it: one stream keeps the
 // order.
 console.log = console.info = console.warn = console.error = print;
 
-// The runtime's source is one line of 1.3 MB, which stack traces and uncaught errors quote.
-const brief = (text) => (text.length > 4000 ? text.slice(0, 4000) + " …" : text);
+const job = process.argv[2] === "snapshot" ? null : JSON.parse(fs.readFileSync("/job/job.json", "utf8"));
+let module = null; // of the interpreter that runs
 
-function message(error) {
-  if (error?.name === "PythonError") return brief(error.message.trim().split("\n").pop());
-  return brief(String(error).replace(/^Error: /, "").trim());
+function needs() {
+  try {
+    if (module) tell(rt.needs(module));
+  } catch {
+    // a dead runtime need not have readable memory
+  }
 }
 
 function die(error) {
   print("fatal: " + message(error));
+  needs();
   tell({ event: "fatal", message: message(error) });
   process.exit(1);
 }
@@ -33,7 +38,7 @@ function die(error) {
 // Nothing has died, but there is no going on.
 function giveUp(phase, text) {
   print(text);
-  tell({ event: "gave-up", phase, message: brief(text) });
+  tell({ event: "gave-up", phase, message: rt.brief(text) });
   process.exit(1);
 }
 process.on("uncaughtException", die);
@@ -42,65 +47,48 @@ process.on("unhandledRejection", die);
 // What the runtime itself imports for the first wheel that it loads, before anything of the wheel runs.
 const loader = "import encodings.cp437, importlib.metadata, tarfile";
 
-// A snapshot holds the memory of a started interpreter, made once per image: starting from one takes a tenth of the
-// time. The imports begin with the bare interpreter, the tests with one that has run pytest before.
+// Snapshots are made once per image: starting from one takes a tenth of the time. The imports begin with the bare
+// interpreter, the tests with one that has run pytest before. The runtime itself is kept beside them for containers of
+// the other image, which has a Python of its own.
 async function snapshot() {
   const bare = await loadPyodide({ _makeSnapshot: true });
   bare.runPython(loader);
   fs.writeFileSync("/out/bare.bin", bare.makeMemorySnapshot());
   const warm = await loadPyodide({ _makeSnapshot: true });
   warm.runPython(loader);
-  mount(warm, "/opt/pytest");
+  rt.mount(warm, rt.files.pytest);
   warm.runPython(script).get("warm_up")();
-  warm.FS.unmount("/opt/pytest");
+  warm.FS.unmount(rt.files.pytest);
   fs.writeFileSync("/out/pytest.bin", warm.makeMemorySnapshot());
+  fs.cpSync("/opt/pyodide", "/out/pyodide", { recursive: true, filter: (name) => !/\.(map|html|d\.ts)$/.test(name) });
+  fs.cpSync(rt.files.pytest, "/out/pytest", { recursive: true });
   tell({ event: "done" });
 }
 
-// The runtime restores a snapshot only into memory that is large enough, and has no setting for that: so memory is
-// made to grow by allocating, of which the restored memory knows nothing. Past its end all must be zero, as fresh
-// memory is.
-async function restore(file) {
-  const bytes = fs.readFileSync(file);
-  const begin = new Uint32Array(bytes.buffer, bytes.byteOffset, 2)[1]; // of the memory, after a header
-  const size = bytes.length - begin;
-  const createPyodideModule = async (settings) => {
-    const { default: create } = await import("/opt/pyodide/pyodide.asm.mjs");
-    const module = await create(settings);
-    while (module.HEAP8.length < size) if (!module._malloc(1 << 20)) throw new Error("no memory for the interpreter");
-    module.HEAP8.fill(0, size);
-    return module;
-  };
-  return { _loadSnapshot: bytes, createPyodideModule };
-}
-
-const script = fs.readFileSync("/job/run.py", "utf8");
-
-function mount(py, folder) {
-  py.FS.mkdirTree(folder);
-  py.FS.mount(py.FS.filesystems.NODEFS, { root: folder }, folder);
-}
+const script = rt.script("run.py");
 
 // A fresh interpreter that holds the job's wheels, loaded as any user's lock would have them loaded.
-async function interpreter(job, snapshot) {
+async function interpreter(snapshot, wheels = job.wheels) {
   const py = await loadPyodide({
-    ...(await restore("/snapshot/" + snapshot)),
-    lockFileContents: lock(job),
+    ...(await rt.restore("/snapshot/" + snapshot)),
+    lockFileContents: lock(),
     packageBaseUrl: "/job/wheels/",
   });
+  module = py._module;
+  rt.paintStack(module);
   py.setStdin({ stdin: () => null });
-  py.setStdout({ write });
-  py.setStderr({ write });
+  py.setStdout({ write: rt.write });
+  py.setStderr({ write: rt.write });
   const trouble = [];
   await py.loadPackage(
-    job.wheels.map((wheel) => wheel.name),
+    wheels.map((wheel) => wheel.name),
     { messageCallback: () => {}, errorCallback: (text) => trouble.push(text) },
   );
   if (trouble.length) giveUp("import", "loading the wheels: " + trouble.join("; "));
   return { py, ours: py.runPython(script) };
 }
 
-function lock(job) {
+function lock() {
   const { info } = JSON.parse(fs.readFileSync("/opt/pyodide/pyodide-lock.json", "utf8"));
   const packages = {};
   for (const { name, version, file, sha256 } of job.wheels)
@@ -110,24 +98,86 @@ function lock(job) {
   return { info, packages };
 }
 
+// The statuses by which a child says that it came to its end.
+const passed = 10, failed = 11;
+
+// What one import leaves behind must not help the next: each has a process. One that died has said why, or is killed.
+function child(...args) {
+  const { status, signal } = spawnSync(process.execPath, [process.argv[1], ...args], { stdio: "inherit" });
+  if (status === passed || status === failed) return status === passed;
+  process.exit(signal ? 137 : status);
+}
+
+async function importOne(name) {
+  const { ours } = await interpreter("bare.bin", job.wheels.filter((wheel) => !wheel.tests));
+  const good = await ours.get("imports").callPromising(name, emit);
+  needs();
+  process.exit(good ? passed : failed);
+}
+
 async function test() {
-  const job = JSON.parse(fs.readFileSync("/job/job.json", "utf8"));
   tell({ event: "runtime", name: `pyodide ${version}, node ${process.version}` });
-  const imports = await interpreter(job, "bare.bin");
-  const imported = await imports.ours.get("imports").callPromising(job.imports, emit);
+  const imported = job.imports.map((name) => child("import", name)).every(Boolean);
   if (imported && job.tests.length) {
-    // What the imports left behind must not help the tests, nor pytest's own modules the imports.
-    // Where a wheel has a module that pytest comes with, too, the wheel's is the one to use, by pytest as well.
-    const modules = fs.readdirSync("/opt/pytest").map((name) => name.replace(/\.py$/, ""));
-    const clash = imports.ours.get("has_any")(modules);
-    const { py, ours } = await interpreter(job, clash ? "bare.bin" : "pytest.bin");
-    mount(py, "/job/tests");
-    mount(py, "/opt/pytest");
+    const { py, ours } = await interpreter(rt.snapshotFor(job));
+    rt.mount(py, "/job/tests");
+    rt.mount(py, rt.files.pytest);
     const trouble = await ours.get("tests").callPromising(job.tests, emit);
+    needs();
     if (trouble) giveUp("test", trouble);
   }
   tell({ event: "done" });
 }
 
-await { snapshot, test }[process.argv[2]]().catch(die);
+// A test that kills the runtime must not hide the others: the command runs once more, without those that have ended.
+async function suite() {
+  tell({ event: "runtime", name: `pyodide ${version}, node ${process.version}` });
+  for (const index of job.commands.keys()) {
+    for (;;) {
+      const { status, signal } = spawnSync(process.execPath, [process.argv[1], "command", String(index)], { stdio: "inherit" });
+      if (status === passed) break;
+      if (signal || !survive(index)) process.exit(signal ? 137 : status);
+    }
+  }
+  tell({ event: "done" });
+}
+
+// Tells the test in which a command's process died as failed; false where there is none.
+function survive(index) {
+  const all = told();
+  const death = all.at(-1);
+  const running = all.findLast((e) => e.event === "start" || e.event === "end");
+  if (death?.event !== "died" || running?.event !== "start" || running.name === job.commands[index].join(" ")) {
+    tell({ event: "fatal", message: death?.message ?? "the process ended" });
+    return false;
+  }
+  tell({ ...running, event: "end", outcome: "failed", seconds: 0, message: "the runtime died: " + death.message });
+  return true;
+}
+
+const told = () => fs.readFileSync("/out/events.jsonl", "utf8").trim().split("\n").map((line) => JSON.parse(line));
+
+async function command(index) {
+  const command = job.commands[index];
+  const last = (error) => {
+    print("fatal: " + message(error));
+    needs();
+    tell({ event: "died", message: message(error) });
+    process.exit(1);
+  };
+  for (const event of ["uncaughtException", "unhandledRejection"]) process.removeAllListeners(event).on(event, last);
+  try {
+    const { py, ours } = await interpreter(command[0] === "pytest" ? rt.snapshotFor(job) : "bare.bin");
+    rt.mount(py, "/job/suite");
+    rt.mount(py, rt.files.pytest);
+    const ended = told().filter((e) => e.event === "end" && e.from === command.join(" ")).map((e) => e.name);
+    await ours.get("command").callPromising(JSON.stringify({ command, environment: job.environment, ended }), emit);
+    needs();
+  } catch (error) {
+    last(error);
+  }
+  process.exit(passed);
+}
+
+await { snapshot, test, import: importOne, suite, command }[process.argv[2]](process.argv[3]).catch(die);
 process.exit(0);

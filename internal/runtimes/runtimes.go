@@ -1,7 +1,7 @@
 // Package runtimes is where artifacts are tested: it loads a wheel and what the wheel declares to need, and nothing
-// else, into a fresh WebAssembly runtime, imports its modules and runs the recipe's tests. Runtime is the contract;
-// Pyodide (Pyodide under node, in a container) implements it, Fake is a steerable one for the tests of those who call
-// it. The package builds and publishes nothing. Micropip, beside it, is a client of the served index.
+// else, into a fresh WebAssembly runtime, imports its modules, runs the recipe's tests, and the package's own. Runtime is
+// the contract; Pyodide (Pyodide under node, in a container) implements it, Fake is a steerable one for the tests of
+// those who call it. The package builds and publishes nothing. Micropip, beside it, is a client of the served index.
 package runtimes
 
 import (
@@ -24,24 +24,47 @@ type Runtime interface {
 // Job is one artifact to test.
 type Job struct {
 	Image    string   // the toolchain's Runtime image, "host:port/repository@sha256:…"
+	Host     string   // its Build image, which has a Python and a node of its own
 	Artifact Wheel    // what is tested
 	Deps     []Wheel  // the closure of its declared run dependencies
-	Imports  []string // modules that must import, in this order, in one interpreter
+	Imports  []string // modules that must import, in this order, each in a process of its own
 
-	// Tests are pytest files, by their names in TestDir; none means that only imports are tested. They run in a
-	// second interpreter, where all that lies in TestDir is beside them but the recipe and its patches.
+	// Tests are pytest files, by their names in TestDir; none means that only imports are tested. All that lies in
+	// TestDir is beside them but the recipe and its patches. They run in one more interpreter, except those that are
+	// written for pytest-pyodide: they run natively in Host, and what they test runs in node.
 	TestDir string
 	Tests   []string
+
+	Suite *Suite // nil: the recipe has no wasmill.test
 
 	Limits Limits
 	Log    io.Writer         // gets what the runtime prints, while it runs; nil discards it
 	Labels map[string]string // of the container, so that it can be found and reaped
 }
 
+// Suite is what a recipe's section wasmill.test asks for.
+type Suite struct {
+	Dir      string            // what the commands see as their working folder: the package's own tests; empty for none
+	Commands [][]string        // each as the arguments of `python -m`, in a process of its own
+	Wheels   []Wheel           // what the tests need and the package does not; the imports do without
+	Env      map[string]string // for the commands
+	Expected map[string]string // names of tests, files or classes that fail, with the reason
+	Time     time.Duration     // for all commands together; 0 means Limits.Time
+	Native   *Native           // nil: there is no comparison
+}
+
+// Native is the environment in which a suite runs natively for comparison.
+type Native struct {
+	Site   string // a folder of installed packages: the package's own wheel for this machine, pytest, and what both need
+	Wheel  string // the name of the package's wheel in it
+	Reason string // why there is no such environment, and no comparison; the rest is empty then
+}
+
 // Wheel is a wheel file that the runtime is given.
 type Wheel struct {
-	Path   string // the file is named as PEP 427 says
-	Digest record.Digest
+	Path    string // the file is named as PEP 427 says
+	Digest  record.Digest
+	Depends []string // what it needs, of the job's other wheels; in any spelling
 }
 
 // Limits bound what a package can do to the machine. 0 means no limit.

@@ -5,11 +5,14 @@ import (
 	_ "embed"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/wasmill/wasmill/internal/engine"
@@ -21,10 +24,19 @@ import (
 //go:embed run.mjs
 var runMJS []byte
 
+//go:embed runtime.mjs
+var runtimeMJS []byte
+
 //go:embed run.py
 var runPy []byte
 
-// stage is the folder that a container sees: in/ as /job, read-only, and out/ as /out.
+//go:embed host.py
+var hostPy []byte
+
+// programs are what runs in the containers, in /job.
+var programs = map[string][]byte{"run.mjs": runMJS, "runtime.mjs": runtimeMJS, "run.py": runPy, "host.py": hostPy}
+
+// stage is the folder that the containers of a test see: in/ as /job, read-only, and each a folder of out/ as /out.
 type stage struct{ folder string }
 
 func newStage(parent string) (*stage, error) {
@@ -36,22 +48,17 @@ func newStage(parent string) (*stage, error) {
 		return nil, staging(err)
 	}
 	s := &stage{folder}
-	for _, dir := range []string{"in", "in/wheels", "in/tests", "out"} {
+	for _, dir := range []string{"in", "in/wheels", "in/tests", "in/suite", "out"} {
 		if err := os.Mkdir(s.path(dir), 0o755); err != nil {
 			s.remove()
 			return nil, staging(err)
 		}
 	}
-	for name, content := range map[string][]byte{"in/run.mjs": runMJS, "in/run.py": runPy} {
-		if err := os.WriteFile(s.path(name), content, 0o644); err != nil {
+	for name, content := range programs {
+		if err := os.WriteFile(s.path("in/"+name), content, 0o644); err != nil {
 			s.remove()
 			return nil, staging(err)
 		}
-	}
-	// The container's user is nobody on this machine.
-	if err := os.Chmod(s.path("out"), 0o777); err != nil {
-		s.remove()
-		return nil, staging(err)
 	}
 	return s, nil
 }
@@ -66,28 +73,34 @@ func (s *stage) path(name string) string { return filepath.Join(s.folder, name) 
 // remove cleans up as far as it can: what a container left unremovable is in a folder of temporary files.
 func (s *stage) remove() { _ = os.RemoveAll(s.folder) }
 
-// keepOut moves out/ to a place of its own.
-func (s *stage) keepOut(folder string) error {
-	if err := os.Rename(s.path("out"), folder); err != nil {
+// keep moves what a container left to a place of its own.
+func (s *stage) keep(part, folder string) error {
+	if err := os.Rename(s.path("out/"+part), folder); err != nil {
 		return staging(err)
 	}
 	return nil
 }
 
-func (s *stage) spec(job Job, command string) engine.Spec {
+// spec is a container of the Runtime image.
+func (s *stage) spec(job Job, part string, command ...string) (engine.Spec, error) {
+	out := s.path("out/" + part)
+	// The container's user is nobody on this machine.
+	if err := errors.Join(os.Mkdir(out, 0o755), os.Chmod(out, 0o777)); err != nil {
+		return engine.Spec{}, staging(err)
+	}
 	return engine.Spec{
 		Image:   job.Image,
-		Command: []string{"/usr/bin/node", "/job/run.mjs", command},
+		Command: command,
 		WorkDir: "/tmp",
 		User:    user,
 		Mounts: []engine.Mount{
 			{Source: s.path("in"), Target: "/job"},
-			{Source: s.path("out"), Target: "/out", Writable: true},
+			{Source: out, Target: "/out", Writable: true},
 		},
 		Tmpfs:  map[string]int64{"/tmp": 64 << 20},
 		Labels: job.Labels,
 		Pids:   pids,
-	}
+	}, nil
 }
 
 // described is job.json.
@@ -95,40 +108,81 @@ type described struct {
 	Wheels  []describedWheel `json:"wheels"`
 	Imports []string         `json:"imports"`
 	Tests   []string         `json:"tests"`
+	// PyodideTests are those of the job's tests that are written for pytest-pyodide.
+	PyodideTests []string          `json:"pyodide_tests"`
+	Commands     [][]string        `json:"commands"`
+	Environment  map[string]string `json:"environment"` // of the commands
 }
 
 type describedWheel struct {
-	Name    string `json:"name"`
-	Version string `json:"version"`
-	File    string `json:"file"`
-	SHA256  string `json:"sha256"`
+	Name    string   `json:"name"`
+	Version string   `json:"version"`
+	File    string   `json:"file"`
+	SHA256  string   `json:"sha256"`
+	Modules []string `json:"modules"` // at the top
+	Depends []string `json:"depends"`
+	Tests   bool     `json:"tests"` // only the tests need it
 }
 
-// job lays the job's files out. The wheels are verified here, since loadPackage under node doesn't.
-func (s *stage) job(job Job) error {
-	d := described{Imports: append([]string{}, job.Imports...), Tests: append([]string{}, job.Tests...)}
-	for _, w := range append([]Wheel{job.Artifact}, job.Deps...) {
+// job lays the job's files out.
+func (s *stage) job(job Job) (described, error) {
+	d := described{
+		Imports: append([]string{}, job.Imports...), Tests: []string{}, PyodideTests: []string{},
+		Commands: [][]string{}, Environment: map[string]string{},
+	}
+	wheels := append([]Wheel{job.Artifact}, job.Deps...)
+	if job.Suite != nil {
+		wheels = append(wheels, job.Suite.Wheels...)
+		d.Commands = job.Suite.Commands
+		maps.Copy(d.Environment, job.Suite.Env)
+		if job.Suite.Dir != "" {
+			if err := s.copyTree(job.Suite.Dir, "suite", func(string) bool { return false }); err != nil {
+				return d, err
+			}
+		}
+	}
+	for i, w := range wheels {
 		described, err := s.wheel(w)
 		if err != nil {
-			return err
+			return d, err
 		}
+		described.Tests = i > len(job.Deps)
 		d.Wheels = append(d.Wheels, described)
 	}
 	if len(job.Tests) > 0 {
-		if err := s.tests(job.TestDir); err != nil {
-			return err
+		// Tests may need any file of the recipe but the recipe itself and its patches.
+		err := s.copyTree(job.TestDir, "tests", func(name string) bool { return name == "meta.yaml" || strings.HasSuffix(name, ".patch") })
+		if err != nil {
+			return d, err
+		}
+	}
+	for _, name := range job.Tests {
+		text, err := os.ReadFile(s.path("in/tests/" + name))
+		if err != nil {
+			return d, fault.Errorf(fault.Invalid, "reading the test %s: %w", name, err)
+		}
+		if forPyodide.Match(text) {
+			d.PyodideTests = append(d.PyodideTests, name)
+		} else {
+			d.Tests = append(d.Tests, name)
 		}
 	}
 	text, err := json.Marshal(d)
 	if err != nil {
-		return fmt.Errorf("describing the job: %w", err)
+		return d, fmt.Errorf("describing the job: %w", err)
 	}
 	if err := os.WriteFile(s.path("in/job.json"), text, 0o644); err != nil {
-		return staging(err)
+		return d, staging(err)
 	}
-	return nil
+	return d, nil
 }
 
+// forPyodide recognizes test files that are written for pytest-pyodide: they import it, or a test takes one of its
+// runtimes (selenium, selenium_standalone, …).
+var forPyodide = regexp.MustCompile(`(?m)^\s*(from|import)\s+pytest_pyodide\b|\bdef\s+\w+\s*\([^)]*\bselenium(_\w+)?\b`)
+
+// wheel copies a wheel and verifies it on the way: loadPackage under node doesn't, whatever the lock says. What the
+// container loads is the copy, which nobody else can write to.
 func (s *stage) wheel(w Wheel) (describedWheel, error) {
 	file := filepath.Base(w.Path)
 	name, err := wheel.ParseFilename(file)
@@ -143,30 +197,38 @@ func (s *stage) wheel(w Wheel) (describedWheel, error) {
 	if w.Digest != record.Digest("sha256:"+sum) {
 		return describedWheel{}, fault.Errorf(fault.Invalid, "testing %s: its digest is sha256:%s, not %s", w.Path, sum, w.Digest)
 	}
-	return describedWheel{Name: wheel.Normalize(name.Name), Version: name.Version, File: file, SHA256: sum}, nil
+	read, err := wheel.Open(s.path("in/wheels/" + file))
+	if err != nil {
+		return describedWheel{}, fmt.Errorf("testing %s: %w", w.Path, err)
+	}
+	defer read.Close()
+	d := describedWheel{Name: wheel.Normalize(name.Name), Version: name.Version, File: file, SHA256: sum, Modules: read.TopLevel(), Depends: []string{}}
+	for _, dep := range w.Depends {
+		d.Depends = append(d.Depends, wheel.Normalize(dep))
+	}
+	return d, nil
 }
 
-// tests copies the recipe's folder but the recipe itself and its patches: tests may need any other file of it.
-func (s *stage) tests(dir string) error {
+// copyTree copies a folder's regular files into a folder of in/.
+func (s *stage) copyTree(dir, to string, skip func(name string) bool) error {
 	root := os.DirFS(dir)
 	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
 		case entry.IsDir():
-			return os.MkdirAll(s.path("in/tests/"+name), 0o755)
-		case !entry.Type().IsRegular(), name == "meta.yaml", strings.HasSuffix(name, ".patch"):
+			return os.MkdirAll(s.path("in/"+to+"/"+name), 0o755)
+		case !entry.Type().IsRegular(), skip(name):
 			return nil
 		}
-		return copyFile(s.path("in/tests/"+name), filepath.Join(dir, name), io.Discard)
+		return copyFile(s.path("in/"+to+"/"+name), filepath.Join(dir, name), io.Discard)
 	})
 	if err != nil {
-		return fmt.Errorf("copying the tests of %s: %w", dir, err)
+		return staging(err)
 	}
 	return nil
 }
 
-// copyFile copies to a file that only the container's user reads, and shows the bytes to also.
 func copyFile(to, from string, also io.Writer) error {
 	in, err := os.Open(from)
 	if err != nil {
@@ -191,7 +253,7 @@ func copyFile(to, from string, also io.Writer) error {
 func (p *Pyodide) snapshotFolder(image string) string {
 	_, digest, _ := strings.Cut(image, "@")
 	hash := sha256.New()
-	for _, part := range [][]byte{[]byte(digest), runMJS, runPy} {
+	for _, part := range [][]byte{[]byte(digest), runMJS, runtimeMJS, runPy} {
 		fmt.Fprintf(hash, "%d:", len(part))
 		hash.Write(part)
 	}

@@ -17,6 +17,7 @@ const (
 	MediaTypeArchive    = "application/vnd.wasmill.archive.v1.tar+gzip" // all other artifacts
 	MediaTypeMetadata   = "application/vnd.wasmill.metadata.v1+text"    // a wheel's METADATA (PEP 658)
 	MediaTypeLog        = "text/plain"
+	MediaTypeJUnit      = "application/xml"
 	MediaTypeProvenance = "application/vnd.in-toto+json" // in-toto attestation bundle.md
 )
 

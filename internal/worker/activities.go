@@ -17,6 +17,7 @@ import (
 	"github.com/wasmill/wasmill/internal/build"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/jobs"
+	"github.com/wasmill/wasmill/internal/junit"
 	"github.com/wasmill/wasmill/internal/plan"
 	"github.com/wasmill/wasmill/internal/provenance"
 	"github.com/wasmill/wasmill/internal/recipe"
@@ -42,7 +43,7 @@ type step struct {
 	*Worker
 	task   workflows.Task
 	job    *jobs.Job
-	set    *recipe.Set
+	set    *recipe.Set // the recipe and all that it needs
 	recipe *recipe.Recipe
 	told   api.Attempt
 	report func(workflows.Progress)
@@ -264,8 +265,8 @@ func (a activities) Test(ctx context.Context, task workflows.Task, attempt workf
 	}
 	defer os.RemoveAll(dir)
 	job := runtimes.Job{
-		Image: s.address + "/" + image.Runtime, Imports: s.imports(res), TestDir: s.recipe.Dir, Tests: s.recipe.Tests,
-		Limits: testLimits, Log: s.log, Labels: s.labels(),
+		Image: s.address + "/" + image.Runtime, Host: s.address + "/" + image.Build, Imports: s.imports(res),
+		TestDir: s.recipe.Dir, Tests: s.recipe.Tests, Limits: testLimits, Log: s.log, Labels: s.labels(),
 	}
 	if job.Artifact, err = s.fetch(ctx, dir, *res.Record.Wheel()); err != nil {
 		return out, err
@@ -277,7 +278,7 @@ func (a activities) Test(ctx context.Context, task workflows.Task, attempt workf
 		}
 		job.Deps = append(job.Deps, w)
 	}
-	test, err := s.tests.Test(ctx, job)
+	test, err := s.test(ctx, image, dir, job, res)
 	if err != nil {
 		return out, err
 	}
@@ -286,6 +287,15 @@ func (a activities) Test(ctx context.Context, task workflows.Task, attempt workf
 		return out, err
 	}
 	test.Log = &log
+	report, err := junit.Write(res.Record.Recipe+" "+res.Record.Version, test)
+	if err != nil {
+		return out, err
+	}
+	xml, err := s.blobs.Put(ctx, store.MediaTypeJUnit, bytes.NewReader(report))
+	if err != nil {
+		return out, err
+	}
+	test.JUnit = &xml
 	res.Record.Test = test
 	res.Record.Phases = append(res.Record.Phases, record.PhaseTime{Phase: record.PhaseTest, Seconds: test.Seconds})
 	if test.Outcome != record.Passed {
@@ -305,6 +315,9 @@ func (s *step) imports(res *jobs.Result) []string {
 
 func (s *step) fetch(ctx context.Context, dir string, a record.Artifact) (runtimes.Wheel, error) {
 	out := runtimes.Wheel{Path: filepath.Join(dir, a.Filename), Digest: a.Digest}
+	if a.Wheel != nil {
+		out.Depends = a.Wheel.Depends
+	}
 	r, err := s.blobs.Open(ctx, a.Digest)
 	if err != nil {
 		return out, fmt.Errorf("fetching %s: %w", a.Filename, err)

@@ -68,6 +68,7 @@ type Worker struct {
 	crew    *workflows.Crew
 	blobs   *store.Blobs
 	fetcher *fetch.Fetcher
+	tools   *runtimes.Tools
 	tests   runtimes.Runtime
 	address string // of the registry
 	index   string // simple index for build requirements; empty: PyPI
@@ -117,7 +118,8 @@ func Start(ctx context.Context, cfg Config) (_ *Worker, err error) {
 	}
 	w.index = join.Index
 	w.fetcher = &fetch.Fetcher{Cache: cfg.Dir.Downloads(), Index: join.Index, Mirrors: join.Mirrors, Store: sources{w.blobs}}
-	w.tests = &runtimes.Pyodide{Engine: cfg.Engine, Cache: cfg.Dir.Environments(), Work: cfg.Dir.Work()}
+	w.tools = &runtimes.Tools{Fetcher: w.fetcher, Dir: cfg.Dir.Environments()}
+	w.tests = &runtimes.Pyodide{Engine: cfg.Engine, Cache: cfg.Dir.Environments(), Work: cfg.Dir.Work(), Tools: w.tools.Folder}
 	if err := w.reap(ctx); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,218 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/wasmill/wasmill/internal/build"
+	"github.com/wasmill/wasmill/internal/fetch"
+	"github.com/wasmill/wasmill/internal/jobs"
+	"github.com/wasmill/wasmill/internal/recipe"
+	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/runtimes"
+	"github.com/wasmill/wasmill/internal/toolchain"
+	"github.com/wasmill/wasmill/internal/wheel"
+)
+
+// suite is the preparation of a recipe's wasmill.test.
+type suite struct {
+	*step
+	image   *toolchain.Image
+	builder *build.Builder
+	dir     string // for what is prepared
+	job     *runtimes.Job
+	res     *jobs.Result
+	lock    *fetch.Lock // of what the tests require from the index; nil for nothing
+}
+
+// test prepares what the recipe's wasmill.test asks for, and tests. What can't be prepared for the recipe's sake is a
+// failed test.
+func (s *step) test(ctx context.Context, image *toolchain.Image, dir string, job runtimes.Job, res *jobs.Result) (*record.Test, error) {
+	t := &s.recipe.Wasmill.Test
+	if slices.Contains(t.Runtimes, recipe.Chromium) {
+		return refused(&record.Failure{
+			Phase: record.PhaseTest, Kind: record.Unsupported, Message: "wasmill.test.runtimes names chromium, and the toolchain has no image with it",
+		}), nil
+	}
+	if len(t.Run) == 0 && len(t.Requires) == 0 {
+		return s.tests.Test(ctx, job)
+	}
+	builder, err := s.builder(ctx, s.job.Builder, s.job.UV)
+	if err != nil {
+		return nil, err
+	}
+	p := &suite{step: s, image: image, builder: builder, dir: dir, job: &job, res: res}
+	failure, err := p.prepare(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	if failure != nil {
+		return refused(failure), nil
+	}
+	test, err := s.tests.Test(ctx, job)
+	if err != nil {
+		return nil, err
+	}
+	if p.lock != nil {
+		for _, w := range p.lock.Packages {
+			test.Requires = append(test.Requires, record.Requirement{Name: w.Name, Version: w.Version, File: w.File, Digest: record.Digest("sha256:" + w.SHA256)})
+		}
+	}
+	return test, nil
+}
+
+// refused is a test that did not begin.
+func refused(f *record.Failure) *record.Test {
+	return &record.Test{Outcome: record.Failed, Imports: []record.Case{}, Cases: []record.Case{}, Failure: f}
+}
+
+func (p *suite) prepare(ctx context.Context, t *recipe.TestSuite) (*record.Failure, error) {
+	p.job.Suite = &runtimes.Suite{Commands: t.Commands(), Env: t.Environment, Expected: t.ExpectedFailures, Time: t.Timeout}
+	if t.Timeout == 0 {
+		p.job.Suite.Time = recipe.DefaultTestTimeout
+	}
+	if len(t.Suite) > 0 {
+		p.job.Suite.Dir = filepath.Join(p.dir, "suite")
+		failure, err := p.builder.Suite(ctx, build.Job{
+			Recipe: p.recipe, Toolchain: *p.image, Limits: build.LimitsOf(p.recipe), Attempt: p.told.ID + "-suite", Labels: p.labels(), Log: p.log,
+		}, t.SuiteFiles(), p.job.Suite.Dir)
+		if err != nil || failure != nil {
+			return failure, err
+		}
+	}
+	for _, dep := range p.step.job.TestDeps {
+		w, err := p.fetch(ctx, p.dir, dep)
+		if err != nil {
+			return nil, err
+		}
+		p.job.Suite.Wheels = append(p.job.Suite.Wheels, w)
+	}
+	if failure, err := p.requirements(ctx, t); err != nil || failure != nil {
+		return failure, err
+	}
+	if !t.Native {
+		return nil, nil
+	}
+	var err error
+	p.job.Suite.Native, err = p.native(ctx, t)
+	return nil, err
+}
+
+// target is where requirements are locked for.
+func (p *suite) target(pure bool) fetch.Target {
+	target := build.Target(p.recipe, p.image.Facts)
+	target.Pure = pure
+	return target
+}
+
+// requirements brings what the tests require from the package index, pure wheels.
+func (p *suite) requirements(ctx context.Context, t *recipe.TestSuite) (*record.Failure, error) {
+	_, others := t.RequiredRecipes(p.set)
+	if len(others) == 0 {
+		return nil, nil
+	}
+	p.lock = p.step.job.TestLock
+	if p.lock == nil {
+		lock, err := p.builder.Resolver.Resolve(ctx, others, nil, p.target(true))
+		if e := (*fetch.UnresolvableError)(nil); errors.As(err, &e) {
+			return &record.Failure{
+				Phase: record.PhaseTest, Kind: record.Requirements,
+				Message: "wasmill.test.requires can't be resolved from pure wheels: " + firstLine(e.Reason), Detail: e.Reason,
+			}, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		p.lock, p.res.TestLockKey, p.res.TestLock = lock, p.step.job.TestLockKey, lock
+	}
+	for _, w := range p.lock.Packages {
+		if p.brought(w.Name) {
+			continue // the farm's own wheel is what is tested
+		}
+		file, err := p.fetcher.Get(ctx, fetch.Source{URL: w.URL, SHA256: w.SHA256, Package: w.Name})
+		if err != nil {
+			return nil, err
+		}
+		to := filepath.Join(p.dir, w.File)
+		if err := copyFile(file, to); err != nil {
+			return nil, fmt.Errorf("fetching %s: %w", w.File, err)
+		}
+		p.job.Suite.Wheels = append(p.job.Suite.Wheels, runtimes.Wheel{Path: to, Digest: record.Digest("sha256:" + w.SHA256)})
+	}
+	return nil, nil
+}
+
+// brought says whether the job has a wheel of this name already.
+func (p *suite) brought(name string) bool {
+	return slices.ContainsFunc(slices.Concat([]runtimes.Wheel{p.job.Artifact}, p.job.Deps, p.job.Suite.Wheels), func(w runtimes.Wheel) bool {
+		f, err := wheel.ParseFilename(filepath.Base(w.Path))
+		return err == nil && wheel.Normalize(f.Name) == wheel.Normalize(name)
+	})
+}
+
+// native makes the environment for the comparison: the very wheel where it is for any platform, or else the index's wheel
+// of the same version for this machine.
+func (p *suite) native(ctx context.Context, t *recipe.TestSuite) (*runtimes.Native, error) {
+	about := p.res.Record.Wheel().Wheel
+	own, err := wheel.Open(p.job.Artifact.Path)
+	if err != nil {
+		return nil, err
+	}
+	defer own.Close()
+	wanted := slices.Concat([]string{"pytest"}, t.Requires)
+	if own.Pure() {
+		wanted = append(wanted, own.Metadata.Headers.All("Requires-Dist")...)
+	} else {
+		wanted = append(wanted, about.Project+"=="+about.Version)
+	}
+	lock, err := p.builder.Resolver.Resolve(ctx, wanted, nil, p.target(false))
+	if e := (*fetch.UnresolvableError)(nil); errors.As(err, &e) {
+		reason := fmt.Sprintf("the index has no wheels of %s %s and what it needs for CPython %s on this machine: %s",
+			about.Project, about.Version, p.image.Facts.Python, firstLine(e.Reason))
+		return &runtimes.Native{Reason: reason}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	n := &runtimes.Native{Site: filepath.Join(p.dir, "native"), Wheel: filepath.Base(p.job.Artifact.Path)}
+	if err := os.Mkdir(n.Site, 0o755); err != nil {
+		return nil, fmt.Errorf("making the native environment: %w", err)
+	}
+	wheels, err := p.fetcher.Wheels(ctx, lock)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range lock.Packages {
+		if wheel.Normalize(w.Name) == wheel.Normalize(about.Project) {
+			if own.Pure() {
+				continue // a requirement of the tests brings it along
+			}
+			n.Wheel = w.File
+		}
+		if err := runtimes.InstallWheel(filepath.Join(wheels, w.File), n.Site); err != nil {
+			return nil, err
+		}
+	}
+	if own.Pure() {
+		err = own.Install(n.Site)
+	}
+	return n, err
+}
+
+func copyFile(from, to string) error {
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, data, 0o644)
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	return line
+}
