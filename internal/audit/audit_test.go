@@ -1,6 +1,8 @@
 package audit_test
 
 import (
+	"bytes"
+	"os"
 	"strings"
 	"testing"
 
@@ -52,6 +54,11 @@ func imports(list ...wasm.Import) map[string]string {
 	return map[string]string{ext: side(wasmtest.Module{Imports: list})}
 }
 
+// coded is a side module with one function.
+func coded(body string) string {
+	return string(append(wasmtest.Module{}.Bytes(), wasmtest.Code(body)...))
+}
+
 func library(exports ...wasm.Export) string {
 	return string(wasmtest.Module{Exports: exports}.Bytes())
 }
@@ -93,6 +100,24 @@ func TestAuditOfModules(t *testing.T) {
 		"a module of another loader": {imports(wasm.Import{Module: "wbg", Name: "log", Kind: wasm.Func, Signature: "i:"}), []string{"foreign-import " + ext + " wbg.log"}},
 		"shared memory":              {map[string]string{ext: side(wasmtest.Module{Shared: true})}, []string{"threads " + ext + " memory"}},
 		"atomics":                    {map[string]string{ext: side(wasmtest.Module{Features: []string{"+atomics"}})}, []string{"threads " + ext + " "}},
+		"a native libc++":            {imports(function("_ZNSt3__112basic_stringIcE6appendEPKc", "ii:i"), variable("GOT.func", "_ZNSt3__15mutex4lockEv")), []string{"libcxx-namespace " + ext + " _ZNSt3__112basic_stringIcE6appendEPKc", "libcxx-namespace " + ext + " _ZNSt3__15mutex4lockEv"}},
+		"its own libc++":             {map[string]string{ext: side(wasmtest.Module{Imports: []wasm.Import{function("_ZNSt3__15mutex4lockEv", "i:")}, Exports: []wasm.Export{{Name: "_ZNSt3__15mutex4lockEv", Kind: wasm.Func, Signature: "i:"}}})}, nil},
+		"WASI alone":                 {imports(wasm.Import{Module: "wasi_snapshot_preview1", Name: "path_open", Kind: wasm.Func, Signature: "i:i"}), []string{"wasi-import " + ext + " path_open"}},
+		"atomic instructions":        {map[string]string{ext: side(wasmtest.Module{}), "a/x.so": coded("\xfe\x03\x00\x0b")}, []string{"threads a/x.so "}},
+		"SIMD":                       {map[string]string{ext: side(wasmtest.Module{}), "a/x.so": coded("\xfd\x0c0123456789abcdef\x1a\x0b")}, nil},
+		"relaxed SIMD":               {map[string]string{ext: side(wasmtest.Module{}), "a/x.so": coded("\xfd\x85\x02\x1a\x0b")}, []string{"unsupported-feature a/x.so relaxed-simd"}},
+		"an unknown instruction":     {map[string]string{ext: side(wasmtest.Module{}), "a/x.so": coded("\xff\x0b")}, []string{"not-wasm a/x.so "}},
+		"try and catch":              {map[string]string{ext: side(wasmtest.Module{}), "a/x.so": coded("\x06\x40\x19\x0b\x0b")}, nil},
+		"init function mistyped":     {map[string]string{ext: library(wasm.Export{Name: "PyInit__c", Kind: wasm.Func, Signature: "d:i"})}, []string{"signature-mismatch " + ext + " PyInit__c"}},
+		"debug sections":             {map[string]string{ext: side(wasmtest.Module{}) + string(wasmtest.Custom(".debug_info", "x"))}, []string{"debug-sections " + ext + " "}},
+		"names of functions":         {map[string]string{ext: side(wasmtest.Module{}) + string(wasmtest.Custom("name", "x"))}, nil},
+		"the builder's home":         {map[string]string{ext: side(wasmtest.Module{}) + string(wasmtest.Data("\x41\x00\x0b", "/home/me/a.c"))}, []string{"build-path " + ext + " "}},
+		"for a Mac":                  {map[string]string{ext: side(wasmtest.Module{}), "a/x.dylib": "\xcf\xfa\xed\xfe"}, []string{"foreign-binary a/x.dylib "}},
+		"for all Macs":               {map[string]string{ext: side(wasmtest.Module{}), "a/x.dylib": "\xca\xfe\xba\xbe"}, []string{"foreign-binary a/x.dylib "}},
+		"a class of Java":            {map[string]string{ext: side(wasmtest.Module{}), "a/x.class": "\xca\xfe\xba\xbe"}, nil},
+		"for Windows":                {map[string]string{ext: side(wasmtest.Module{}), "a/x.pyd": "MZ\x90\x00\x03"}, []string{"foreign-binary a/x.pyd "}},
+		"a launcher for Windows":     {map[string]string{ext: side(wasmtest.Module{}), "a/x.exe": "MZ\x90\x00\x03"}, nil},
+		"a program for Linux":        {map[string]string{ext: side(wasmtest.Module{}), "a/x": "\x7fELF\x02"}, []string{"foreign-binary a/x "}},
 		"stripped":                   {map[string]string{ext: side(wasmtest.Module{NoDylink: true})}, []string{"no-dylink " + ext + " "}},
 		"dylink.0 moved":             {map[string]string{ext: side(wasmtest.Module{DylinkLate: true})}, []string{"dylink-not-first " + ext + " "}},
 		"compiled for the host":      {map[string]string{ext: "\x7fELF\x02\x01\x01\x00"}, []string{"foreign-binary " + ext + " "}},
@@ -133,6 +158,7 @@ func TestAuditKnowsWhatEachABICanDo(t *testing.T) {
 		"C++ exceptions":  {map[string]string{"_c.abi3.so": side(wasmtest.Module{Imports: []wasm.Import{{Module: "env", Name: "__cpp_exception", Kind: wasm.Tag, Signature: "i:"}}})}, []string{"wasm-exceptions _c.abi3.so __cpp_exception"}, nil},
 		"JS exceptions":   {map[string]string{"_c.abi3.so": side(wasmtest.Module{Imports: []wasm.Import{function("invoke_v", "i:")}})}, nil, []string{"js-exceptions _c.abi3.so invoke_v"}},
 		"no RUNTIME_PATH": {map[string]string{"_c.abi3.so": side(wasmtest.Module{Needed: []string{"liba.so"}}), "x.libs/liba.so": library()}, []string{"no-runtime-path _c.abi3.so liba.so"}, []string{"no-runtime-path _c.abi3.so liba.so"}},
+		"its installer's": {map[string]string{"_c.abi3.so": side(wasmtest.Module{Needed: []string{"liba.so"}}), "a.libs/liba.so": library()}, []string{"needs-installer _c.abi3.so liba.so"}, []string{"no-runtime-path _c.abi3.so liba.so"}},
 		"and with one":    {map[string]string{"_c.abi3.so": side(wasmtest.Module{Needed: []string{"liba.so"}, RuntimePath: []string{"$ORIGIN/x.libs"}}), "x.libs/liba.so": library()}, []string{"no-runtime-path _c.abi3.so liba.so"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -157,6 +183,10 @@ func TestAuditOfTheWheel(t *testing.T) {
 		"other platform":    {wheeltest.Spec{Name: "a", Version: "1", Tag: "cp315-cp315-pyemscripten_2026_0_wasm32", Files: good}, []string{"wrong-tag a-1-cp315-cp315-pyemscripten_2026_0_wasm32.whl "}},
 		"other Python":      {wheeltest.Spec{Name: "a", Version: "1", Tag: "cp314-cp314-" + platform, Files: good}, []string{"wrong-tag a-1-cp314-cp314-" + platform + ".whl "}},
 		"WHEEL differs":     {wheeltest.Spec{Name: "a", Version: "1", Tag: tag, InnerTag: "cp315-cp315-linux_x86_64", Files: good}, []string{"tag-mismatch a-1.dist-info/WHEEL "}},
+		"for newer Pythons": {wheeltest.Spec{Name: "a", Version: "1", Python: ">=3.16", Tag: tag, Files: good}, []string{"requires-python a-1.dist-info/METADATA "}},
+		"for older Pythons": {wheeltest.Spec{Name: "a", Version: "1", Python: ">=3.9,<3.15", Tag: tag, Files: good}, []string{"requires-python a-1.dist-info/METADATA "}},
+		"for this Python":   {wheeltest.Spec{Name: "a", Version: "1", Python: ">=3.9,!=3.14.*", Tag: tag, Files: good}, nil},
+		"a DLL for anybody": {wheeltest.Spec{Name: "a", Version: "1", Files: map[string]string{"a/x.dll": "MZ"}}, []string{"binary-in-pure a/x.dll "}},
 		"half pure":         {wheeltest.Spec{Name: "a", Version: "1", Files: good}, []string{"binary-in-pure " + ext + " "}},
 		"nothing in it":     {wheeltest.Spec{Name: "a", Version: "1", Tag: tag}, []string{"no-binary a-1-" + tag + ".whl "}},
 		"other version":     {wheeltest.Spec{Name: "a", Version: "1", Files: map[string]string{"a-1.dist-info/METADATA": "Name: a\nVersion: 1.1\n"}}, []string{"metadata-mismatch a-1.dist-info/METADATA "}},
@@ -173,6 +203,40 @@ func TestAuditOfTheWheel(t *testing.T) {
 	}
 	if _, err := audit.Wheel("/nonexistent/a-1-py3-none-any.whl", audit.Target{Runtime: provided}); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("a missing file is no finding: %v", err)
+	}
+}
+
+func TestSizeBudget(t *testing.T) {
+	path := wheeltest.Write(t, t.TempDir(), wheeltest.Spec{Name: "a", Version: "1", Files: map[string]string{"a/big.txt": strings.Repeat("x", 5000), "a.py": ""}})
+	found, err := audit.Wheel(path, audit.Target{MaxSize: 1000})
+	if err != nil || len(found) != 1 || found[0].Rule != "size-budget" || !strings.Contains(found[0].Reason, "a/big.txt with 5000 bytes") {
+		t.Errorf("%+v, %v", found, err)
+	}
+	if found, err := audit.Wheel(path, audit.Target{MaxSize: 100_000}); err != nil || len(found) > 0 {
+		t.Errorf("within the budget: %+v, %v", found, err)
+	}
+}
+
+// An archive that is damaged in the middle is the wheel's fault, and the rest is audited all the same.
+func TestDamagedArchive(t *testing.T) {
+	path := wheeltest.Write(t, t.TempDir(), wheeltest.Spec{Name: "a", Version: "1", Tag: "cp315-cp315-" + platform,
+		Files: map[string]string{ext: side(wasmtest.Module{}), "a/zz.txt": strings.Repeat("some text to damage ", 50)}})
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.Index(b, []byte("a/zz.txt")) + len("a/zz.txt") + 10
+	b[at] ^= 0xff
+	if err := os.WriteFile(path, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	abi, err := audit.NewABI(platform, "3.15")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := audit.Wheel(path, audit.Target{ABI: abi, Runtime: provided})
+	if err != nil || len(found) != 1 || found[0].Rule != "bad-wheel" || found[0].File != "a/zz.txt" {
+		t.Errorf("%+v, %v", found, err)
 	}
 }
 
@@ -199,9 +263,32 @@ func run(t *testing.T, spec wheeltest.Spec, platform string) []string {
 func TestRulesAreDocumented(t *testing.T) {
 	seen := map[string]bool{}
 	for _, r := range audit.Rules() {
-		if seen[r.Name] || r.Doc == "" || (r.Severity != audit.Error && r.Severity != audit.Warning) {
+		if seen[r.Name] || r.Doc == "" || r.Why == "" || r.Fix == "" || (r.Severity != audit.Error && r.Severity != audit.Warning) {
 			t.Errorf("rule %+v", r)
 		}
 		seen[r.Name] = true
 	}
+}
+
+// Whatever stands in a module, the audit has findings or none: only a disk that fails is an error.
+func FuzzModule(f *testing.F) {
+	f.Add([]byte(side(wasmtest.Module{Needed: []string{"libx.so"}, RuntimePath: []string{"$ORIGIN"}, Features: []string{"+atomics"}})))
+	f.Add([]byte(coded("\xfd\x85\x02\x1a\x0b") + string(wasmtest.Data("\x41\x00\x0b", "/home/me/a.c"))))
+	f.Add([]byte("\x7fELF\x02\x01\x01\x00"))
+	abi, err := audit.NewABI(platform, "3.15")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, module []byte) {
+		spec := wheeltest.Spec{Name: "a", Version: "1", Tag: "cp315-cp315-" + platform, Files: map[string]string{ext: string(module), "a/libx.so": string(module)}}
+		found, err := audit.Wheel(wheeltest.Write(t, t.TempDir(), spec), audit.Target{ABI: abi, Runtime: provided})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range found {
+			if f.Rule == "bad-wheel" || f.Rule == "record-mismatch" {
+				t.Fatalf("the module makes the wheel a bad one: %+v", f)
+			}
+		}
+	})
 }

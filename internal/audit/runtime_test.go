@@ -69,3 +69,15 @@ func TestReadRuntimeRefuses(t *testing.T) {
 		})
 	}
 }
+
+func FuzzReadRuntime(f *testing.F) {
+	f.Add("var wasmImports={fd_seek:_seek,hypot,\"q\":_q};_seek.sig=\"ijipp\";_q.stub=true")
+	f.Add(".sig=\"i\"a.sig='v'wasmImports={}wasmImports ={a}")
+	main := wasmtest.Module{}.Bytes()
+	f.Fuzz(func(t *testing.T, script string) {
+		r, err := ReadRuntime(main, []byte(script))
+		if (r == nil) == (err == nil) || err != nil && fault.KindOf(err) != fault.Invalid {
+			t.Fatalf("%v, %v", r, err)
+		}
+	})
+}

@@ -13,10 +13,7 @@ import (
 	"github.com/wasmill/wasmill/internal/audit"
 	"github.com/wasmill/wasmill/internal/audit/sarif"
 	"github.com/wasmill/wasmill/internal/command"
-	"github.com/wasmill/wasmill/internal/datadir"
 	"github.com/wasmill/wasmill/internal/fault"
-	"github.com/wasmill/wasmill/internal/fetch"
-	"github.com/wasmill/wasmill/internal/pyodide"
 	"github.com/wasmill/wasmill/internal/version"
 	"github.com/wasmill/wasmill/internal/wheel"
 )
@@ -29,12 +26,6 @@ type auditing struct {
 	runtimes                      map[string]*knownRuntime // by platform tag
 }
 
-// knownRuntime is a runtime that was read for this command, and what it is called.
-type knownRuntime struct {
-	*audit.Runtime
-	name string
-}
-
 func (a *app) auditCommand() *cobra.Command {
 	c := &auditing{app: a, runtimes: map[string]*knownRuntime{}}
 	cmd := &cobra.Command{
@@ -45,8 +36,8 @@ what the runtime provides, function by function with its type, needed libraries 
 against what the ABI's engines know, tags, METADATA and RECORD against the files. No farm and no container engine is
 needed. docs/reference/audit.md explains each rule.
 
-The runtime is Pyodide's release for the ABI, by its sha256: from the cache of downloads (baking a toolchain puts it
-there), else from npm, once. --runtime names another: an npm package of pyodide (.tgz), or a folder with pyodide.asm.wasm
+The runtime is that of the ABI's toolchain where its images are baked, else Pyodide's release for the ABI by its sha256,
+which npm is asked for once. --runtime names another: an npm package of pyodide (.tgz), or a folder with pyodide.asm.wasm
 and the script beside it.
 
 Exit status: 0 no errors, warnings perhaps · 1 a finding of severity error, or with --strict any finding · 2 what was
@@ -142,37 +133,6 @@ func (c *auditing) abis(file string) ([]audit.ABI, error) {
 		abis = []audit.ABI{{}} // for any platform
 	}
 	return abis, err
-}
-
-func (c *auditing) runtimeOf(ctx context.Context, abi audit.ABI) (*knownRuntime, error) {
-	if known := c.runtimes[abi.PlatformTag]; known != nil {
-		return known, nil
-	}
-	known, err := c.readRuntime(ctx, abi)
-	if err == nil {
-		c.runtimes[abi.PlatformTag] = known
-	}
-	return known, err
-}
-
-func (c *auditing) readRuntime(ctx context.Context, abi audit.ABI) (*knownRuntime, error) {
-	if c.runtime != "" {
-		r, err := pyodide.Open(c.runtime)
-		return &knownRuntime{r, c.runtime}, err
-	}
-	release, ok := pyodide.For(abi.PlatformTag)
-	if !ok {
-		return nil, fault.Errorf(fault.Invalid, "no runtime is known for %s: name one with --runtime", abi.PlatformTag)
-	}
-	dir, err := datadir.Open(c.data)
-	if err != nil {
-		return nil, err
-	}
-	p := c.progress()
-	defer p.Close()
-	f := &fetch.Fetcher{Cache: dir.Downloads(), Progress: func(d fetch.Progress) { p.Update(d.File, d.Done, d.Total, true, "") }}
-	r, err := release.Runtime(ctx, f)
-	return &knownRuntime{r, release.String()}, err
 }
 
 func (c *auditing) write(reports []audit.Report) error {

@@ -26,16 +26,9 @@ func (p *parser) inside(id byte, body *io.LimitedReader) error {
 		return p.failed
 	}
 	if err != nil && p.m.CodeError == nil {
-		if isEOF(err) {
-			err = errShort
-		}
 		p.m.CodeError = err
 	}
 	return nil
-}
-
-func (p *parser) user(where func() string) func(Proposal) {
-	return func(of Proposal) { p.m.use(of, where) }
 }
 
 func (p *parser) globals(body *io.LimitedReader) error {
@@ -43,7 +36,7 @@ func (p *parser) globals(body *io.LimitedReader) error {
 	if err != nil {
 		return err
 	}
-	c := &code{b: b, use: p.user(func() string { return "global section" })}
+	c := &code{b: b, m: p.m, place: "global section"}
 	c.many(c.leb(5), func() {
 		c.valType()
 		c.byte() // whether it can change
@@ -79,8 +72,7 @@ func (p *parser) code(body *io.LimitedReader) error {
 		}
 		p.body = p.body[:size]
 		if _, err := io.ReadFull(body, p.body); err != nil {
-			p.broken(err)
-			return err
+			return p.short(err)
 		}
 		if err := p.function(int(i)); err != nil {
 			return fmt.Errorf("reading function %d: %w", p.imported+int(i), err)
@@ -93,11 +85,12 @@ func (p *parser) code(body *io.LimitedReader) error {
 }
 
 func (p *parser) function(i int) error {
-	c := &code{b: p.body, use: p.user(func() string { return fmt.Sprintf("function %d", p.imported+i) })}
-	c.many(c.leb(5), func() {
+	p.reading = code{b: p.body, m: p.m, place: "function", n: p.imported + i}
+	c := &p.reading
+	for n := c.leb(5); n > 0 && c.err == nil; n-- {
 		c.leb(5) // how many locals of a type
 		c.valType()
-	})
+	}
 	return c.all()
 }
 
@@ -112,7 +105,7 @@ func (p *parser) segments(body *io.LimitedReader) error {
 		if err == nil && flags == 2 {
 			var memory uint32
 			if memory, err = p.uleb(body); memory != 0 {
-				p.m.use(MultiMemory, func() string { return "data section" })
+				(&code{m: p.m, place: "data section"}).use(MultiMemory)
 			}
 		}
 		if err == nil && flags != 1 {
@@ -153,9 +146,9 @@ func (p *parser) offset(body *io.LimitedReader) error {
 			continue
 		}
 		// The byte may belong to a number: only if the instructions end here it is the end.
-		c := &code{b: b, use: func(Proposal) {}}
+		c := &code{b: b}
 		if c.constant(); c.err == nil && c.at == len(b) {
-			c = &code{b: b, use: p.user(func() string { return "data section" })}
+			c = &code{b: b, m: p.m, place: "data section"}
 			c.constant()
 			return nil
 		}
@@ -168,10 +161,18 @@ func (p *parser) hand(from *io.LimitedReader) error {
 	want := from.N
 	n, err := io.Copy(p.data, from)
 	if err == nil && n < want {
-		return io.ErrUnexpectedEOF
+		return errShort
 	}
 	if err == nil {
 		_, err = p.data.Write([]byte{0})
+	}
+	return p.short(err)
+}
+
+// short turns the end of the module into an error of its own.
+func (p *parser) short(err error) error {
+	if err != nil && isEOF(err) {
+		return errShort
 	}
 	p.broken(err)
 	return err
@@ -180,12 +181,14 @@ func (p *parser) hand(from *io.LimitedReader) error {
 // byte reads one byte of a section.
 func (p *parser) byte(body *io.LimitedReader) (byte, error) {
 	if body.N <= 0 {
-		return 0, io.ErrUnexpectedEOF
+		return 0, errShort
 	}
 	b, err := p.r.ReadByte()
-	p.broken(err)
+	if err != nil {
+		return 0, p.short(err)
+	}
 	body.N--
-	return b, err
+	return b, nil
 }
 
 // uleb reads an unsigned LEB128 of 32 bits from what is left of a section.

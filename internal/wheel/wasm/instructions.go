@@ -88,10 +88,24 @@ var errInstruction = errors.New("an instruction ends too early")
 // code reads instructions, one after the other, without knowing how they nest: where each ends is all that telling
 // proposals apart needs.
 type code struct {
-	b   []byte
-	at  int
-	use func(Proposal)
-	err error
+	b     []byte
+	at    int
+	err   error
+	m     *Module // whose proposals are noted; nil for none
+	place string  // "function", "global section"
+	n     int     // of the function
+}
+
+// use notes a proposal the first time that it is met.
+func (c *code) use(p Proposal) {
+	if c.m == nil || c.m.UseOf(p) != nil {
+		return
+	}
+	where := c.place
+	if where == "function" {
+		where = fmt.Sprintf("function %d", c.n)
+	}
+	c.m.Proposals = append(c.m.Proposals, Use{p, where})
 }
 
 func (c *code) fail(err error) {

@@ -92,6 +92,7 @@ type parser struct {
 	imported int       // functions
 	data     io.Writer // nil where only the outside is read
 	body     []byte    // of one function at a time
+	reading  code      // of it
 }
 
 type rawExport struct {

@@ -31,13 +31,6 @@ type Use struct {
 	Where    string // "function 12", "global section"
 }
 
-// use notes a proposal the first time that it is met.
-func (m *Module) use(p Proposal, where func() string) {
-	if m.UseOf(p) == nil {
-		m.Proposals = append(m.Proposals, Use{p, where()})
-	}
-}
-
 // UseOf finds where a proposal is used; nil where it is not.
 func (m *Module) UseOf(p Proposal) *Use {
 	for i := range m.Proposals {

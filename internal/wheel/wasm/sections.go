@@ -57,7 +57,7 @@ func (p *parser) imports(c *cursor) {
 func (p *parser) noteTypes(s Signature) {
 	for letter, of := range map[byte]Proposal{'V': SIMD, 'x': ExnrefExceptions, 'r': FunctionReference} {
 		if strings.IndexByte(string(s), letter) >= 0 {
-			p.m.use(of, func() string { return "type section" })
+			(&code{m: p.m, place: "type section"}).use(of)
 		}
 	}
 }

@@ -157,3 +157,30 @@ func strs(list []string) []byte {
 	}
 	return out
 }
+
+// Code encodes the sections of functions without parameters and results, to be put behind a Module that has none. A body
+// is the instructions alone; locals may be declared before them with Locals.
+func Code(bodies ...string) []byte {
+	types := Section(1, []byte{1}, []byte{0x60, 0, 0})
+	funcs, code := uleb(len(bodies)), uleb(len(bodies))
+	for _, b := range bodies {
+		if !strings.HasPrefix(b, Locals) {
+			b = "\x00" + b
+		}
+		b = strings.TrimPrefix(b, Locals)
+		funcs = append(funcs, 0)
+		code = append(append(code, uleb(len(b))...), b...)
+	}
+	return append(append(types, Section(3, funcs)...), Section(10, code)...)
+}
+
+// Locals marks a body that begins with its own declarations of locals.
+const Locals = "locals:"
+
+// Data encodes a data section with one segment at an offset that a constant expression gives.
+func Data(offset, contents string) []byte {
+	return Section(11, []byte{1, 0}, []byte(offset), uleb(len(contents)), []byte(contents))
+}
+
+// Custom encodes a custom section.
+func Custom(name, contents string) []byte { return Section(0, str(name), []byte(contents)) }
