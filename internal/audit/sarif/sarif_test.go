@@ -69,7 +69,7 @@ func TestItIsWhatTheStandardsSchemaWants(t *testing.T) {
 // A validator that takes anything proves nothing.
 func TestTheSchemaIsAsked(t *testing.T) {
 	for have, wrong := range map[string]string{`"level": "error"`: `"level": "fatal"`, `"text": `: `"txt": `} {
-		if validate(t, bytes.Replace(write(t, reports), []byte(have), []byte(wrong), -1)) == nil {
+		if validate(t, bytes.ReplaceAll(write(t, reports), []byte(have), []byte(wrong))) == nil {
 			t.Errorf("%s passes", wrong)
 		}
 	}

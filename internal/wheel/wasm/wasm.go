@@ -3,8 +3,8 @@
 // its instructions belong to. Nothing is validated or run. Bytes come from strangers: every read is bounded, memory
 // grows with what was really read, not with what a header claims, and time with the length of the module.
 //
-// The decoders of the Go runtimes for WebAssembly are internal to them (wazero) or know neither tags nor dylink.0
-// (wagon, wasm-tools/module), so this is one of our own.
+// It is one of our own because wazero's decoder is internal, and tetratelabs/wabin, which can be imported, knows neither
+// tags nor dylink.0 nor any proposal after 2023.
 //
 // Sources: the core specification's binary format (https://webassembly.github.io/spec/core/binary/) and
 // tool-conventions' DynamicLinking.md and Linking.md (https://github.com/WebAssembly/tool-conventions).
