@@ -34,6 +34,9 @@ func (d *decoder) section(s section, e entry) {
 		d.recipe.Extra = e.value.plain()
 		return
 	}
+	if e.value.shape == isNull && s.name != "package" {
+		return // all that stood there is commented out
+	}
 	if e.value.shape != isMapping {
 		d.mismatch(e.value, s.name, isMapping)
 		return
@@ -150,6 +153,9 @@ func texts(field func(*Recipe) *[]string) setter {
 }
 
 func (d *decoder) list(path string, v *value) (list []string) {
+	if v.shape == isNull {
+		return nil // all that stood there is commented out
+	}
 	if v.shape != isList {
 		d.mismatch(v, path, isList)
 		return nil
@@ -157,7 +163,7 @@ func (d *decoder) list(path string, v *value) (list []string) {
 	for i, item := range v.items {
 		if s, ok := d.scalar(fmt.Sprintf("%s[%d]", path, i), item); ok {
 			d.recipe.positions[fmt.Sprintf("%s[%d]", path, len(list))] = item.at
-			list = append(list, s)
+			list = append(list, strings.TrimSpace(s)) // block scalars end in a newline
 		}
 	}
 	return list

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -53,6 +54,7 @@ const (
 // in two places has no one position. The result is nil if there are syntax errors.
 func tree(file string, data []byte, errs *Errors) *value {
 	start := Position{File: file, Line: 1, Column: 1}
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // some editors' mark of UTF-8
 	if !utf8.Valid(data) {
 		errs.add(start, "save it as UTF-8", "the file is not UTF-8")
 		return nil
