@@ -18,8 +18,8 @@ import (
 )
 
 func (a *app) recipeCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "recipe", Short: "Check recipes, or begin one"}
-	cmd.AddCommand(a.recipeCheck(), a.recipeSkeleton())
+	cmd := &cobra.Command{Use: "recipe", Short: "Check recipes, begin one, convert others' recipes"}
+	cmd.AddCommand(a.recipeCheck(), a.recipeSkeleton(), a.recipeImport())
 	return cmd
 }
 

@@ -1,0 +1,2 @@
+def test_demo():
+    import demo_lib
