@@ -8,18 +8,16 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/wasmill/wasmill/internal/command"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/recipe"
 )
 
 func (a *app) recipeCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "recipe", Short: "Check recipes, begin one, convert others' recipes"}
-	cmd.AddCommand(a.recipeCheck(), a.recipeSkeleton(), a.recipeImport())
+	cmd := &cobra.Command{Use: "recipe", Short: "Check recipes, begin one, convert others' recipes, update them"}
+	cmd.AddCommand(a.recipeCheck(), a.recipeSkeleton(), a.recipeImport(), a.recipeUpdate())
 	return cmd
 }
 
@@ -66,47 +64,6 @@ func check(arg string) (int, error) {
 	all := set.Recipes()
 	_, err = set.Closure(all)
 	return len(all), err
-}
-
-func (a *app) recipeSkeleton() *cobra.Command {
-	dir, stdout := "recipes", false
-	cmd := &cobra.Command{
-		Use:     "skeleton NAME[==VERSION]",
-		Short:   "Write a recipe to begin with from what the package index says",
-		Example: "  wasmill recipe skeleton markupsafe\n  wasmill recipe skeleton --stdout lz4==4.4.4",
-		Args:    command.Arguments(1, 1, "a project's name"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := a.skeleton(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			if stdout {
-				_, err := a.out.Write(s.Meta)
-				return err
-			}
-			file := filepath.Join(dir, s.Recipe.Name, recipe.MetaFile)
-			if _, err := os.Stat(file); err == nil {
-				return fault.Errorf(fault.Conflict, "%s is there already; --stdout prints the skeleton instead", file)
-			}
-			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-				return fmt.Errorf("writing the skeleton: %w", err)
-			}
-			if err := os.WriteFile(file, s.Meta, 0o644); err != nil {
-				return fmt.Errorf("writing the skeleton: %w", err)
-			}
-			_, err = fmt.Fprintf(a.out, "%s: look through it, add tests beside it, then `wasmill build %s`\n", file, s.Recipe.Name)
-			return err
-		},
-	}
-	cmd.Flags().StringVar(&dir, "recipes", dir, "folder of recipes to write to")
-	cmd.Flags().BoolVar(&stdout, "stdout", false, "print it and write nothing")
-	return cmd
-}
-
-// skeleton makes a recipe for "NAME" or "NAME==VERSION" from the package index.
-func (a *app) skeleton(ctx context.Context, target string) (*recipe.Skeleton, error) {
-	name, version, _ := strings.Cut(target, "==")
-	return recipe.FetchSkeleton(ctx, get, a.index, strings.TrimSpace(name), strings.TrimSpace(version))
 }
 
 func get(ctx context.Context, url, accept string) ([]byte, error) {

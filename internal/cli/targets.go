@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -26,7 +27,7 @@ type targets struct {
 
 func (t *targets) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&t.recipes, "recipes", "recipes", "folder of recipes")
-	cmd.Flags().StringVar(&t.toolchain, "toolchain", "pyemscripten_2026_5", "toolchain to build with")
+	cmd.Flags().StringVar(&t.toolchain, "toolchain", defaultToolchain, "toolchain to build with")
 	cmd.Flags().BoolVar(&t.noCache, "no-cache", false, "build even what was built before")
 }
 
@@ -34,15 +35,11 @@ func (t *targets) flags(cmd *cobra.Command) {
 func (t *targets) request(ctx context.Context, a *app, farm api.Farm, args []string) (api.RunRequest, error) {
 	req := api.RunRequest{Toolchain: t.toolchain, Lane: t.lane, NoCache: t.noCache, Publish: t.publish}
 	var given []*recipe.Recipe
-	var patterns []string
+	var patterns, releases []string
 	for _, arg := range args {
 		switch {
 		case strings.Contains(arg, "=="):
-			s, err := a.skeleton(ctx, arg)
-			if err != nil {
-				return req, err
-			}
-			given = append(given, s.Recipe)
+			releases = append(releases, arg)
 		case isProject(arg):
 			r, err := recipe.FromProject(arg)
 			if err != nil {
@@ -61,7 +58,18 @@ func (t *targets) request(ctx context.Context, a *app, farm api.Farm, args []str
 	if err != nil {
 		return req, err
 	}
-	return req, upload(ctx, farm, set, given, chosen, &req)
+	for _, release := range releases {
+		s, err := a.skeleton(ctx, release, set, false)
+		if err != nil {
+			return req, err
+		}
+		given = append(given, s.Recipe)
+	}
+	found, err := a.fromIndex(ctx, set, given)
+	if err != nil {
+		return req, err
+	}
+	return req, upload(ctx, farm, set, given, found, chosen, &req)
 }
 
 // isProject says whether an argument is a folder rather than the name of a recipe: it looks like a path, or there is a
@@ -88,12 +96,13 @@ func (t *targets) set(needed bool) (*recipe.Set, error) {
 	return recipe.LoadSet(t.recipes)
 }
 
-// upload sends what was chosen and all that it needs, and nothing else of the folder.
-func upload(ctx context.Context, farm api.Farm, set *recipe.Set, given, chosen []*recipe.Recipe, req *api.RunRequest) error {
+// upload sends what was chosen and all that it needs, and nothing else of the folder. given are recipes that were made
+// for targets, found those that were made for what they need.
+func upload(ctx context.Context, farm api.Farm, set *recipe.Set, given, found, chosen []*recipe.Recipe, req *api.RunRequest) error {
 	if len(given) > 0 {
 		var err error
 		// A recipe that was made for a target goes before one of the same name in the folder.
-		if set, err = set.With(given...); err != nil {
+		if set, err = set.With(append(slices.Clone(given), found...)...); err != nil {
 			return err
 		}
 	}

@@ -83,7 +83,9 @@ type forgeExpr struct {
 
 var forgeToken = regexp.MustCompile(`^\s*(?:([A-Za-z_][A-Za-z0-9_]*)|"([^"]*)"|'([^']*)'|([0-9]+)|(==|!=|.))`)
 
-func (p *forgeExpr) fail(format string, args ...any) { panic(forgeFailure{fmt.Errorf(format, args...)}) }
+func (p *forgeExpr) fail(format string, args ...any) {
+	panic(forgeFailure{fmt.Errorf(format, args...)})
+}
 
 func (p *forgeExpr) next() {
 	m := forgeToken.FindStringSubmatchIndex(p.text)

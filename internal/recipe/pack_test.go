@@ -95,7 +95,11 @@ func TestPackProjectsAndSkeletons(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	skeleton, err := recipe.NewSkeleton(page, simple(t, "the_name-1.10.tar.gz"), nil, "the-name", "1.10")
+	release, err := recipe.NewRelease(page, simple(t, "the_name-1.10.tar.gz"), nil, "the-name", "1.10")
+	if err != nil {
+		t.Fatal(err)
+	}
+	skeleton, err := release.Skeleton(recipe.Evidence{})
 	if err != nil {
 		t.Fatal(err)
 	}

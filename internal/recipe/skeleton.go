@@ -1,7 +1,6 @@
 package recipe
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/wheel"
 )
 
 // Get fetches a document from an index. What is not there is fault.NotFound.
@@ -22,46 +22,34 @@ type Skeleton struct {
 	Meta   []byte  // the meta.yaml, with comments where something was guessed
 }
 
-// FetchSkeleton makes a skeleton for a project on an index; index is the address of its simple API (PEP 691), such as
-// https://pypi.org/simple. An empty version means the newest stable one, which only an index that also has PyPI's
-// JSON API beside its simple API can tell; summary, license and requirements come from there too.
-func FetchSkeleton(ctx context.Context, get Get, index, name, version string) (*Skeleton, error) {
-	if !nameForm.MatchString(name) {
-		return nil, fault.Errorf(fault.Invalid, "making skeleton: `%s` is not a project's name", name)
-	}
-	index = strings.TrimSuffix(index, "/")
-	page := index + "/" + Canonical(name) + "/"
-	simple, err := get(ctx, page, "application/vnd.pypi.simple.v1+json")
+// FetchRelease finds a release of a project on an index; index is the address of its simple API (PEP 691), such as
+// https://pypi.org/simple. An empty version means the newest one (see Release.Newest). Summary, license and requirements
+// come from PyPI's JSON API where it stands beside the simple one; without it they are unknown.
+func FetchRelease(ctx context.Context, get Get, index, name, version string) (*Release, error) {
+	p, err := FetchProject(ctx, get, index, name)
 	if err != nil {
-		return nil, fmt.Errorf("making skeleton for `%s`: %w", name, err)
+		return nil, err
+	}
+	if version == "" {
+		if version, err = p.Newest("", false); err != nil {
+			return nil, err
+		}
 	}
 	var info []byte
-	if base, ok := strings.CutSuffix(index, "/simple"); ok {
-		addresses := []string{base + "/pypi/" + Canonical(name) + "/json"}
-		if version != "" { // not every mirror has the answers for single versions
-			addresses = append([]string{base + "/pypi/" + Canonical(name) + "/" + url.PathEscape(version) + "/json"}, addresses...)
-		}
-		for _, address := range addresses {
+	if base, ok := strings.CutSuffix(strings.TrimSuffix(index, "/"), "/simple"); ok {
+		// Not every mirror has the answers for single versions.
+		for _, address := range []string{
+			base + "/pypi/" + Canonical(name) + "/" + url.PathEscape(version) + "/json", base + "/pypi/" + Canonical(name) + "/json",
+		} {
 			if info, err = get(ctx, address, "application/json"); err == nil {
 				break
 			}
 			if fault.KindOf(err) != fault.NotFound {
-				return nil, fmt.Errorf("making skeleton for `%s`: %w", name, err)
+				return nil, fmt.Errorf("looking for `%s`: %w", name, err)
 			}
 		}
 	}
-	return NewSkeleton(page, simple, info, name, version)
-}
-
-// simplePage is a project's page in the simple API (PEP 691).
-type simplePage struct {
-	Files []simpleFile `json:"files"`
-}
-
-type simpleFile struct {
-	Filename string            `json:"filename"`
-	URL      string            `json:"url"`
-	Hashes   map[string]string `json:"hashes"`
+	return p.release(info, version)
 }
 
 // projectInfo is what is read of PyPI's JSON API (docs.pypi.org/api/json).
@@ -77,41 +65,97 @@ type projectInfo struct {
 	} `json:"info"`
 }
 
-// NewSkeleton makes a skeleton from an index's documents: the project's page of the simple API, fetched from the
-// address page, and the answer of PyPI's JSON API, which may be nil, or be about another version; then it tells nothing of
-// requirements. It takes the source archive, and where there is
-// none a wheel for any platform, which is then hosted again instead of built. A project that has neither at that
-// version is fault.NotFound.
-func NewSkeleton(page string, simple, info []byte, name, version string) (*Skeleton, error) {
-	var p simplePage
-	if err := json.Unmarshal(simple, &p); err != nil {
-		return nil, fmt.Errorf("making skeleton for `%s`: parsing the index's page: %w", name, err)
+// Release is one version of a project on an index.
+type Release struct {
+	Project string // canonical
+	Version string // as in the file's name
+	// Source is what a recipe is made from: a wheel for any platform where all wheels are, which is hosted again as it is;
+	// else the source archive, and without one a wheel for any platform.
+	Source ReleaseFile
+	// Wheel is a wheel that shows what an installation holds; it has no name where there is none.
+	Wheel ReleaseFile
+
+	pure, native bool
+	about        projectInfo
+}
+
+// ReleaseFile is a file on an index.
+type ReleaseFile struct {
+	Name, URL, SHA256 string
+	Size              int64 // 0 where the index doesn't tell
+}
+
+// NewRelease finds a release in an index's documents: the project's page of the simple API, fetched from the address page,
+// and the answer of PyPI's JSON API, which may be nil, or be about another version; then it tells nothing of requirements.
+func NewRelease(page string, simple, info []byte, name, version string) (*Release, error) {
+	p, err := parseProjectPage(page, simple, name)
+	if err != nil {
+		return nil, err
 	}
-	var about projectInfo
-	if info != nil {
-		if err := json.Unmarshal(info, &about); err != nil {
-			return nil, fmt.Errorf("making skeleton for `%s`: parsing the project's metadata: %w", name, err)
+	if version == "" {
+		if version, err = p.Newest("", false); err != nil {
+			return nil, err
 		}
 	}
-	if version == "" {
-		version = about.Info.Version
+	return p.release(info, version)
+}
+
+// release looks for a version. A project that has nothing to make a recipe from at that version is fault.NotFound.
+func (p *Project) release(info []byte, version string) (*Release, error) {
+	r := &Release{Project: Canonical(p.Name)}
+	if info != nil {
+		if err := json.Unmarshal(info, &r.about); err != nil {
+			return nil, fmt.Errorf("looking for `%s`: parsing the project's metadata: %w", p.Name, err)
+		}
 	}
-	if version == "" {
-		return nil, fault.Errorf(fault.Invalid, "making skeleton for `%s`: the index does not tell the newest version: write %s==VERSION", name, name)
-	}
-	chosen, err := choose(p.Files, name, version)
+	chosen, err := choose(p.files, p.Name, version)
 	if err != nil {
-		return nil, fmt.Errorf("making skeleton: %w", err)
+		return nil, fmt.Errorf("looking for a source: %w", err)
 	}
-	if chosen.source.URL, err = resolve(page, chosen.source.URL); err != nil {
-		return nil, fmt.Errorf("making skeleton for `%s`: %w", name, err)
+	r.Version, r.pure, r.native = chosen.version, chosen.pure, chosen.native
+	if r.Source, err = p.file(chosen.source); err != nil {
+		return nil, err
 	}
-	meta := write(Canonical(name), chosen, about)
-	r, err := Parse(path.Join(Canonical(name), MetaFile), meta)
+	if chosen.look.Filename != "" && hashForm.MatchString(chosen.look.Hashes["sha256"]) {
+		if r.Wheel, err = p.file(chosen.look); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+func (p *Project) file(f simpleFile) (ReleaseFile, error) {
+	address, err := resolve(p.page, f.URL)
 	if err != nil {
-		return nil, fmt.Errorf("making skeleton for `%s`: what the index says makes no recipe: %w", name, err)
+		return ReleaseFile{}, fault.Errorf(fault.Invalid, "reading the index's page of `%s`: %w", p.Name, err)
 	}
-	return &Skeleton{Recipe: r, Meta: meta}, nil
+	return ReleaseFile{f.Filename, address, f.Hashes["sha256"], f.Size}, nil
+}
+
+// Archive says whether the recipe builds the source rather than hosting it again.
+func (r *Release) Archive() bool { return !strings.HasSuffix(r.Source.Name, ".whl") }
+
+// Evidence is what a look into a release's files has brought. What was not looked at is nil.
+type Evidence struct {
+	Source *SourceFacts
+	Wheel  *WheelFacts
+	// Target decides the markers of requirements.
+	Target wheel.Environment
+	// Known says which recipes there are; nil: none.
+	Known func(name string) bool
+}
+
+// Skeleton makes a recipe of a release.
+func (r *Release) Skeleton(e Evidence) (*Skeleton, error) {
+	if e.Known == nil {
+		e.Known = func(string) bool { return false }
+	}
+	meta := r.write(e)
+	made, err := Parse(path.Join(r.Project, MetaFile), meta)
+	if err != nil {
+		return nil, fmt.Errorf("making a recipe for `%s`: what the index says makes none: %w", r.Project, err)
+	}
+	return &Skeleton{Recipe: made, Meta: meta}, nil
 }
 
 func resolve(page, ref string) (string, error) {
@@ -133,6 +177,7 @@ type choiceOfFile struct {
 	version string // as in the file's name
 	pure    bool   // every wheel of this version is for any platform
 	native  bool   // some wheel is not
+	look    simpleFile
 }
 
 func choose(files []simpleFile, name, version string) (choiceOfFile, error) {
@@ -144,6 +189,10 @@ func choose(files []simpleFile, name, version string) (choiceOfFile, error) {
 		if v, platform, ok := wheelName(f.Filename, name); ok && sameVersion(v, version) {
 			if platform != "any" {
 				platforms, c.native = append(platforms, platform), true
+				// One for the usual Linux is nearest to what comes out here.
+				if strings.Contains(platform, "manylinux") && strings.HasSuffix(platform, "x86_64") || c.look.Filename == "" {
+					c.look = f
+				}
 				continue
 			}
 			wheel, c.pure, c.version = &files[i], true, v
@@ -152,7 +201,12 @@ func choose(files []simpleFile, name, version string) (choiceOfFile, error) {
 		}
 	}
 	c.pure = c.pure && !c.native
+	if c.pure {
+		c.look = *wheel
+	}
 	switch {
+	case c.pure:
+		c.source = *wheel
 	case archive != nil:
 		c.source = *archive
 		c.version, _, _ = archiveName(archive.Filename, name)
@@ -221,69 +275,4 @@ func sameVersion(a, b string) bool {
 		return v
 	}
 	return norm(a) == norm(b)
-}
-
-func write(name string, c choiceOfFile, about projectInfo) []byte {
-	var b bytes.Buffer
-	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	line("package:\n  name: %s\n  version: %s", quote(name), quote(c.version))
-	if module := strings.ReplaceAll(name, "-", "_"); module != name && moduleForm.MatchString(module) {
-		line("  top-level: [%s] # guessed from the name", module)
-	}
-	line("source:\n  url: %s\n  sha256: %s", quote(c.source.URL), quote(c.source.Hashes["sha256"]))
-	if sameVersion(about.Info.Version, c.version) {
-		writeRequirements(&b, about.Info.RequiresDist)
-	} else {
-		line("# The index does not tell what this version requires. If it needs other packages:\n# requirements:\n#   run: [name]")
-	}
-	switch isWheel := strings.HasSuffix(c.source.Filename, ".whl"); {
-	case isWheel, c.pure:
-		line("wasmill:\n  pure: true")
-	case c.native:
-		line("# Name the compiled modules, so that a build that falls back to pure Python fails:")
-		line("# wasmill:\n#   extension-modules: [%s._speedups]", strings.ReplaceAll(name, "-", "_"))
-	default:
-		line("# The index has no wheel that would tell whether the package is pure Python. If it is:")
-		line("# wasmill:\n#   pure: true")
-	}
-	info := about.Info
-	home := info.HomePage
-	if home == "" {
-		home = homePage(info.ProjectURLs)
-	}
-	license := info.LicenseExpression
-	if license == "" && !strings.Contains(info.License, "\n") && len(info.License) < 100 {
-		license = info.License
-	}
-	line("about:\n  PyPI: https://pypi.org/project/%s/", name)
-	for _, field := range []struct{ key, text string }{{"home", home}, {"summary", info.Summary}, {"license", license}} {
-		if field.text != "" {
-			line("  %s: %s", field.key, quote(field.text))
-		}
-	}
-	return b.Bytes()
-}
-
-// writeRequirements lists what the package always needs; what has a marker is left to a person, as a comment.
-func writeRequirements(b *bytes.Buffer, requires []string) {
-	var always, sometimes []string
-	for _, spec := range requires {
-		name, marker := requirement(spec)
-		switch {
-		case name == "" || strings.Contains(marker, "extra"):
-		case marker == "":
-			always = append(always, Canonical(name))
-		default:
-			sometimes = append(sometimes, strings.Join(strings.Fields(Canonical(name)+" where "+marker), " "))
-		}
-	}
-	if len(always) > 0 {
-		b.WriteString("requirements:\n  run:\n")
-		for _, name := range canonicalNames(always) {
-			fmt.Fprintf(b, "    - %s\n", quote(name))
-		}
-	}
-	for _, s := range sometimes {
-		fmt.Fprintf(b, "# Perhaps under requirements.run: %s\n", s)
-	}
 }

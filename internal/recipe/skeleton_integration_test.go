@@ -11,6 +11,7 @@ import (
 
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/recipe"
+	"github.com/wasmill/wasmill/internal/wheel"
 )
 
 func httpGet(ctx context.Context, url, accept string) ([]byte, error) {
@@ -40,7 +41,11 @@ func TestSkeletonFromPyPI(t *testing.T) {
 		{"msgpack", "", ""},
 		{"distlib", "0.4.0", "feec40075be03a04501a973d81f633735b4b69f98b05450592310c0f401a4e0d"},
 	} {
-		s, err := recipe.FetchSkeleton(t.Context(), httpGet, "https://pypi.org/simple", c.name, c.version)
+		release, err := recipe.FetchRelease(t.Context(), httpGet, "https://pypi.org/simple", c.name, c.version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := release.Skeleton(recipe.Evidence{Target: wheel.Emscripten("3.15")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,7 +54,7 @@ func TestSkeletonFromPyPI(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	}
-	if _, err := recipe.FetchSkeleton(t.Context(), httpGet, "https://pypi.org/simple", "markupsafe", "0.0.0.1"); fault.KindOf(err) != fault.NotFound {
+	if _, err := recipe.FetchRelease(t.Context(), httpGet, "https://pypi.org/simple", "markupsafe", "0.0.0.1"); fault.KindOf(err) != fault.NotFound {
 		t.Error(err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/recipe"
+	"github.com/wasmill/wasmill/internal/wheel"
 )
 
 const page = "https://index.example/simple/the-name/"
@@ -52,7 +53,11 @@ func TestSkeletons(t *testing.T) {
 			if c.info != "" {
 				info = []byte(c.info)
 			}
-			s, err := recipe.NewSkeleton(page, simple(t, c.files...), info, "The_Name", c.version)
+			r, err := recipe.NewRelease(page, simple(t, c.files...), info, "The_Name", c.version)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := r.Skeleton(recipe.Evidence{Target: wheel.Emscripten("3.15")})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -73,20 +78,20 @@ func TestSkeletonOfWhatCannotBeBuilt(t *testing.T) {
 		kind    fault.Kind
 	}{
 		{"1.0", simple(t, "the_name-1.0-cp312-abi3-win_amd64.whl", "the_name-1.0-cp39-cp39-macosx_11_0_arm64.whl"),
-			"making skeleton: `the-name` 1.0 has no source archive and no wheel for any platform, only wheels for macosx_11_0_arm64, win_amd64: its source must be found elsewhere", fault.NotFound},
-		{"2.0", simple(t, "the_name-1.0.tar.gz"), "making skeleton: the index has no file of `the-name` 2.0", fault.NotFound},
-		{"1.0", simple(t, "the_name_more-1.0.tar.gz"), "making skeleton: the index has no file of `the-name` 1.0", fault.NotFound},
-		{"1.0", unverified, "making skeleton: the index tells no sha256 for the-name-1.0.tar.gz, so it could not be verified", fault.Invalid},
-		{"", simple(t, "the_name-1.0.tar.gz"), "making skeleton for `the-name`: the index does not tell the newest version: write the-name==VERSION", fault.Invalid},
+			"looking for a source: `the-name` 1.0 has no source archive and no wheel for any platform, only wheels for macosx_11_0_arm64, win_amd64: its source must be found elsewhere", fault.NotFound},
+		{"2.0", simple(t, "the_name-1.0.tar.gz"), "looking for a source: the index has no file of `the-name` 2.0", fault.NotFound},
+		{"1.0", simple(t, "the_name_more-1.0.tar.gz"), "looking for a source: the index has no file of `the-name` 1.0", fault.NotFound},
+		{"1.0", unverified, "looking for a source: the index tells no sha256 for the-name-1.0.tar.gz, so it could not be verified", fault.Invalid},
+		{"", simple(t), "the index has no release of `the-name` that could be built", fault.NotFound},
 	} {
-		_, err := recipe.NewSkeleton(page, c.simple, nil, "the-name", c.version)
+		_, err := recipe.NewRelease(page, c.simple, nil, "the-name", c.version)
 		if err == nil || err.Error() != c.want || fault.KindOf(err) != c.kind {
 			t.Errorf("%v (%v), want %s", err, fault.KindOf(err), c.want)
 		}
 	}
 }
 
-func TestFetchSkeletonAsksTheIndex(t *testing.T) {
+func TestFetchReleaseAsksTheIndex(t *testing.T) {
 	var asked []string
 	pages := map[string][]byte{
 		"https://index.example/simple/the-name/":        simple(t, "the_name-1.10.tar.gz"),
@@ -102,24 +107,24 @@ func TestFetchSkeletonAsksTheIndex(t *testing.T) {
 		return nil, fault.Errorf(fault.NotFound, "%s: 404", url)
 	}
 	for _, c := range []struct{ index, version, asks string }{
-		{"https://index.example/simple/", "", "https://index.example/simple/the-name/ https://index.example/pypi/the-name/json"},
+		{"https://index.example/simple/", "", "https://index.example/simple/the-name/ https://index.example/pypi/the-name/1.10/json"},
 		{"https://index.example/simple", "1.10", "https://index.example/simple/the-name/ https://index.example/pypi/the-name/1.10/json"},
 		{"https://index.example/simple", "1.10.0", "https://index.example/simple/the-name/ https://index.example/pypi/the-name/1.10.0/json https://index.example/pypi/the-name/json"},
 		{"https://plain.example/packages", "1.10", "https://plain.example/packages/the-name/"},
 	} {
 		asked = nil
-		s, err := recipe.FetchSkeleton(t.Context(), get, c.index, "The.Name", c.version)
-		if err != nil || s.Recipe.Version != "1.10" {
+		s, err := recipe.FetchRelease(t.Context(), get, c.index, "The.Name", c.version)
+		if err != nil || s.Version != "1.10" {
 			t.Fatal(err)
 		}
 		if got := strings.Join(asked, " "); got != c.asks {
 			t.Errorf("asked %s, want %s", got, c.asks)
 		}
 	}
-	if _, err := recipe.FetchSkeleton(t.Context(), get, "https://index.example/simple", "unknown", ""); fault.KindOf(err) != fault.NotFound {
+	if _, err := recipe.FetchRelease(t.Context(), get, "https://index.example/simple", "unknown", ""); fault.KindOf(err) != fault.NotFound {
 		t.Error(err)
 	}
-	if _, err := recipe.FetchSkeleton(t.Context(), get, "https://index.example/simple", "../admin", ""); fault.KindOf(err) != fault.Invalid {
+	if _, err := recipe.FetchRelease(t.Context(), get, "https://index.example/simple", "../admin", ""); fault.KindOf(err) != fault.Invalid {
 		t.Error(err)
 	}
 }
