@@ -43,7 +43,7 @@ type Recipe struct {
 	// File is the meta.yaml, spelled as it was given to Load; errors name it so. FromProject puts pyproject.toml here.
 	File string
 	// Dir is the absolute path of the recipe's folder, below which patches, extras and tests lie, or of the project.
-	// It is empty for what was read by Parse or made by NewSkeleton.
+	// It is empty for what was read by Parse or made by Release.Skeleton.
 	Dir string
 	// Tests are the names of the test_*.py beside meta.yaml, sorted.
 	Tests []string
@@ -207,7 +207,7 @@ type PatchNote struct {
 	Status string
 }
 
-// HasFolder says whether the recipe stands in a folder of its own, with a meta.yaml. What FromProject, NewSkeleton and
+// HasFolder says whether the recipe stands in a folder of its own, with a meta.yaml. What FromProject, Release.Skeleton and
 // Parse make does not.
 func (r *Recipe) HasFolder() bool { return r.Dir != "" && r.meta != nil }
 

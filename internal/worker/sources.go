@@ -28,6 +28,9 @@ func (s sources) Open(ctx context.Context, sha256 string) (io.ReadCloser, error)
 // Keep implements fetch.Store.
 func (s sources) Keep(ctx context.Context, src fetch.Source, path string) error {
 	_, err := s.blobs.PutSource(ctx, store.Source{SHA256: src.SHA256, Name: src.File(), URL: src.URL}, path)
+	if err != nil && fault.KindOf(err) == fault.NotFound {
+		return fault.Errorf(fault.Unavailable, "%w", err) // the cache has made room meanwhile; another attempt fetches it again
+	}
 	return err
 }
 
