@@ -144,6 +144,7 @@ func (s *SourceFacts) pyproject(source fs.FS) {
 	var p struct {
 		BuildSystem struct {
 			Backend  string   `toml:"build-backend"`
+			Path     []string `toml:"backend-path"`
 			Requires []string `toml:"requires"`
 		} `toml:"build-system"`
 	}
@@ -152,7 +153,9 @@ func (s *SourceFacts) pyproject(source fs.FS) {
 	}
 	if b := p.BuildSystem.Backend; b != "" {
 		module, _, _ := strings.Cut(b, ":")
-		s.Backend = backendName(module)
+		if s.Backend = backendName(module); len(p.BuildSystem.Path) > 0 {
+			s.Backend = "a backend of its own, " + s.Backend
+		}
 	}
 	for _, r := range p.BuildSystem.Requires {
 		if name, _ := requirement(r); name != "" {

@@ -62,7 +62,7 @@ func TestLookAtSource(t *testing.T) {
 		},
 		"SWIG":                   {map[string]string{"setup.py": "", "demo.i": "%module demo"}, recipe.SourceFacts{Backend: "setuptools", Executables: []string{"swig"}}},
 		"a pyproject in pieces":  {map[string]string{"pyproject.toml": "[build-system"}, recipe.SourceFacts{Backend: "setuptools"}},
-		"a backend of their own": {map[string]string{"pyproject.toml": "[build-system]\nrequires=[]\nbuild-backend='_own'\nbackend-path=['.']\n"}, recipe.SourceFacts{Backend: "`_own`"}},
+		"a backend of their own": {map[string]string{"pyproject.toml": "[build-system]\nrequires=[]\nbuild-backend='_own'\nbackend-path=['.']\n"}, recipe.SourceFacts{Backend: "a backend of its own, `_own`"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := recipe.LookAtSource(source(c.files))
@@ -115,5 +115,21 @@ func TestSkeletonWithEvidence(t *testing.T) {
 			}
 			golden(t, "testdata/skeleton/evidence-"+name+".golden", string(s.Meta))
 		})
+	}
+}
+
+// Of many wheels the one is looked into that is nearest to what comes out here.
+func TestWhichWheelIsLookedInto(t *testing.T) {
+	const nearest = "the_name-1.10-cp315-cp315-manylinux2014_x86_64.manylinux_2_17_x86_64.whl"
+	files := []string{
+		"the_name-1.10-cp315-cp315-win_amd64.whl", "the_name-1.10-cp315-cp315t-manylinux_2_28_x86_64.whl", "the_name-1.10-pp311-pypy311_pp73-manylinux_2_28_x86_64.whl",
+		nearest, "the_name-1.10-cp314-cp314-manylinux_2_28_x86_64.whl", "the_name-1.10-cp315-cp315-musllinux_1_2_x86_64.whl", "the_name-1.10-cp315-cp315-manylinux_2_28_aarch64.whl",
+	}
+	for range files {
+		files = append(files[1:], files[0]) // whatever the order
+		r, err := recipe.NewRelease(page, simple(t, append(files, "the_name-1.10.tar.gz")...), nil, "the-name", "1.10")
+		if err != nil || r.Wheel.Name != nearest {
+			t.Errorf("%s, %v", r.Wheel.Name, err)
+		}
 	}
 }

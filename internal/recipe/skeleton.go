@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/wasmill/wasmill/internal/fault"
@@ -184,14 +185,13 @@ func choose(files []simpleFile, name, version string) (choiceOfFile, error) {
 	var c choiceOfFile
 	var platforms []string
 	var wheel, archive *simpleFile
-	rank := len(archives)
+	rank, nearest := len(archives), 0
 	for i, f := range files {
 		if v, platform, ok := wheelName(f.Filename, name); ok && sameVersion(v, version) {
 			if platform != "any" {
 				platforms, c.native = append(platforms, platform), true
-				// One for the usual Linux is nearest to what comes out here.
-				if strings.Contains(platform, "manylinux") && strings.HasSuffix(platform, "x86_64") || c.look.Filename == "" {
-					c.look = f
+				if near := nearness(f.Filename, platform); near > nearest {
+					c.look, nearest = f, near
 				}
 				continue
 			}
@@ -223,6 +223,27 @@ func choose(files []simpleFile, name, version string) (choiceOfFile, error) {
 		return c, fault.Errorf(fault.Invalid, "the index tells no sha256 for %s, so it could not be verified", c.source.Filename)
 	}
 	return c, nil
+}
+
+// nearness says how much like a wheel for Emscripten another is likely to be: for the usual Linux, for CPython and with its
+// lock, and for a new one.
+func nearness(file, platform string) int {
+	near := 1
+	if strings.Contains(platform, "linux") {
+		near += 4000
+	}
+	if strings.HasSuffix(platform, "x86_64") && strings.Contains(platform, "manylinux") {
+		near += 4000
+	}
+	parts := strings.Split(strings.TrimSuffix(file, ".whl"), "-")
+	python, abi := parts[len(parts)-3], parts[len(parts)-2]
+	if minor, ok := strings.CutPrefix(python, "cp3"); ok && !strings.HasSuffix(abi, "t") {
+		near += 2000
+		if n, err := strconv.Atoi(minor); err == nil {
+			near += min(n, 999)
+		}
+	}
+	return near
 }
 
 // archives are the endings of source archives, best first.
