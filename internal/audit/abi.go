@@ -113,5 +113,8 @@ func (a ABI) platforms() []string {
 // 18 or newer (package.json, "engines"), that is V8 10.2; browsers of that time agree.
 var engines = []wasm.Proposal{wasm.SignExt, wasm.TruncSat, wasm.BulkMemory, wasm.ReferenceTypes, wasm.SIMD, wasm.LegacyExceptions}
 
+// newer are what current engines know, node from 22 on among them, and what recipes use on purpose where it pays.
+var newer = []wasm.Proposal{wasm.RelaxedSIMD, wasm.ExtendedConst, wasm.TailCall}
+
 // allows says whether the ABI's engines know a proposal.
 func (a ABI) allows(p wasm.Proposal) bool { return slices.Contains(engines, p) }

@@ -105,7 +105,7 @@ func TestAuditOfModules(t *testing.T) {
 		"WASI alone":                 {imports(wasm.Import{Module: "wasi_snapshot_preview1", Name: "path_open", Kind: wasm.Func, Signature: "i:i"}), []string{"wasi-import " + ext + " path_open"}},
 		"atomic instructions":        {map[string]string{ext: side(wasmtest.Module{}), "a/x.so": coded("\xfe\x03\x00\x0b")}, []string{"threads a/x.so "}},
 		"SIMD":                       {map[string]string{ext: side(wasmtest.Module{}), "a/x.so": coded("\xfd\x0c0123456789abcdef\x1a\x0b")}, nil},
-		"relaxed SIMD":               {map[string]string{ext: side(wasmtest.Module{}), "a/x.so": coded("\xfd\x85\x02\x1a\x0b")}, []string{"unsupported-feature a/x.so relaxed-simd"}},
+		"relaxed SIMD":               {map[string]string{ext: side(wasmtest.Module{}), "a/x.so": coded("\xfd\x85\x02\x1a\x0b")}, []string{"newer-engine a/x.so relaxed-simd"}},
 		"an unknown instruction":     {map[string]string{ext: side(wasmtest.Module{}), "a/x.so": coded("\xff\x0b")}, []string{"not-wasm a/x.so "}},
 		"try and catch":              {map[string]string{ext: side(wasmtest.Module{}), "a/x.so": coded("\x06\x40\x19\x0b\x0b")}, nil},
 		"init function mistyped":     {map[string]string{ext: library(wasm.Export{Name: "PyInit__c", Kind: wasm.Func, Signature: "d:i"})}, []string{"signature-mismatch " + ext + " PyInit__c"}},

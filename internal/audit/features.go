@@ -30,6 +30,8 @@ func (a *auditor) features(m *module) {
 			if !importsTag(m) { // which says it already
 				a.report(WasmExceptions, m.file, "", "%s has no WebAssembly exceptions: %s", a.ABI.PlatformTag, u.Where)
 			}
+		case slices.Contains(newer, u.Proposal):
+			a.report(NewerEngine, m.file, string(u.Proposal), "in %s", u.Where)
 		case !a.ABI.allows(u.Proposal):
 			a.report(UnsupportedFeature, m.file, string(u.Proposal), "in %s", u.Where)
 		}

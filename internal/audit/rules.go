@@ -71,8 +71,10 @@ var (
 		"The module does not load: its tags __cpp_exception or __c_longjmp are missing.", "Compile without -fwasm-exceptions for this ABI, or build for a newer one.")
 	Threads = rule("threads", Error, "Compiled with -pthread (shared memory or atomics), which no ABI of this kind loads.",
 		"The module does not load: the runtime's memory is not shared.", "Leave out -pthread and -matomics.")
-	UnsupportedFeature = rule("unsupported-feature", Error, "Has instructions that not every engine knows on which the ABI's runtime runs.",
-		"Older engines refuse to compile the module: CompileError.", "Leave out the flag that allows them: -mrelaxed-simd, -mtail-call, -mextended-const, -sWASM_LEGACY_EXCEPTIONS=0, -sMEMORY64 and the like.")
+	UnsupportedFeature = rule("unsupported-feature", Error, "Has instructions that engines on which the ABI's runtime runs do not know.",
+		"They refuse to compile the module: CompileError.", "Leave out the flag that allows them: -sWASM_LEGACY_EXCEPTIONS=0, -sMEMORY64 and the like.")
+	NewerEngine = rule("newer-engine", Warning, "Has instructions that current engines know, and older ones do not on which the ABI's runtime runs.",
+		"Older engines refuse to compile the module: CompileError.", "Leave out -mrelaxed-simd, -mtail-call or -mextended-const, if those engines count.")
 	ForeignImport = rule("foreign-import", Error, "Imports from a module that the loader does not provide.",
 		"The module does not load.", "wasm-bindgen and other loaders than Emscripten's need another target: compile for wasm32-unknown-emscripten.")
 	BuildPath = rule("build-path", Warning, "Absolute paths of the machine that built it are left in the binary.",
