@@ -23,10 +23,13 @@ type Runtime interface {
 
 // Job is one artifact to test.
 type Job struct {
-	Image    string   // the toolchain's Runtime image, "host:port/repository@sha256:…"
-	Host     string   // its Build image, which has a Python and a node of its own
-	Artifact Wheel    // what is tested
-	Deps     []Wheel  // the closure of its declared run dependencies
+	Image    string  // the toolchain's Runtime image, "host:port/repository@sha256:…"
+	Host     string  // its Build image, which has a Python and a node of its own
+	Artifact Wheel   // what is tested
+	Deps     []Wheel // the closure of its declared run dependencies
+	// SplitOff is the archive of tests that were split off the artifact (a .tar.gz); nil for none. All tests find them where
+	// the wheel would have them, the imports do without.
+	SplitOff *Wheel
 	Imports  []string // modules that must import, in this order, each in a process of its own
 
 	// Tests are pytest files, by their names in TestDir; none means that only imports are tested. All that lies in

@@ -149,6 +149,13 @@ func (s *stage) job(job Job) (described, error) {
 		described.Tests = i > len(job.Deps)
 		d.Wheels = append(d.Wheels, described)
 	}
+	if job.SplitOff != nil {
+		split, err := s.splitOff(*job.SplitOff, &d.Wheels[0])
+		if err != nil {
+			return d, err
+		}
+		d.Wheels = append(d.Wheels, split)
+	}
 	if len(job.Tests) > 0 {
 		// Tests may need any file of the recipe but the recipe itself and its patches.
 		err := s.copyTree(job.TestDir, "tests", func(name string) bool { return name == "meta.yaml" || strings.HasSuffix(name, ".patch") })
@@ -181,21 +188,42 @@ func (s *stage) job(job Job) (described, error) {
 // runtimes (selenium, selenium_standalone, …).
 var forPyodide = regexp.MustCompile(`(?m)^\s*(from|import)\s+pytest_pyodide\b|\bdef\s+\w+\s*\([^)]*\bselenium(_\w+)?\b`)
 
-// wheel copies a wheel and verifies it on the way: loadPackage under node doesn't, whatever the lock says. What the
-// container loads is the copy, which nobody else can write to.
+// splitOff lays out the tests that were split off a wheel, as a package that the wheel needs: whoever loads the wheel for a
+// test loads them, too.
+func (s *stage) splitOff(archive Wheel, of *describedWheel) (describedWheel, error) {
+	sum, err := s.verified(archive)
+	if err != nil {
+		return describedWheel{}, err
+	}
+	d := describedWheel{Name: of.Name + "-tests", Version: of.Version, File: filepath.Base(archive.Path), SHA256: sum, Modules: []string{}, Depends: []string{}, Tests: true}
+	of.Depends = append(of.Depends, d.Name)
+	return d, nil
+}
+
+// verified copies a file that the runtime is to load, and verifies it on the way: loadPackage under node doesn't, whatever
+// the lock says. What the container loads is the copy, which nobody else can write to.
+func (s *stage) verified(w Wheel) (sum string, err error) {
+	hash := sha256.New()
+	if err := copyFile(s.path("in/wheels/"+filepath.Base(w.Path)), w.Path, hash); err != nil {
+		return "", err
+	}
+	sum = hex.EncodeToString(hash.Sum(nil))
+	if w.Digest != record.Digest("sha256:"+sum) {
+		return "", fault.Errorf(fault.Invalid, "testing %s: its digest is sha256:%s, not %s", w.Path, sum, w.Digest)
+	}
+	return sum, nil
+}
+
+// wheel lays a wheel out.
 func (s *stage) wheel(w Wheel) (describedWheel, error) {
 	file := filepath.Base(w.Path)
 	name, err := wheel.ParseFilename(file)
 	if err != nil {
 		return describedWheel{}, fault.Errorf(fault.Invalid, "testing %s: %w", w.Path, err)
 	}
-	hash := sha256.New()
-	if err := copyFile(s.path("in/wheels/"+file), w.Path, hash); err != nil {
+	sum, err := s.verified(w)
+	if err != nil {
 		return describedWheel{}, err
-	}
-	sum := hex.EncodeToString(hash.Sum(nil))
-	if w.Digest != record.Digest("sha256:"+sum) {
-		return describedWheel{}, fault.Errorf(fault.Invalid, "testing %s: its digest is sha256:%s, not %s", w.Path, sum, w.Digest)
 	}
 	read, err := wheel.Open(s.path("in/wheels/" + file))
 	if err != nil {

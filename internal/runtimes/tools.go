@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/wasmill/wasmill/internal/fetch"
 	"github.com/wasmill/wasmill/internal/wheel"
@@ -42,6 +43,7 @@ func (t *Tools) Folder(ctx context.Context) (string, error) {
 	}
 	folder := filepath.Join(t.Dir, "pytest-pyodide-"+strings.TrimPrefix(lock.Digest(), "sha256:")[:32])
 	if _, err := os.Stat(folder); err == nil {
+		used(folder)
 		return folder, nil
 	}
 	wheels, err := t.Fetcher.Wheels(ctx, &lock)
@@ -69,6 +71,12 @@ func (t *Tools) Folder(ctx context.Context) (string, error) {
 		return "", staging(err)
 	}
 	return folder, nil
+}
+
+// used says to whoever clears caches that a folder is in use. It is only about room, so nothing depends on it.
+func used(folder string) {
+	now := time.Now()
+	_ = os.Chtimes(folder, now, now)
 }
 
 // InstallWheel adds one wheel to a folder of installed packages.

@@ -271,6 +271,15 @@ func (a activities) Test(ctx context.Context, task workflows.Task, attempt workf
 	if job.Artifact, err = s.fetch(ctx, dir, *res.Record.Wheel()); err != nil {
 		return out, err
 	}
+	for _, a := range res.Record.Artifacts {
+		if a.Kind == record.KindTests {
+			split, err := s.fetch(ctx, dir, a)
+			if err != nil {
+				return out, err
+			}
+			job.SplitOff = &split
+		}
+	}
 	for _, dep := range s.job.Deps {
 		w, err := s.fetch(ctx, dir, dep)
 		if err != nil {

@@ -199,9 +199,25 @@ func (p *suite) native(ctx context.Context, t *recipe.TestSuite) (*runtimes.Nati
 		}
 	}
 	if own.Pure() {
-		err = own.Install(n.Site)
+		err = p.installOwn(own, n.Site)
 	}
 	return n, err
+}
+
+// installOwn installs the wheel that is tested, with the tests that were split off it.
+func (p *suite) installOwn(own *wheel.Wheel, site string) error {
+	if err := own.Install(site); err != nil || p.job.SplitOff == nil {
+		return err
+	}
+	aside := filepath.Join(p.dir, "split-off")
+	// The archive's paths are those in site-packages: a folder that stands alone at the top is no wrapping.
+	if err := fetch.Unpack(p.job.SplitOff.Path, aside, fetch.Unpacking{Folder: "."}); err != nil {
+		return err
+	}
+	if err := os.CopyFS(site, os.DirFS(aside)); err != nil {
+		return fmt.Errorf("making the native environment: %w", err)
+	}
+	return nil
 }
 
 func copyFile(from, to string) error {
