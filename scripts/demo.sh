@@ -19,13 +19,13 @@ scripts/farm.sh start
 server=$(scripts/farm.sh address)
 echo "the farm answers at $server"
 
-say "Build and test every recipe of recipes/"
+say "Build and test the recipes of recipes/, but for those in Rust: its image takes minutes to make"
 built=0
-$wasmill submit --wait --server "$server" --recipes recipes '*' || built=$?
+$wasmill submit --wait --server "$server" --recipes recipes '*' '!tag:rust' || built=$?
 
 say "Install from the index with micropip, in node"
 installed=0
-$wasmill index check --server "$server" --recipes recipes '*' || installed=$?
+$wasmill index check --server "$server" --recipes recipes '*' '!tag:rust' || installed=$?
 
 say "Index"
 echo "  simple index   $server/simple/"

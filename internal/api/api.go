@@ -68,7 +68,9 @@ type Join struct {
 	Version   string `json:"version"`  // of the orchestrator
 	// Index is the simple index for sources and build requirements, empty for PyPI; Mirrors are tried where an address
 	// and the index have failed (fetch.Fetcher).
-	Index   string   `json:"index,omitempty"`
+	Index string `json:"index,omitempty"`
+	// Crates is the base address of the files of crates.io, empty for its own.
+	Crates  string   `json:"crates,omitempty"`
 	Mirrors []string `json:"mirrors,omitempty"`
 }
 
@@ -165,6 +167,17 @@ type Toolchain struct {
 	Compiler string `json:"compiler"`
 	Size     int64  `json:"compressed_bytes"`
 	Baked    bool   `json:"baked"` // the image is in the registry
+	// Extensions are the toolchain's further images, each for the recipes that name one of its executables.
+	Extensions []Extension `json:"extensions,omitempty"`
+}
+
+// Extension is a toolchain's image with more in it.
+type Extension struct {
+	Name        string   `json:"name"`
+	Executables []string `json:"executables"`
+	Digest      string   `json:"digest"` // empty: nobody has baked it yet
+	Size        int64    `json:"compressed_bytes"`
+	Baked       bool     `json:"baked"` // the image is in the registry
 }
 
 // Worker is a worker daemon.

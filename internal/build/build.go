@@ -92,13 +92,15 @@ func (b *Builder) Build(ctx context.Context, job Job) (*Output, error) {
 // attempt is one build on its way.
 type attempt struct {
 	*Builder
-	job   Job
-	out   *Output
-	rec   *record.Build
-	dir   string // the work folder
-	libs  string // the folder with what the host dependencies have installed
-	log   *output
-	clock phases
+	job  Job
+	out  *Output
+	rec  *record.Build
+	dir  string // the work folder
+	libs string // the folder with what the host dependencies have installed
+	// crates are those of a recipe in Rust, from its Cargo.lock.
+	crates []fetch.Crate
+	log    *output
+	clock  phases
 }
 
 func (b *Builder) begin(job Job) (*attempt, error) {

@@ -25,6 +25,9 @@ type made struct {
 // compile locks the build requirements, makes the environment, and runs the build. Where there is no lock yet, the build
 // itself asks the backend for further requirements; if there are any, it starts again with all of them.
 func (a *attempt) compile(ctx context.Context, archive string) (*made, error) {
+	if err := a.lockedCrates(ctx, archive); err != nil {
+		return nil, err
+	}
 	lock, ask := a.job.Lock, false
 	if lock == nil {
 		a.clock.enter(record.PhaseLock)
@@ -87,6 +90,9 @@ func (a *attempt) attemptWith(ctx context.Context, archive string, lock *fetch.L
 	a.clock.enter(record.PhasePrepare)
 	work, err := a.workFolder(archive)
 	if err != nil {
+		return nil, err
+	}
+	if err := a.vendor(ctx, work, a.crates); err != nil {
 		return nil, err
 	}
 	j, err := a.buildJob(ask, lock)
@@ -165,7 +171,7 @@ func (a *attempt) staticRequirements(ctx context.Context, archive string) ([]str
 	}
 	defer removeAll(work)
 	var static []string
-	if a.touchesPyproject() {
+	if a.touches("pyproject.toml") {
 		result, err := a.container(ctx, work, a.prepareJob(job.Requires))
 		if err != nil {
 			return nil, err

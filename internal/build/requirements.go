@@ -38,22 +38,21 @@ func buildSystem(dir string) ([]string, error) {
 	return project.BuildSystem.Requires, nil
 }
 
-// touchesPyproject says whether pyproject.toml may be another one once patches, extras and script have been at the
-// source.
-func (a *attempt) touchesPyproject() bool {
+// touches says whether the files of a name may be others once patches, extras and script have been at the source.
+func (a *attempt) touches(name string) bool {
 	r := a.job.Recipe
 	if r.Build.Script != "" {
 		return true
 	}
 	for _, e := range r.Source.Extras {
-		if filepath.Base(e.To) == "pyproject.toml" {
+		if filepath.Base(e.To) == name {
 			return true
 		}
 	}
 	for _, p := range r.Source.Patches {
 		// A patch that can't be read fails the build later, in words.
 		text, _ := os.ReadFile(r.Path(p))
-		if strings.Contains(string(text), "pyproject.toml") {
+		if strings.Contains(string(text), name) {
 			return true
 		}
 	}

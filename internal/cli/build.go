@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,6 +36,7 @@ again. A toolchain that is not baked yet is baked first, once. Where a farm has 
   wasmill build markupsafe==3.0.3                # a release
   wasmill build --recipes ./recipes lz4 xxhash   # recipes by name
   wasmill build '*' --json | jq '.actions[] | select(.status == "failed")'
+  wasmill build '*' '!tag:rust'                  # all but those with a tag
   wasmill build tag:core --no-cache`,
 		Args: command.Arguments(1, -1, "a recipe, a release or a project's folder"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -63,6 +65,7 @@ again. A toolchain that is not baked yet is baked first, once. Where a farm has 
 	t.flags(cmd)
 	command.MirrorsFlag(cmd.Flags(), &a.mirrors)
 	command.CacheFlag(cmd.Flags(), &a.cache, worker.DefaultCache)
+	command.CratesFlag(cmd.Flags(), &a.crates)
 	cmd.Flags().StringVar(&out, "out", out, "folder for the wheels")
 	cmd.Flags().IntVar(&slots, "slots", slots, "how many small builds run at a time; half as many medium and a quarter as many large ones beside them")
 	return cmd
@@ -78,7 +81,7 @@ func (a *app) carryOut(ctx context.Context, farm api.Farm, req api.RunRequest, s
 		return api.Run{State: "passed", Lane: req.Lane, Select: req.Select, Created: time.Now(), Actions: actions}, nil
 	}
 	if o, ok := farm.(*orchestrator.Orchestrator); ok {
-		w, err := a.lone(ctx, o, req.Toolchain, slots)
+		w, err := a.lone(ctx, o, req, slots)
 		if err != nil {
 			return api.Run{}, err
 		}
@@ -100,21 +103,24 @@ func nothingToDo(actions []api.Action) bool {
 	return true
 }
 
-// lone gives an orchestrator of this process a toolchain and a worker.
-func (a *app) lone(ctx context.Context, o *orchestrator.Orchestrator, name string, slots int) (*worker.Worker, error) {
-	list, err := o.Toolchains(ctx)
+// lone gives an orchestrator of this process the images that a request needs, and a worker.
+func (a *app) lone(ctx context.Context, o *orchestrator.Orchestrator, req api.RunRequest, slots int) (*worker.Worker, error) {
+	lacking, err := o.Lacking(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range list {
-		if t.Name == name && !t.Baked {
-			err := a.bakeInto(ctx, o.Registry(), t.Name, func(tc *toolchain.Toolchain, opts toolchain.BakeOptions) error {
-				_, err := tc.Bake(ctx, opts)
-				return err
-			})
-			if err != nil {
-				return nil, err
+	for _, extension := range lacking {
+		name, _, _ := strings.Cut(req.Toolchain, "@")
+		err := a.bakeInto(ctx, o.Registry(), name, func(tc *toolchain.Toolchain, opts toolchain.BakeOptions) (err error) {
+			if extension == "" {
+				_, err = tc.Bake(ctx, opts)
+			} else {
+				_, err = tc.BakeExtension(ctx, extension, opts)
 			}
+			return err
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
 	return a.worker(ctx, o, "", slots, zap.NewNop())

@@ -56,7 +56,7 @@ func (a *app) orchestrator(ctx context.Context, dir datadir.Dir) (*orchestrator.
 
 func (a *app) orchestratorAt(ctx context.Context, dir datadir.Dir, cfg orchestrator.Config) (*orchestrator.Orchestrator, error) {
 	var err error
-	cfg.Dir, cfg.Index, cfg.Mirrors = dir, a.index, a.mirrors
+	cfg.Dir, cfg.Index, cfg.Mirrors, cfg.Crates = dir, a.index, a.mirrors, a.crates
 	if cfg.Wrapper, err = command.Wrapper(); err != nil {
 		return nil, err
 	}

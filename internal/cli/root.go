@@ -23,6 +23,7 @@ type app struct {
 	index      string // simple index for releases, sources and build requirements
 	mirrors    []string
 	cache      int64 // GiB that a worker's caches may take
+	crates     string
 	json       bool
 	quiet      bool
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +25,7 @@ func (a *app) toolchainCommand() *cobra.Command {
 		Short: "Lock, bake, verify and list toolchains",
 		Long: `A toolchain is a folder with a spec (toolchain.yaml) and a lock (lock.json) that names every byte by sha256. Baking
 makes two images from the lock: one in which packages are compiled, one in which wheels are tested. The same lock gives
-the same digests.`,
+the same digests. Extensions are further images in which packages are compiled, made only when they are asked for.`,
 	}
 	cmd.AddCommand(a.toolchainList(), a.toolchainLock(), a.toolchainBake(), a.toolchainVerify())
 	return cmd
@@ -59,6 +60,13 @@ func toolchainTable(w io.Writer, list []api.Toolchain) error {
 			image, size = t.Digest[:min(len(t.Digest), len("sha256:")+12)], term.Bytes(t.Size)
 		}
 		rows = append(rows, []string{t.Name, t.Platform, image, size, t.Compiler})
+		for _, e := range t.Extensions {
+			image, size := "not baked", ""
+			if e.Baked {
+				image, size = e.Digest[:min(len(e.Digest), len("sha256:")+12)], term.Bytes(e.Size)
+			}
+			rows = append(rows, []string{"  " + e.Name, "", image, size, "for recipes that need " + strings.Join(e.Executables, ", ")})
+		}
 	}
 	return term.Table(w, rows)
 }
@@ -91,62 +99,92 @@ func (a *app) toolchainLock() *cobra.Command {
 }
 
 func (a *app) toolchainBake() *cobra.Command {
-	again, update := false, false
+	again, update, extension := false, false, ""
 	cmd := &cobra.Command{
 		Use:   "bake NAME",
 		Short: "Make a toolchain's images from its lock, where the registry does not have them",
 		Example: `  wasmill toolchain bake pyemscripten_2026_5
+  wasmill toolchain bake --extension rust pyemscripten_2026_5                     # the image for recipes that need Rust
   wasmill toolchain bake --toolchains ./toolchains --update pyemscripten_2026_5    # after a change: pin the new digests`,
 		Args: command.Arguments(1, 1, "the name of a toolchain"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			baked, err := a.bake(cmd.Context(), args[0], again, update)
-			if err != nil {
-				return err
+			if update && a.toolchains == "" {
+				return fault.Errorf(fault.Invalid, "name the folder whose lock is to be changed with --toolchains")
 			}
-			return a.print(baked, func(w io.Writer) error {
-				state := "baked"
-				if !baked.Fresh {
-					state = "already in the registry"
+			return a.withBaking(cmd.Context(), args[0], func(t *toolchain.Toolchain, o toolchain.BakeOptions) error {
+				// An extension stands on the image that the lock names, whatever is asked for the extension itself.
+				if extension != "" {
+					if _, err := t.Bake(cmd.Context(), o); err != nil {
+						return err
+					}
 				}
-				_, err := fmt.Fprintf(w, "%s: %s\n  build    %s  %s compressed\n  runtime  %s  %s compressed\n", args[0], state,
-					baked.Image.Build, term.Bytes(baked.BuildSize), baked.Image.Runtime, term.Bytes(baked.RuntimeSize))
-				return err
+				o.Again, o.Update = again, update
+				if extension != "" {
+					baked, err := t.BakeExtension(cmd.Context(), extension, o)
+					if err != nil {
+						return err
+					}
+					return a.print(baked, func(w io.Writer) error { return extendedText(w, args[0], baked) })
+				}
+				baked, err := t.Bake(cmd.Context(), o)
+				if err != nil {
+					return err
+				}
+				return a.print(baked, func(w io.Writer) error { return bakedText(w, args[0], baked) })
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&again, "again", false, "bake even where the registry has the images; the digests must come out the same")
 	cmd.Flags().BoolVar(&update, "update", false, "write the new digests into the lock instead of comparing")
+	cmd.Flags().StringVar(&extension, "extension", "", "bake the image of this extension, and what it stands on where that is not there")
 	return cmd
 }
 
+func bakedText(w io.Writer, name string, baked *toolchain.Baked) error {
+	_, err := fmt.Fprintf(w, "%s: %s\n  build    %s  %s compressed\n  runtime  %s  %s compressed\n", name, state(baked.Fresh),
+		baked.Image.Build, term.Bytes(baked.BuildSize), baked.Image.Runtime, term.Bytes(baked.RuntimeSize))
+	return err
+}
+
+func extendedText(w io.Writer, name string, baked *toolchain.Extended) error {
+	_, err := fmt.Fprintf(w, "%s: %s\n  %s  %s  %s compressed\n", name, state(baked.Fresh), baked.Extension, baked.Image, term.Bytes(baked.Size))
+	return err
+}
+
+func state(fresh bool) string {
+	if fresh {
+		return "baked"
+	}
+	return "already in the registry"
+}
+
 func (a *app) toolchainVerify() *cobra.Command {
-	return &cobra.Command{
-		Use:     "verify NAME",
-		Short:   "Bake again from empty caches and compare the digests with the lock's",
-		Example: "  wasmill toolchain verify pyemscripten_2026_5",
-		Args:    command.Arguments(1, 1, "the name of a toolchain"),
+	extension := ""
+	cmd := &cobra.Command{
+		Use:   "verify NAME",
+		Short: "Bake again from empty caches and compare the digests with the lock's",
+		Example: `  wasmill toolchain verify pyemscripten_2026_5
+  wasmill toolchain verify --extension rust pyemscripten_2026_5`,
+		Args: command.Arguments(1, 1, "the name of a toolchain"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withBaking(cmd.Context(), args[0], func(t *toolchain.Toolchain, o toolchain.BakeOptions) error {
-				if _, err := t.Verify(cmd.Context(), o); err != nil {
+			return a.withBaking(cmd.Context(), args[0], func(t *toolchain.Toolchain, o toolchain.BakeOptions) (err error) {
+				name := args[0]
+				if extension == "" {
+					_, err = t.Verify(cmd.Context(), o)
+				} else {
+					_, err = t.VerifyExtension(cmd.Context(), extension, o)
+					name += ", " + extension
+				}
+				if err != nil {
 					return err
 				}
-				_, err := fmt.Fprintf(a.out, "%s: baked anew from empty caches, the digests are the lock's\n", args[0])
+				_, err = fmt.Fprintf(a.out, "%s: baked anew from empty caches, the digests are the lock's\n", name)
 				return err
 			})
 		},
 	}
-}
-
-func (a *app) bake(ctx context.Context, name string, again, update bool) (baked *toolchain.Baked, err error) {
-	if update && a.toolchains == "" {
-		return nil, fault.Errorf(fault.Invalid, "name the folder whose lock is to be changed with --toolchains")
-	}
-	err = a.withBaking(ctx, name, func(t *toolchain.Toolchain, o toolchain.BakeOptions) error {
-		o.Again, o.Update = again, update
-		baked, err = t.Bake(ctx, o)
-		return err
-	})
-	return baked, err
+	cmd.Flags().StringVar(&extension, "extension", "", "verify the image of this extension, on the Build image that the registry has")
+	return cmd
 }
 
 // withBaking finds a toolchain and what baking needs: the registry of the farm that is running, or of one in this

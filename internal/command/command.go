@@ -95,6 +95,15 @@ func DefaultIndex() string {
 	return fetch.DefaultIndex
 }
 
+// CratesFlag is the flag of where Rust's packages are.
+func CratesFlag(flags *pflag.FlagSet, to *string) {
+	crates := fetch.DefaultCrates
+	if set := os.Getenv("WASMILL_CRATES"); set != "" {
+		crates = set
+	}
+	flags.StringVar(to, "crates", crates, "base address of the files of crates.io, for recipes in Rust ($WASMILL_CRATES)")
+}
+
 // MirrorsFlag is the flag of the addresses that are tried last for every source.
 func MirrorsFlag(flags *pflag.FlagSet, to *[]string) {
 	flags.StringArrayVar(to, "mirror", strings.Fields(os.Getenv("WASMILL_MIRRORS")),

@@ -58,6 +58,8 @@ type Fetcher struct {
 	Cache string // folder
 	// Index is the base address of a simple index that speaks JSON (PEP 691); empty means DefaultIndex.
 	Index string
+	// Crates is the base address of the files of crates.io; empty means DefaultCrates.
+	Crates string
 	// Mirrors are addresses tried last for every source, with {sha256} and {file} in them replaced.
 	Mirrors []string
 	// Store, if set, is asked before any address, and gets what they give; see Kept.

@@ -45,6 +45,7 @@ type Config struct {
 	// Index is the simple index that workers take sources and build requirements from, empty for PyPI; Mirrors are tried
 	// where all else has failed. See fetch.Fetcher.
 	Index   string
+	Crates  string // base address of the files of crates.io, empty for its own
 	Mirrors []string
 
 	// Registry and Temporal are addresses of external servers, "host:port". Empty means embedded ones, which listen at
@@ -246,6 +247,6 @@ func (o *Orchestrator) Join(ctx context.Context) (api.Join, error) {
 	}
 	return api.Join{
 		Temporal: o.joinAt, Namespace: temporald.Namespace, Registry: o.address, Version: version.Version,
-		Index: o.cfg.Index, Mirrors: o.cfg.Mirrors,
+		Index: o.cfg.Index, Mirrors: o.cfg.Mirrors, Crates: o.cfg.Crates,
 	}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,8 +52,14 @@ func start(t *testing.T, dir string) *Orchestrator {
 // request uploads two recipes: app needs lib to run.
 func request(t *testing.T, o *Orchestrator) api.RunRequest {
 	t.Helper()
+	return requestOf(t, o, map[string]string{"lib": "", "app": "requirements:\n  run: [lib]\n"})
+}
+
+// requestOf uploads recipes by their names, each with more keys.
+func requestOf(t *testing.T, o *Orchestrator, recipes map[string]string) api.RunRequest {
+	t.Helper()
 	dir := t.TempDir()
-	for name, more := range map[string]string{"lib": "", "app": "requirements:\n  run: [lib]\n"} {
+	for name, more := range recipes {
 		text := "package:\n  name: " + name + "\n  version: \"1.0\"\nsource:\n  url: https://example.org/" + name + "-1.0.tar.gz\n  sha256: " +
 			strings.Repeat("a", 64) + "\n" + more
 		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
@@ -221,6 +228,40 @@ func TestAJobNamesTheWheelsOfItsDependencies(t *testing.T) {
 }
 
 // A run that does not publish leaves the index alone; a later one that does finds the builds and publishes them.
+// A recipe that needs Rust is built in the extension's image, the others are not, and what the registry lacks is said.
+func TestTheImageOfARecipe(t *testing.T) {
+	o := start(t, t.TempDir())
+	req := requestOf(t, o, map[string]string{"plain": "", "rusty": "requirements:\n  executable: [cargo]\n"})
+	tc, err := o.known(req.Toolchain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin(t, o, "run-1", req)
+	for name, digest := range map[string]string{"plain": tc.Lock.Build, "rusty": tc.Lock.Extensions["rust"]} {
+		act, err := activities{o}.Resolve(t.Context(), workflows.ResolveInput{RunID: "run-1", Recipe: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		job, err := jobs.Get[jobs.Job](t.Context(), o.blobs, act.Job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := "toolchains/pyemscripten_2026_5@" + digest; job.Toolchain != want || string(job.Inputs.Toolchain) != digest {
+			t.Errorf("%s is built in %s with %s in its key, want %s", name, job.Toolchain, job.Inputs.Toolchain, want)
+		}
+	}
+	if lacking, err := o.Lacking(t.Context(), req); err != nil || !slices.Equal(lacking, []string{"", "rust"}) {
+		t.Errorf("an empty registry lacks %q, %v", lacking, err)
+	}
+	req.Select = []string{"plain"}
+	if lacking, err := o.Lacking(t.Context(), req); err != nil || !slices.Equal(lacking, []string{""}) {
+		t.Errorf("for what needs no Rust it lacks %q, %v", lacking, err)
+	}
+	if err := tc.absent("rust"); fault.KindOf(err) != fault.NotFound || !strings.Contains(err.Error(), "`wasmill toolchain bake --extension rust pyemscripten_2026_5` makes it") {
+		t.Errorf("the message is %v", err)
+	}
+}
+
 func TestACachedBuildIsPublishedByTheRunThatPublishes(t *testing.T) {
 	o := start(t, t.TempDir())
 	req := request(t, o)

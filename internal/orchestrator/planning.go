@@ -61,12 +61,19 @@ func (o *Orchestrator) plan(ctx context.Context, req *requested) (*plan.Plan, er
 	if in.Recipes, err = plan.FromSet(req.set, req.Select, (*recipe.Recipe).Digests); err != nil {
 		return nil, err
 	}
+	for i := range in.Recipes {
+		if r := req.set.Get(in.Recipes[i].Name); r != nil { // disabled ones are not in the set
+			if in.Recipes[i].Image, err = req.toolchain.imageOf(r); err != nil {
+				return nil, err
+			}
+		}
+	}
 	return plan.Make(in)
 }
 
 // job is what a worker is told about one action.
 func (o *Orchestrator) job(ctx context.Context, req *requested, a *plan.Action, keys map[string]string) (record.Digest, error) {
-	j := jobs.Job{Recipes: req.Recipes, Recipe: a.Recipe, Toolchain: req.toolchain.ref(), Builder: o.builder.Digest, UV: req.toolchain.uv(), Inputs: a.Inputs, LockKey: a.LockKey}
+	j := jobs.Job{Recipes: req.Recipes, Recipe: a.Recipe, Toolchain: req.toolchain.named(string(a.Inputs.Toolchain)), Builder: o.builder.Digest, UV: req.toolchain.uv(), Inputs: a.Inputs, LockKey: a.LockKey}
 	var err error
 	if a.Inputs.Lock != "" {
 		if j.Lock, err = o.locked(ctx, a.LockKey, a.Recipe); err != nil {

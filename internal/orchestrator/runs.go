@@ -16,7 +16,6 @@ import (
 	"github.com/wasmill/wasmill/internal/plan"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/store"
-	"github.com/wasmill/wasmill/internal/toolchain"
 	"github.com/wasmill/wasmill/workflows"
 )
 
@@ -129,11 +128,10 @@ func (o *Orchestrator) runInput(ctx context.Context, request api.RunRequest) (wo
 	if !slices.Contains(lanes, lane) {
 		return workflows.RunInput{}, fault.Errorf(fault.Invalid, "there is no lane %q: choose one of %v", request.Lane, lanes)
 	}
-	if _, err := toolchain.Size(ctx, o.address, req.toolchain.ref()); fault.KindOf(err) == fault.NotFound && err != nil {
-		return workflows.RunInput{}, fault.Errorf(fault.NotFound, "the image of toolchain %s, %s, is not in the registry: `wasmill toolchain bake %s` makes it",
-			req.toolchain.Name, req.toolchain.Lock.Build, req.toolchain.Name)
-	} else if err != nil {
+	if lacking, err := o.lacking(ctx, req); err != nil {
 		return workflows.RunInput{}, err
+	} else if len(lacking) > 0 {
+		return workflows.RunInput{}, req.toolchain.absent(lacking[0])
 	}
 	text, err := json.Marshal(request)
 	if err != nil {

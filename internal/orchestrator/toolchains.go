@@ -2,12 +2,15 @@ package orchestrator
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/fetch"
+	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/toolchain"
 )
@@ -21,7 +24,24 @@ type known struct {
 func (k known) digest() record.Digest { return record.Digest(k.Lock.Build) }
 
 // ref names the image that builds, without the registry.
-func (k known) ref() string { return "toolchains/" + k.Name + "@" + k.Lock.Build }
+func (k known) ref() string { return k.named(k.Lock.Build) }
+
+func (k known) named(digest string) string { return "toolchains/" + k.Name + "@" + digest }
+
+// imageOf is the digest of the extension that builds a recipe; empty where it is the toolchain's own image. An extension
+// that nobody has baked yet has no digest to plan with: that is fault.NotFound.
+func (k known) imageOf(r *recipe.Recipe) (record.Digest, error) {
+	extension := k.Spec.Extension(r.Requirements.Executable)
+	if extension == "" {
+		return "", nil
+	}
+	digest := k.Lock.Extensions[extension]
+	if digest == "" {
+		return "", fault.Errorf(fault.NotFound, "recipe %s is built in the extension %s of toolchain %s, whose image the lock does not name yet: `wasmill toolchain bake --update --extension %s %s` makes it",
+			r.Name, extension, k.Name, extension, k.Name)
+	}
+	return record.Digest(digest), nil
+}
 
 // uv is the wheel that the toolchain's lock names; a worker resolves build requirements with it.
 func (k known) uv() fetch.Source {
@@ -50,6 +70,54 @@ func (o *Orchestrator) known(name string) (known, error) {
 	return known{Name: t.Spec.Name, Toolchain: t}, nil
 }
 
+// absent says how to get an image: the toolchain's own for the empty name, otherwise an extension's.
+func (k known) absent(extension string) error {
+	if extension == "" {
+		return fault.Errorf(fault.NotFound, "the image of toolchain %s, %s, is not in the registry: `wasmill toolchain bake %s` makes it", k.Name, k.Lock.Build, k.Name)
+	}
+	return fault.Errorf(fault.NotFound, "the recipes need %s, and the image of the extension %s of toolchain %s, %s, is not in the registry: `wasmill toolchain bake --extension %s %s` makes it",
+		strings.Join(k.Spec.Extensions[extension].Executables, ", "), extension, k.Name, k.Lock.Extensions[extension], extension, k.Name)
+}
+
+// Lacking names the images that the recipes of a request are built in and that the registry does not have: extensions by
+// their names, and first, by an empty one, the toolchain's own image, which all need.
+func (o *Orchestrator) Lacking(ctx context.Context, request api.RunRequest) ([]string, error) {
+	req, err := o.read(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	return o.lacking(ctx, req)
+}
+
+func (o *Orchestrator) lacking(ctx context.Context, req *requested) ([]string, error) {
+	chosen, err := req.set.Select(req.Select...)
+	if err != nil {
+		return nil, err
+	}
+	if chosen, err = req.set.Closure(chosen); err != nil {
+		return nil, err
+	}
+	images := map[string]string{"": req.toolchain.ref()}
+	for _, r := range chosen {
+		digest, err := req.toolchain.imageOf(r)
+		if err != nil {
+			return nil, err
+		}
+		if digest != "" {
+			images[req.toolchain.Spec.Extension(r.Requirements.Executable)] = req.toolchain.named(string(digest))
+		}
+	}
+	var lacking []string
+	for _, extension := range slices.Sorted(maps.Keys(images)) {
+		if ok, _, err := o.baked(ctx, images[extension]); err != nil {
+			return nil, err
+		} else if !ok {
+			lacking = append(lacking, extension)
+		}
+	}
+	return lacking, nil
+}
+
 // Toolchains implements api.Farm.
 func (o *Orchestrator) Toolchains(ctx context.Context) ([]api.Toolchain, error) {
 	all, err := toolchain.List(o.cfg.Toolchains)
@@ -61,13 +129,30 @@ func (o *Orchestrator) Toolchains(ctx context.Context) ([]api.Toolchain, error) 
 		a := api.Toolchain{Name: t.Spec.Name, Platform: t.Spec.Facts.PlatformTag, Compiler: t.Spec.Facts.Compiler}
 		if t.Lock != nil && t.Lock.Build != "" {
 			a.Digest = t.Lock.Build
-			size, err := toolchain.Size(ctx, o.address, known{t.Spec.Name, t}.ref())
-			a.Baked, a.Size = err == nil, size
-			if err != nil && fault.KindOf(err) != fault.NotFound {
+			if a.Baked, a.Size, err = o.baked(ctx, known{t.Spec.Name, t}.ref()); err != nil {
 				return nil, err
 			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(t.Spec.Extensions)) {
+			e := api.Extension{Name: name, Executables: t.Spec.Extensions[name].Executables}
+			if t.Lock != nil && t.Lock.Extensions[name] != "" {
+				e.Digest = t.Lock.Extensions[name]
+				if e.Baked, e.Size, err = o.baked(ctx, known{t.Spec.Name, t}.named(e.Digest)); err != nil {
+					return nil, err
+				}
+			}
+			a.Extensions = append(a.Extensions, e)
 		}
 		out = append(out, a)
 	}
 	return out, nil
+}
+
+// baked says whether the registry has an image, and how large it is.
+func (o *Orchestrator) baked(ctx context.Context, ref string) (bool, int64, error) {
+	size, err := toolchain.Size(ctx, o.address, ref)
+	if err != nil && fault.KindOf(err) == fault.NotFound {
+		return false, 0, nil
+	}
+	return err == nil, size, err
 }

@@ -70,7 +70,7 @@ func LockKey(r Recipe, t Toolchain) string {
 	e.inputs(byName(r.Parts))
 	e.inputs(byName(r.Sources))
 	e.inputs(r.Patches)
-	e.text(string(t.Digest))
+	e.text(string(t.image(r)))
 	e.text(day.UTC().Format(time.RFC3339))
 	for _, pin := range unique(r.Pins) {
 		e.text(pin)

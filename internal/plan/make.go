@@ -34,7 +34,7 @@ func decide(req *Request, r *Recipe, done map[string]*Action) Action {
 		Sources:   slices.Clone(r.Sources),
 		Patches:   slices.Clone(r.Patches),
 		Tests:     r.Tests,
-		Toolchain: req.Toolchain.Digest,
+		Toolchain: req.Toolchain.image(*r),
 		Env:       req.Env,
 		Builder:   req.Builder,
 	}

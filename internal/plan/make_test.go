@@ -150,6 +150,9 @@ func TestReasons(t *testing.T) {
 			"toolz: build: toolchain changed: " + abbr(image) + " → " + abbr(digest("new")),
 			"cytoolz: build: toolchain changed: " + abbr(image) + " → " + abbr(digest("new")) + "; dependency toolz will be rebuilt",
 			"jinja2: build: toolchain changed: " + abbr(image) + " → " + abbr(digest("new"))}},
+		{"the image of an extension is what builds one of them", func(f *farm) { f.recipe("toolz").Image = digest("rust") }, []string{
+			"markupsafe: reuse: cached", "toolz: build: toolchain changed: " + abbr(image) + " → " + abbr(digest("rust")),
+			"cytoolz: build: dependency toolz will be rebuilt", "jinja2: reuse: cached"}},
 		{"the builder changed", func(f *farm) {
 			f.Builder = plan.Builder{Version: "0.2.0", Digest: digest("new")}
 			f.Recipes = f.Recipes[1:2]

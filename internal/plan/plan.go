@@ -48,6 +48,16 @@ type Recipe struct {
 	NoRequirements bool
 	// ExcludeNewer overrides the toolchain's day for locking build requirements. Zero means it does not.
 	ExcludeNewer time.Time
+	// Image is what builds this recipe where that is not the toolchain's own image but one of its extensions.
+	Image record.Digest
+}
+
+// image is the digest of what builds a recipe.
+func (t Toolchain) image(r Recipe) record.Digest {
+	if r.Image != "" {
+		return r.Image
+	}
+	return t.Digest
 }
 
 // Input is something with a name and content.

@@ -26,6 +26,9 @@ type pyproject struct {
 		License      any               `toml:"license"`
 		URLs         map[string]string `toml:"urls"`
 	} `toml:"project"`
+	BuildSystem struct {
+		Requires []string `toml:"requires"`
+	} `toml:"build-system"`
 	Tool struct {
 		Wasmill map[string]any `toml:"wasmill"`
 	} `toml:"tool"`
@@ -33,8 +36,9 @@ type pyproject struct {
 
 // FromProject makes a recipe in memory for a project's folder that has a pyproject.toml and no recipe. The source is
 // the folder. Name, version, summary, license and home come from [project]; what depends on nothing but the package
-// itself becomes run requirements, what has an environment marker does not. A table [tool.wasmill] takes the keys of a
-// recipe's section of that name, for what pyproject.toml can't say: `pure = true`, for example.
+// itself becomes run requirements, what has an environment marker does not. One that is built with maturin or
+// setuptools-rust needs Rust. A table [tool.wasmill] takes the keys of a recipe's section of that name, for what
+// pyproject.toml can't say: `pure = true`, for example.
 //
 // A dynamic version is not known before the build: Version is then empty, and the built wheel tells it.
 //
@@ -104,6 +108,11 @@ func parseProject(file string, data []byte) (*Recipe, *Errors) {
 		if name, marker := requirement(d); name != "" && marker == "" {
 			r.positions[fmt.Sprintf("requirements.run[%d]", len(r.Requirements.Run))] = project
 			r.Requirements.Run = append(r.Requirements.Run, name)
+		}
+	}
+	for _, d := range p.BuildSystem.Requires {
+		if name, _ := requirement(d); Canonical(name) == "maturin" || Canonical(name) == "setuptools-rust" {
+			r.Requirements.Executable = []string{"cargo", "rustc"}
 		}
 	}
 	if p.Tool.Wasmill != nil {

@@ -52,6 +52,23 @@ exclude-newer = 2026-01-02T03:04:05Z
 	}
 }
 
+func TestAProjectInRustNeedsIt(t *testing.T) {
+	for requires, want := range map[string][]string{
+		`"maturin>=1.9,<2"`:                       {"cargo", "rustc"},
+		`"setuptools", "Setuptools_Rust[x]>=1.7"`: {"cargo", "rustc"},
+		`"setuptools", "rust-setuptools"`:         nil,
+	} {
+		dir := write(t, map[string]string{"pyproject.toml": "[build-system]\nrequires = [" + requires + "]\n[project]\nname = 'a'\nversion = '1'\n"})
+		got, err := recipe.FromProject(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got.Requirements.Executable); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", requires, diff)
+		}
+	}
+}
+
 func TestFromProjectMistakes(t *testing.T) {
 	for _, c := range []struct{ toml, want string }{
 		{"[project\n", "pyproject.toml:1:9: not a valid pyproject.toml: expected ']' to close table name"},

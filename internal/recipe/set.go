@@ -175,18 +175,22 @@ func (s *Set) Excluded() []Exclusion {
 func (s *Set) Get(name string) *Recipe { return s.recipes[Canonical(name)] }
 
 // Select gives the recipes that the patterns choose, by canonical name, each once: "*" is all, "tag:X" those with the
-// tag, anything else a name in any spelling. What they depend on is not added: that is Closure. Recipes with the tag
-// "always" come with every selection. A name or tag that nothing has is fault.NotFound; the name of an excluded recipe
+// tag, anything else a name in any spelling. A pattern behind "!" takes back what it would choose, whatever the order. What
+// they depend on is not added: that is Closure. Recipes with the tag "always" come with every selection. A name or tag that nothing has is fault.NotFound; the name of an excluded recipe
 // is fault.Conflict.
 func (s *Set) Select(patterns ...string) ([]*Recipe, error) {
-	chosen := map[string]*Recipe{}
+	chosen, taken := map[string]*Recipe{}, map[string]*Recipe{}
 	for _, pattern := range patterns {
+		into := chosen
+		if rest, not := strings.CutPrefix(pattern, "!"); not {
+			pattern, into = rest, taken
+		}
 		tag, isTag := strings.CutPrefix(pattern, "tag:")
 		switch {
 		case pattern == "*":
-			maps.Copy(chosen, s.recipes)
+			maps.Copy(into, s.recipes)
 		case isTag:
-			if err := s.selectTag(tag, chosen); err != nil {
+			if err := s.selectTag(tag, into); err != nil {
 				return nil, err
 			}
 		default:
@@ -194,9 +198,10 @@ func (s *Set) Select(patterns ...string) ([]*Recipe, error) {
 			if err != nil {
 				return nil, err
 			}
-			chosen[Canonical(r.Name)] = r
+			into[Canonical(r.Name)] = r
 		}
 	}
+	maps.DeleteFunc(chosen, func(name string, _ *Recipe) bool { return taken[name] != nil })
 	for name, r := range s.recipes {
 		if slices.Contains(r.Tags, "always") {
 			chosen[name] = r

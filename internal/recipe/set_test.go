@@ -53,6 +53,9 @@ func TestSelect(t *testing.T) {
 		{"jinja2", "base Jinja2"},
 		{"JINJA2 tag:core Zope_Interface", "base Jinja2 zope.interface"},
 		{"", "base"},
+		{"* !tag:core", "base MarkupSafe"},
+		{"!jinja2 tag:core", "base zope.interface"},
+		{"* !*", "base"},
 	} {
 		got, err := set.Select(strings.Fields(c.patterns)...)
 		if err != nil || names(got) != c.want {
@@ -65,6 +68,7 @@ func TestSelect(t *testing.T) {
 	}{
 		{"markup-saef", "there is no recipe `markup-saef` (did you mean `markupsafe`?)", fault.NotFound},
 		{"numpy", "there is no recipe `numpy`", fault.NotFound},
+		{"!tag:cor", "no recipe has the tag `cor` (did you mean `core`?)", fault.NotFound},
 		{"tag:cor", "no recipe has the tag `cor` (did you mean `core`?)", fault.NotFound},
 		{"broken", "recipe `broken` is disabled (recipes/broken/meta.yaml:5:3)", fault.Conflict},
 		{"needs-broken", "recipe `needs-broken` needs `broken`, which is disabled (recipes/broken/meta.yaml:5:3)", fault.Conflict},

@@ -114,7 +114,7 @@ type Failure struct {
 
 // Input is one thing that went into the build.
 type Input struct {
-	Kind   string `json:"kind"` // source, patch, extra, recipe, requirement, host, toolchain, builder
+	Kind   string `json:"kind"` // source, patch, extra, recipe, requirement, host, crate, toolchain, builder
 	Name   string `json:"name"`
 	URL    string `json:"url,omitempty"`
 	Digest Digest `json:"digest"`

@@ -72,7 +72,7 @@ func (b *baker) system(ctx context.Context, p *parts) error {
 	defer base.Close()
 	defer build.Close()
 	var debs []Input
-	for _, in := range b.lock.Inputs {
+	for _, in := range b.lock.of("") {
 		if in.Kind == Deb {
 			debs = append(debs, in)
 		}

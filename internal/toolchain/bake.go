@@ -58,18 +58,19 @@ func (t *Toolchain) Bake(ctx context.Context, o BakeOptions) (baked *Baked, err 
 	if err := o.Engine.Ping(ctx); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(o.Work, 0o755); err != nil {
-		return nil, fmt.Errorf("making the work folder: %w", err)
+	clear, err := b.begin()
+	if err != nil {
+		return nil, err
 	}
-	if b.work, err = os.MkdirTemp(o.Work, "bake-*"); err != nil {
-		return nil, fmt.Errorf("making the work folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(b.work)) }()
+	defer func() { err = errors.Join(err, clear()) }()
 	build, runtime, err := b.images(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("baking %s: %w", t.Spec.Name, err)
 	}
 	if o.Update {
+		if lock.Build != build.digest {
+			lock.Extensions = nil // they stand on another image now
+		}
 		lock.Build, lock.Runtime = build.digest, runtime.digest
 		if err := lock.write(filepath.Join(t.Dir, "lock.json")); err != nil {
 			return nil, err
@@ -98,15 +99,25 @@ func (t *Toolchain) Verify(ctx context.Context, o BakeOptions) (baked *Baked, er
 			return nil, fault.Errorf(fault.NotFound, "the registry does not have %s: bake it first", ref)
 		}
 	}
+	clear, err := anew(&o)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, clear()) }()
+	return t.Bake(ctx, o)
+}
+
+// anew makes of options those of a bake that takes nothing from earlier ones. clear removes its cache.
+func anew(o *BakeOptions) (clear func() error, err error) {
 	if err := os.MkdirAll(o.Work, 0o755); err != nil {
 		return nil, fmt.Errorf("making the work folder: %w", err)
 	}
 	if o.Cache, err = os.MkdirTemp(o.Work, "verify-*"); err != nil {
 		return nil, fmt.Errorf("making an empty cache: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(o.Cache)) }()
 	o.Again, o.Update = true, false
-	return t.Bake(ctx, o)
+	cache := o.Cache
+	return func() error { return os.RemoveAll(cache) }, nil
 }
 
 // agree compares what was baked with what the lock says came of it before.
@@ -122,17 +133,30 @@ func agree(lock *Lock, build, runtime string) error {
 }
 
 type baker struct {
-	dir      string
-	spec     *Spec
-	lock     *Lock
-	opts     BakeOptions
-	work     string
-	files    map[string]string // where the inputs are, by sha256
-	progress func(Event)
+	dir   string
+	spec  *Spec
+	lock  *Lock
+	opts  BakeOptions
+	work  string
+	files map[string]string // where the inputs are, by sha256
+	// extension is what is being baked where that is not the pair.
+	extension *Extension
+	progress  func(Event)
+}
+
+// begin makes the folder for what is needed meanwhile. clear removes it.
+func (b *baker) begin() (clear func() error, err error) {
+	if err := os.MkdirAll(b.opts.Work, 0o755); err != nil {
+		return nil, fmt.Errorf("making the work folder: %w", err)
+	}
+	if b.work, err = os.MkdirTemp(b.opts.Work, "bake-*"); err != nil {
+		return nil, fmt.Errorf("making the work folder: %w", err)
+	}
+	return func() error { return os.RemoveAll(b.work) }, nil
 }
 
 func (b *baker) images(ctx context.Context) (build, runtime *finished, err error) {
-	if b.files, err = fetchInputs(ctx, b.opts.Cache, b.opts.Client, b.lock.Inputs, b.progress); err != nil {
+	if b.files, err = fetchInputs(ctx, b.opts.Cache, b.opts.Client, b.lock.of(""), b.progress); err != nil {
 		return nil, nil, err
 	}
 	p, err := b.assemble(ctx)
@@ -155,7 +179,7 @@ func (b *baker) images(ctx context.Context) (build, runtime *finished, err error
 			return nil, nil, err
 		}
 	}
-	out, err := b.cook(ctx, staged)
+	out, err := b.cook(ctx, staged, ownScript)
 	if err != nil {
 		return nil, nil, err
 	}

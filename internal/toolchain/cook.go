@@ -20,8 +20,11 @@ import (
 	"github.com/wasmill/wasmill/internal/fault"
 )
 
-// cook runs the toolchain's own script in the staged image and gives the folder that it filled.
-func (b *baker) cook(ctx context.Context, staged v1.Image) (out string, err error) {
+// ownScript makes what is in /opt/wasmill; extensions have scripts of their own.
+const ownScript = "bake.py"
+
+// cook runs a script of the toolchain's in the staged image and gives the folder that it filled.
+func (b *baker) cook(ctx context.Context, staged v1.Image, script string) (out string, err error) {
 	repository, _ := repositories(b.spec.Name)
 	ref, err := push(ctx, b.opts.Registry, repository, stagedTag, staged, b.progress)
 	if err != nil {
@@ -36,11 +39,16 @@ func (b *baker) cook(ctx context.Context, staged v1.Image) (out string, err erro
 	if err := b.lay(in); err != nil {
 		return "", err
 	}
-	home := filepath.Join(out, "opt", "wasmill")
-	if err := os.MkdirAll(home, 0o755); err != nil {
+	folders, mounts := []string{out}, []engine.Mount{{Source: in, Target: "/in"}, {Source: out, Target: "/out", Writable: true}}
+	if script == ownScript {
+		home := filepath.Join(out, "opt", "wasmill")
+		folders = append(folders, filepath.Dir(home), home)
+		mounts = append(mounts, engine.Mount{Source: home, Target: "/opt/wasmill", Writable: true})
+	}
+	if err := os.MkdirAll(folders[len(folders)-1], 0o755); err != nil {
 		return "", err
 	}
-	user, err := owner(out, filepath.Dir(home), home)
+	user, err := owner(folders...)
 	if err != nil {
 		return "", err
 	}
@@ -51,23 +59,18 @@ func (b *baker) cook(ctx context.Context, staged v1.Image) (out string, err erro
 	log := &scriptLog{copy: b.opts.Log, progress: b.progress}
 	result, err := b.opts.Engine.Run(ctx, engine.Spec{
 		Image:   b.opts.Registry + "/" + ref,
-		Command: []string{"/usr/bin/python3", "-B", "/files/bake.py"},
+		Command: []string{"/usr/bin/python3", "-B", "/files/" + script},
 		WorkDir: "/tmp",
 		User:    user,
-		Mounts: []engine.Mount{
-			{Source: in, Target: "/in"},
-			{Source: files, Target: "/files"},
-			{Source: out, Target: "/out", Writable: true},
-			{Source: home, Target: "/opt/wasmill", Writable: true},
-		},
-		Tmpfs:  map[string]int64{"/tmp": 4 << 30},
-		Labels: map[string]string{"dev.wasmill.bake": b.spec.Name},
+		Mounts:  append(mounts, engine.Mount{Source: files, Target: "/files"}),
+		Tmpfs:   map[string]int64{"/tmp": 4 << 30},
+		Labels:  map[string]string{"dev.wasmill.bake": b.spec.Name},
 	}, log)
 	if err != nil {
 		return "", fmt.Errorf("running the toolchain's script: %w", err)
 	}
 	if result.ExitStatus != 0 {
-		return "", fault.Errorf(fault.Invalid, "the toolchain's script ended with status %d:\n%s", result.ExitStatus, log.tail())
+		return "", fault.Errorf(fault.Invalid, "the toolchain's script %s ended with status %d:\n%s", script, result.ExitStatus, log.tail())
 	}
 	return out, nil
 }
@@ -90,11 +93,15 @@ func (b *baker) lay(in string) error {
 	if err := os.Mkdir(in, 0o755); err != nil {
 		return err
 	}
-	for _, input := range b.lock.Inputs {
+	for _, input := range b.lock.of("") {
 		if input.Kind == Deb {
 			continue
 		}
-		text, err := os.ReadFile(b.files[input.SHA256])
+		file, ok := b.files[input.SHA256]
+		if !ok {
+			continue // of the toolchain's own script; this one is an extension's
+		}
+		text, err := os.ReadFile(file)
 		if err != nil {
 			return err
 		}
@@ -102,9 +109,13 @@ func (b *baker) lay(in string) error {
 			return err
 		}
 	}
-	text, err := json.Marshal(map[string]any{
+	said := map[string]any{
 		"name": b.spec.Name, "facts": b.spec.Facts, "exclude_newer": b.spec.ExcludeNewer, "env": b.spec.Env, "cross": b.spec.Cross,
-	})
+	}
+	if b.extension != nil {
+		said["extension"] = map[string]any{"env": b.extension.Env}
+	}
+	text, err := json.Marshal(said)
 	if err != nil {
 		return err
 	}

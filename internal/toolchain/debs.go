@@ -24,12 +24,32 @@ var merged = map[string]string{"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr
 // statusFields are what dpkg's status says of an installed package, as far as scanners of images read it.
 var statusFields = []string{"Package", "Status", "Priority", "Section", "Installed-Size", "Maintainer", "Architecture", "Multi-Arch", "Source", "Version", "Description"}
 
-// unpackDebs puts the files of packages into two trees: base gets those of both images, build the others. No maintainer
-// script runs: what they would have made and is needed, the spec lists (docs/decisions/0002-toolchain-image.md).
+const statusFile = "var/lib/dpkg/status"
+
+// unpackDebs puts the files of packages into two trees: base gets those of both images, build the others.
 func unpackDebs(ctx context.Context, d *Debian, inputs []Input, files map[string]string, base, build *rootfs.Tree, progress func(Event)) error {
+	status, err := unpackInto(ctx, inputs, files, func(in Input) *rootfs.Tree {
+		if in.Base {
+			return base
+		}
+		return build
+	}, progress)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		base.File(statusFile, join(status[base])),
+		build.File(statusFile, join(slices.Concat(status[base], status[build]))),
+		finish(d, base),
+	)
+}
+
+// unpackInto puts the files of packages into trees, and gives what dpkg's status says of each tree's. No maintainer script
+// runs: what they would have made and is needed, the spec lists (docs/decisions/0002-toolchain-image.md).
+func unpackInto(ctx context.Context, inputs []Input, files map[string]string, where func(Input) *rootfs.Tree, progress func(Event)) (map[*rootfs.Tree][]string, error) {
 	var mu sync.Mutex
 	var done, total int64
-	status := map[bool][]string{}
+	status := map[*rootfs.Tree][]string{}
 	for _, in := range inputs {
 		total += in.Size
 	}
@@ -41,10 +61,7 @@ func unpackDebs(ctx context.Context, d *Debian, inputs []Input, files map[string
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			tree := build
-			if in.Base {
-				tree = base
-			}
+			tree := where(in)
 			control, err := unpackDeb(files[in.SHA256], tree)
 			if err != nil {
 				return fault.Errorf(fault.Invalid, "unpacking %s %s: %w", in.Name, in.Version, err)
@@ -52,21 +69,13 @@ func unpackDebs(ctx context.Context, d *Debian, inputs []Input, files map[string
 			control["Status"] = "install ok installed"
 			mu.Lock()
 			defer mu.Unlock()
-			status[in.Base] = append(status[in.Base], paragraph(control))
+			status[tree] = append(status[tree], paragraph(control))
 			done += in.Size
 			progress(Event{Step: "unpacking packages", Done: done, Total: total})
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	const file = "var/lib/dpkg/status"
-	return errors.Join(
-		base.File(file, join(status[true])),
-		build.File(file, join(slices.Concat(status[true], status[false]))),
-		finish(d, base),
-	)
+	return status, group.Wait()
 }
 
 func unpackDeb(file string, to *rootfs.Tree) (debian.Paragraph, error) {

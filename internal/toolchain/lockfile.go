@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/wasmill/wasmill/internal/fault"
@@ -21,6 +22,8 @@ type Lock struct {
 	Inputs  []Input   `json:"inputs"`
 	Build   string    `json:"build,omitempty"`   // the Build image's digest, sha256:…
 	Runtime string    `json:"runtime,omitempty"` // the Runtime image's
+	// Extensions are the digests of the extensions' images, by their names.
+	Extensions map[string]string `json:"extensions,omitempty"`
 }
 
 // Kind is where an input comes from.
@@ -39,10 +42,12 @@ type Input struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
 	Base    bool   `json:"base,omitempty"` // a Debian package of both images
-	URL     string `json:"url"`
-	Mirror  string `json:"mirror,omitempty"` // the second address
-	Size    int64  `json:"size"`             // bytes
-	SHA256  string `json:"sha256"`
+	// Extension is whose layer the package goes into; empty for what the two images are made of.
+	Extension string `json:"extension,omitempty"`
+	URL       string `json:"url"`
+	Mirror    string `json:"mirror,omitempty"` // the second address
+	Size      int64  `json:"size"`             // bytes
+	SHA256    string `json:"sha256"`
 }
 
 func readLock(file string) (*Lock, error) {
@@ -84,18 +89,57 @@ func (l *Lock) find(kind Kind, name string) *Input {
 	return nil
 }
 
+// of gives the inputs of an extension's layer, or of the two images where the name is empty.
+func (l *Lock) of(extension string) []Input {
+	var inputs []Input
+	for _, in := range l.Inputs {
+		if in.Extension == extension {
+			inputs = append(inputs, in)
+		}
+	}
+	return inputs
+}
+
+// inherit takes over an older lock's digests, as far as the images' inputs are the same.
+func (l *Lock) inherit(old *Lock) {
+	if old == nil || !old.Epoch.Equal(l.Epoch) || !slices.Equal(old.of(""), l.of("")) {
+		return
+	}
+	l.Build, l.Runtime = old.Build, old.Runtime
+	for name, digest := range old.Extensions {
+		if in := l.of(name); len(in) > 0 && slices.Equal(in, old.of(name)) {
+			l.extend(name, digest)
+		}
+	}
+}
+
+// extend notes the digest of an extension's image.
+func (l *Lock) extend(name, digest string) {
+	if l.Extensions == nil {
+		l.Extensions = map[string]string{}
+	}
+	l.Extensions[name] = digest
+}
+
 // request hashes the part of a spec that decides a lock's inputs.
 func (s *Spec) request() string {
 	asked := struct {
-		From     string
-		Packages []string
-		Debian   *Debian
+		From       string
+		Packages   []string
+		Debian     *Debian
+		Extensions map[string][]string `json:",omitempty"`
 	}{From: s.From}
 	for _, p := range s.NPM {
 		asked.Packages = append(asked.Packages, fmt.Sprintf("npm %s %s", p.Name, p.Version))
 	}
 	for _, p := range s.Wheels {
 		asked.Packages = append(asked.Packages, fmt.Sprintf("wheel %s %s %s", p.Name, p.Version, p.Platform))
+	}
+	for name, e := range s.Extensions {
+		if asked.Extensions == nil {
+			asked.Extensions = map[string][]string{}
+		}
+		asked.Extensions[name] = e.Debian
 	}
 	if s.Debian != nil {
 		d := *s.Debian

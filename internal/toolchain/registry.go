@@ -23,6 +23,7 @@ import (
 const (
 	nameAnnotation    = "dev.wasmill.toolchain"
 	runtimeAnnotation = "dev.wasmill.runtime" // the Runtime image's digest
+	buildAnnotation   = "dev.wasmill.build"   // of an extension's image: the digest of the Build image that it stands on
 )
 
 // Files of the Build image's last layer, which has nothing else, so that a worker can read them without the rest.

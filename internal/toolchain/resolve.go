@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"os"
 	"path"
@@ -67,7 +68,7 @@ func (t *Toolchain) Relock(ctx context.Context, o LockOptions) error {
 	o.setDefaults()
 	l := &Lock{Request: t.Spec.request(), Epoch: t.Spec.ExcludeNewer}
 	if t.Spec.Debian != nil {
-		if err := lockDebian(ctx, t.Spec.Debian, l, o); err != nil {
+		if err := lockDebian(ctx, t.Spec, l, o); err != nil {
 			return fmt.Errorf("locking the packages of Debian: %w", err)
 		}
 	}
@@ -87,9 +88,7 @@ func (t *Toolchain) Relock(ctx context.Context, o LockOptions) error {
 		}
 		l.Inputs = append(l.Inputs, in)
 	}
-	if old := t.Lock; old != nil && old.Epoch.Equal(l.Epoch) && slices.Equal(old.Inputs, l.Inputs) {
-		l.Build, l.Runtime = old.Build, old.Runtime
-	}
+	l.inherit(t.Lock)
 	if err := l.write(filepath.Join(t.Dir, "lock.json")); err != nil {
 		return err
 	}
@@ -97,7 +96,8 @@ func (t *Toolchain) Relock(ctx context.Context, o LockOptions) error {
 	return nil
 }
 
-func lockDebian(ctx context.Context, d *Debian, l *Lock, o LockOptions) error {
+func lockDebian(ctx context.Context, s *Spec, l *Lock, o LockOptions) error {
+	d := s.Debian
 	keyring, err := os.ReadFile(o.Keyring)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fault.Errorf(fault.NotFound, "there is no keyring %s to check the suite's signature with: install the package debian-archive-keyring, or name another file", o.Keyring)
@@ -152,17 +152,33 @@ func lockDebian(ctx context.Context, d *Debian, l *Lock, o LockOptions) error {
 		return fault.Errorf(fault.Invalid, "%w", err)
 	}
 	for _, p := range all {
-		in := Input{
-			Kind: Deb, Name: p.Name, Version: p.Version, Size: p.Size, SHA256: p.SHA256, URL: d.Mirror + "/" + p.Filename,
-			Base: slices.ContainsFunc(base, func(b *debian.Package) bool { return b.Name == p.Name }),
-		}
-		if d.Snapshot != "" {
-			// The archive takes a picture some hours after a release, and answers with the last one before the time asked for.
-			in.Mirror = fmt.Sprintf("%s/%s/%s", d.Snapshot, l.Epoch.Add(12*time.Hour).Format("20060102T150405Z"), p.Filename)
-		}
+		in := deb(d, p, l.Epoch)
+		in.Base = slices.Contains(base, p)
 		l.Inputs = append(l.Inputs, in)
 	}
+	for _, name := range slices.Sorted(maps.Keys(s.Extensions)) {
+		wanted, err := index.Resolve(slices.Concat(d.Runtime, d.Build, s.Extensions[name].Debian), d.Exclude)
+		if err != nil {
+			return fault.Errorf(fault.Invalid, "extensions.%s: %w", name, err)
+		}
+		for _, p := range wanted {
+			if !slices.Contains(all, p) {
+				in := deb(d, p, l.Epoch)
+				in.Extension = name
+				l.Inputs = append(l.Inputs, in)
+			}
+		}
+	}
 	return nil
+}
+
+func deb(d *Debian, p *debian.Package, epoch time.Time) Input {
+	in := Input{Kind: Deb, Name: p.Name, Version: p.Version, Size: p.Size, SHA256: p.SHA256, URL: d.Mirror + "/" + p.Filename}
+	if d.Snapshot != "" {
+		// The archive takes a picture some hours after a release, and answers with the last one before the time asked for.
+		in.Mirror = fmt.Sprintf("%s/%s/%s", d.Snapshot, epoch.Add(12*time.Hour).Format("20060102T150405Z"), p.Filename)
+	}
+	return in
 }
 
 // lockNPM asks the registry for a version's tarball. The registry vouches for it with a sha512, so it is fetched once to

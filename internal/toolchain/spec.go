@@ -30,6 +30,17 @@ type Spec struct {
 	Cross        []string          `yaml:"cross"` // the names under which the compiler wrapper is found
 	Main         string            `yaml:"main"`  // in the Runtime image: the runtime's main module
 	Script       string            `yaml:"script"`
+	// Extensions are further images by name, for the recipes that need more than the Build image has.
+	Extensions map[string]*Extension `yaml:"extensions"`
+}
+
+// Extension is the Build image with more in it.
+type Extension struct {
+	Debian      []string          `yaml:"debian"`      // packages beyond those of the Build image
+	Script      string            `yaml:"script"`      // a Python script in files/ that fills the rest of the layer; may be empty
+	Executables []string          `yaml:"executables"` // a recipe that says it needs one of them is built in this image
+	Env         map[string]string `yaml:"env"`         // of every build in this image, beside the toolchain's
+	Compiler    string            `yaml:"compiler"`    // words that are added to facts.compiler
 }
 
 // SpecFacts is the part of Facts that a person decides. The bake checks what it can against the tools themselves.
@@ -134,6 +145,20 @@ func (s *Spec) check() error {
 			if to != "" && (!path.IsAbs(to) || path.Clean(to) != to) {
 				return fmt.Errorf("%s goes to %q, which is no absolute path", p.Name, to)
 			}
+		}
+	}
+	for name, e := range s.Extensions {
+		if !specName.MatchString(name) {
+			return fmt.Errorf("extensions names %q: a name has small letters, digits and single underscores only", name)
+		}
+		if e == nil || len(e.Debian) == 0 || len(e.Executables) == 0 {
+			return fmt.Errorf("extensions.%s needs debian, the packages of its layer, and executables, the programs for which recipes get it", name)
+		}
+		if s.Debian == nil {
+			return fmt.Errorf("extensions.%s has packages of Debian, but the toolchain is made from an image", name)
+		}
+		if e.Script != path.Base(e.Script) && e.Script != "" {
+			return fmt.Errorf("extensions.%s.script is %q: it must be the name of a file in files/", name, e.Script)
 		}
 	}
 	for _, name := range s.Cross {

@@ -192,6 +192,9 @@ func planLink(all []arg, cxx bool, env Env) (Command, error) {
 			// Since Emscripten 6, -shared alone makes another kind of library; SIDE_MODULE says what is meant.
 			shared = true
 			return true
+		case "-s":
+			// rustc says so, and names the output .wasm.
+			shared = shared || strings.HasPrefix(a.value, "SIDE_MODULE=")
 		}
 		return false
 	})

@@ -92,6 +92,10 @@ func TestPlan(t *testing.T) {
 		{"compiled and linked at once: the name tells", "cc -shared m.c -o sub/m.abi3.so", "/usr/bin/emcc m.c -o sub/m.abi3.so" + werror +
 			" -O2 -g0 -fPIC -fwasm-exceptions -sSUPPORT_LONGJMP=wasm -I/opt/wasmill/python/include/python3.15" + strings.TrimPrefix(side, werror) + "_PyInit_m"},
 		{"a library, which has no init function, exports what is not hidden", "cc -shared sub/deep.o libfoo.a -o libdeep.so", "/usr/bin/emcc sub/deep.o libfoo.a -o libdeep.so" + side + "_deep,_foo,_table"},
+		{
+			"a side module by its settings, whatever it is called", "cc -s EXPORTED_FUNCTIONS=_PyInit_r r.o --target=wasm32-unknown-emscripten -fwasm-exceptions -o r.wasm -sSIDE_MODULE=2 -O3",
+			"/usr/bin/emcc -s EXPORTED_FUNCTIONS=_PyInit_r r.o --target=wasm32-unknown-emscripten -fwasm-exceptions -o r.wasm -sSIDE_MODULE=2 -O3" + link + " -sSIDE_MODULE=2",
+		},
 		{"rustc brings its own list", "cc r.o -sEXPORTED_FUNCTIONS=_PyInit_r -o r.so", "/usr/bin/emcc r.o -sEXPORTED_FUNCTIONS=_PyInit_r -o r.so" + link + " -sSIDE_MODULE=2"},
 		{"an object of another machine exports nothing here; the linker will say so", "cc native.o -o m.so", "/usr/bin/emcc native.o -o m.so" + side},
 

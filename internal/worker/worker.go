@@ -117,7 +117,7 @@ func Start(ctx context.Context, cfg Config) (_ *Worker, err error) {
 		return nil, err
 	}
 	w.index = join.Index
-	w.fetcher = &fetch.Fetcher{Cache: cfg.Dir.Downloads(), Index: join.Index, Mirrors: join.Mirrors, Store: sources{w.blobs}}
+	w.fetcher = &fetch.Fetcher{Cache: cfg.Dir.Downloads(), Index: join.Index, Mirrors: join.Mirrors, Crates: join.Crates, Store: sources{w.blobs}}
 	w.tools = &runtimes.Tools{Fetcher: w.fetcher, Dir: cfg.Dir.Environments()}
 	w.tests = &runtimes.Pyodide{Engine: cfg.Engine, Cache: cfg.Dir.Environments(), Work: cfg.Dir.Work(), Tools: w.tools.Folder}
 	if err := w.reap(ctx); err != nil {

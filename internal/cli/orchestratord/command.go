@@ -52,6 +52,7 @@ func Command() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&data, "data", command.DefaultData(), "folder for what the farm keeps ($WASMILL_DATA)")
 	flags.StringVar(&toolchains, "toolchains", os.Getenv("WASMILL_TOOLCHAINS"), "folder of toolchains instead of those of this program ($WASMILL_TOOLCHAINS)")
+	command.CratesFlag(flags, &cfg.Crates)
 	flags.StringVar(&cfg.Index, "index", command.DefaultIndex(), "simple index for sources and build requirements ($WASMILL_INDEX)")
 	command.MirrorsFlag(flags, &cfg.Mirrors)
 	flags.StringVar(&cfg.Listen, "listen", cfg.Listen, "address of the API and the index")

@@ -18,6 +18,7 @@ const (
 	Dist   = Work + "/dist"   // where wheels are put: $DISTDIR
 	Wheel  = Work + "/wheel"  // the unpacked wheel, if there is a post script
 	Home   = Work + "/home"
+	Cargo  = Work + "/cargo" // $CARGO_HOME: the crates of a recipe in Rust, in vendor
 	File   = Work + "/job.json"
 	Out    = Work + "/result.json"
 
