@@ -90,3 +90,33 @@ func TestOldAddressIsFoundThroughTheIndex(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What tests need inside the runtime comes as pure wheels, with its markers answered as there.
+func TestResolveForTheRuntime(t *testing.T) {
+	f := &Fetcher{Cache: t.TempDir()}
+	uv, err := f.Tool(t.Context(), uvWheel, "uv-*.data/scripts/uv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &Resolver{UV: uv, Cache: t.TempDir()}
+	runtime := target
+	runtime.Pure = true
+	lock, err := r.Resolve(t.Context(), []string{"pytest-mock", "tomli; sys_platform == 'emscripten'", "cffi; sys_platform != 'emscripten'"}, nil, runtime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, p := range lock.Packages {
+		names[p.Name] = true
+		if !strings.HasSuffix(p.File, "-none-any.whl") {
+			t.Errorf("%s is not for any platform", p.File)
+		}
+	}
+	if !names["pytest-mock"] || !names["pytest"] || !names["tomli"] || names["cffi"] {
+		t.Errorf("locked %v", names)
+	}
+	_, err = r.Resolve(t.Context(), []string{"cffi==2.0.0"}, nil, runtime)
+	if e := (*UnresolvableError)(nil); !errors.As(err, &e) {
+		t.Errorf("a package of compiled wheels: %v", err)
+	}
+}
