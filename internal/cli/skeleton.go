@@ -47,7 +47,7 @@ the folder has recipes for are put under requirements.host, others are named in 
 			if err != nil {
 				return err
 			}
-			s, err := a.skeleton(cmd.Context(), args[0], set, true)
+			s, err := a.skeleton(cmd.Context(), args[0], set, whole)
 			if err != nil {
 				return err
 			}
@@ -57,7 +57,7 @@ the folder has recipes for are put under requirements.host, others are named in 
 			}
 			made := []*recipe.Skeleton{s}
 			if needs {
-				more, err := a.required(cmd.Context(), set, []*recipe.Recipe{s.Recipe})
+				more, err := a.requirements(cmd.Context(), set, []*recipe.Recipe{s.Recipe})
 				if err != nil {
 					return err
 				}
@@ -105,13 +105,24 @@ func writeSkeleton(dir string, s *recipe.Skeleton) (string, error) {
 	return file, nil
 }
 
-// skeleton makes a recipe for "NAME" or "NAME==VERSION" from the package index. With whole, the release's files are
-// fetched and looked into; a build finds most of that out by itself.
-func (a *app) skeleton(ctx context.Context, target string, set *recipe.Set, whole bool) (*recipe.Skeleton, error) {
+// care is how much of a release goes into its skeleton.
+type care int
+
+const (
+	whole    care = iota // the files are fetched and looked into
+	direct               // only the source is, which is needed anyway: a build finds the rest out by itself
+	required             // direct, and a wheel for any platform is preferred to building
+)
+
+// skeleton makes a recipe for "NAME" or "NAME==VERSION" from the package index.
+func (a *app) skeleton(ctx context.Context, target string, set *recipe.Set, how care) (*recipe.Skeleton, error) {
 	name, version, _ := strings.Cut(target, "==")
 	release, err := recipe.FetchRelease(ctx, get, a.index, strings.TrimSpace(name), strings.TrimSpace(version))
 	if err != nil {
 		return nil, err
+	}
+	if how == required {
+		release.Rehost()
 	}
 	python, err := a.targetPython()
 	if err != nil {
@@ -128,7 +139,7 @@ func (a *app) skeleton(ctx context.Context, target string, set *recipe.Set, whol
 			return nil, err
 		}
 	}
-	if w := release.Wheel; whole && w.Name != "" && w.Size < maxLook {
+	if w := release.Wheel; how == whole && w.Name != "" && w.Size < maxLook {
 		if evidence.Wheel, err = lookAtWheel(ctx, fetcher, w); err != nil {
 			return nil, err
 		}
@@ -197,9 +208,9 @@ func (a *app) targetPython() (string, error) {
 	return "", fault.Errorf(fault.NotFound, "there is no toolchain %s in %s", defaultToolchain, folder)
 }
 
-// required makes recipes for what recipes require at run time and the set has not, and for what these require. What the
+// requirements makes recipes for what recipes require at run time and the set has not, and for what these require. What the
 // index doesn't have either stays missing, and is told by whoever looks at the whole.
-func (a *app) required(ctx context.Context, set *recipe.Set, given []*recipe.Recipe) (made []*recipe.Skeleton, err error) {
+func (a *app) requirements(ctx context.Context, set *recipe.Set, given []*recipe.Recipe) (made []*recipe.Skeleton, err error) {
 	seen := map[string]bool{}
 	for _, r := range given {
 		seen[recipe.Canonical(r.Name)] = true
@@ -214,7 +225,7 @@ func (a *app) required(ctx context.Context, set *recipe.Set, given []*recipe.Rec
 				continue
 			}
 			seen[name] = true
-			s, err := a.skeleton(ctx, name, set, false)
+			s, err := a.skeleton(ctx, name, set, required)
 			if fault.KindOf(err) == fault.NotFound && err != nil {
 				continue
 			}
@@ -227,9 +238,9 @@ func (a *app) required(ctx context.Context, set *recipe.Set, given []*recipe.Rec
 	return made, nil
 }
 
-// fromIndex is required for recipes that nobody has written, and says what it takes from the index.
+// fromIndex is requirements for recipes that nobody has written, and says what it takes from the index.
 func (a *app) fromIndex(ctx context.Context, set *recipe.Set, given []*recipe.Recipe) (found []*recipe.Recipe, err error) {
-	made, err := a.required(ctx, set, given)
+	made, err := a.requirements(ctx, set, given)
 	if err != nil {
 		return nil, err
 	}

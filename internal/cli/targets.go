@@ -59,7 +59,7 @@ func (t *targets) request(ctx context.Context, a *app, farm api.Farm, args []str
 		return req, err
 	}
 	for _, release := range releases {
-		s, err := a.skeleton(ctx, release, set, false)
+		s, err := a.skeleton(ctx, release, set, direct)
 		if err != nil {
 			return req, err
 		}

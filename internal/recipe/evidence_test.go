@@ -133,3 +133,24 @@ func TestWhichWheelIsLookedInto(t *testing.T) {
 		}
 	}
 }
+
+// What another package requires is taken as the wheel for any platform, where there is one, whatever else there is.
+func TestRehost(t *testing.T) {
+	for source, files := range map[string][]string{
+		"the_name-1.10-py3-none-any.whl": {"the_name-1.10.tar.gz", "the_name-1.10-cp315-cp315-manylinux_2_28_x86_64.whl", "the_name-1.10-py3-none-any.whl"},
+		"the_name-1.10.tar.gz":           {"the_name-1.10.tar.gz", "the_name-1.10-cp315-cp315-manylinux_2_28_x86_64.whl"},
+	} {
+		r, err := recipe.NewRelease(page, simple(t, files...), nil, "the-name", "1.10")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Source.Name != "the_name-1.10.tar.gz" {
+			t.Errorf("without being asked: %s", r.Source.Name)
+		}
+		r.Rehost()
+		s, err := r.Skeleton(recipe.Evidence{Target: wheel.Emscripten("3.15")})
+		if err != nil || r.Source.Name != source || s.Recipe.Wasmill.Pure != s.Recipe.Wheel() {
+			t.Errorf("%s, %v, %+v", r.Source.Name, err, s)
+		}
+	}
+}

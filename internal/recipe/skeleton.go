@@ -77,7 +77,16 @@ type Release struct {
 	Wheel ReleaseFile
 
 	pure, native bool
+	universal    ReleaseFile // the wheel for any platform; no name: none
 	about        projectInfo
+}
+
+// Rehost makes the wheel for any platform the source, where there is one. Beside wheels for platforms it is what installs
+// where these don't: good enough for what another package requires, when nobody has written a recipe for it.
+func (r *Release) Rehost() {
+	if r.universal.Name != "" {
+		r.Source, r.Wheel, r.pure = r.universal, r.universal, true
+	}
 }
 
 // ReleaseFile is a file on an index.
@@ -116,6 +125,11 @@ func (p *Project) release(info []byte, version string) (*Release, error) {
 	r.Version, r.pure, r.native = chosen.version, chosen.pure, chosen.native
 	if r.Source, err = p.file(chosen.source); err != nil {
 		return nil, err
+	}
+	if chosen.wheel != nil && hashForm.MatchString(chosen.wheel.Hashes["sha256"]) {
+		if r.universal, err = p.file(*chosen.wheel); err != nil {
+			return nil, err
+		}
 	}
 	if chosen.look.Filename != "" && hashForm.MatchString(chosen.look.Hashes["sha256"]) {
 		if r.Wheel, err = p.file(chosen.look); err != nil {
@@ -179,6 +193,7 @@ type choiceOfFile struct {
 	pure    bool   // every wheel of this version is for any platform
 	native  bool   // some wheel is not
 	look    simpleFile
+	wheel   *simpleFile // for any platform
 }
 
 func choose(files []simpleFile, name, version string) (choiceOfFile, error) {
@@ -200,7 +215,7 @@ func choose(files []simpleFile, name, version string) (choiceOfFile, error) {
 			archive, rank = &files[i], kind
 		}
 	}
-	c.pure = c.pure && !c.native
+	c.pure, c.wheel = c.pure && !c.native, wheel
 	if c.pure {
 		c.look = *wheel
 	}
