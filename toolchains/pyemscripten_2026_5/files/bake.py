@@ -56,7 +56,8 @@ def python_for_target():
         stdlib = io.BytesIO(npm.extractfile("package/python_stdlib.zip").read())
     with zipfile.ZipFile(stdlib) as stdlib:
         data = home / "sysconfigdata" / f"{SYSCONFIGDATA}.py"
-        write(data, stdlib.read(data.name).decode())
+        # The name of the platform stands in quotes there, which would get into the names of modules for the stable ABI.
+        write(data, re.sub(r"""('SOABI_PLATFORM': )'"([^"']*)"'""", r"\1'\2'", stdlib.read(data.name).decode()))
     os.environ["PYODIDE_ROOT"] = str(home)  # the file refers to it; every path in it is Pyodide's build machine's
     values = runpy.run_path(str(data))["build_time_vars"]
     if values["EXT_SUFFIX"] != SPEC["facts"]["ext_suffix"]:
@@ -69,6 +70,22 @@ def python_for_target():
               f"prefix={home}\nincludedir=${{prefix}}/include\n\nName: Python\n"
               f"Description: headers of Python {version} for {SPEC['facts']['platform_tag']}\n"
               f"Version: {version}\nCflags: -I${{includedir}}/python{version}\nLibs:\n")
+
+
+def foreign_functions():
+    """libffi's header for the target. The library itself is in the runtime's main module."""
+    home, version = ROOT / "python", SPEC["facts"]["python"]
+    include = home / "include" / f"python{version}"
+    native = pathlib.Path("/usr/include/x86_64-linux-gnu/ffi.h").read_text()
+    text, n = re.subn(r"#ifndef X86_64\n#define X86_64\n#endif\n", "", native)
+    if n != 1:
+        sys.exit("ffi.h does not say which machine it is for where it used to")
+    write(include / "ffi.h", text)
+    write(include / "ffitarget.h", (FILES / "ffitarget.h").read_text())
+    [release] = re.findall(r"^Version: (\S+)$", pathlib.Path("/usr/lib/x86_64-linux-gnu/pkgconfig/libffi.pc").read_text(), re.M)
+    write(home / "lib" / "pkgconfig" / "libffi.pc",
+          f"prefix={home}\nincludedir=${{prefix}}/include\n\nName: libffi\nDescription: foreign functions, in the runtime's main module\n"
+          f"Version: {release}\nCflags: -I${{includedir}}/python{version}\nLibs: -lffi\n")
 
 
 def static_files():
@@ -196,6 +213,7 @@ def main():
     os.environ |= SPEC["env"] | {"HOME": "/tmp", "EM_FROZEN_CACHE": "0", "PYTHONDONTWRITEBYTECODE": "1"}
     for name, make in (
         ("Python headers", python_for_target),
+        ("foreign functions", foreign_functions),
         ("static files", static_files),
         ("native names", native_names),
         ("compiler cache", compiler_cache),
