@@ -122,6 +122,8 @@ func TestAuditOfModules(t *testing.T) {
 		"dylink.0 moved":             {map[string]string{ext: side(wasmtest.Module{DylinkLate: true})}, []string{"dylink-not-first " + ext + " "}},
 		"compiled for the host":      {map[string]string{ext: "\x7fELF\x02\x01\x01\x00"}, []string{"foreign-binary " + ext + " "}},
 		"no init function":           {map[string]string{ext: library()}, []string{"missing-init " + ext + " PyInit__c"}},
+		"another's init function":    {map[string]string{ext: library(wasm.Export{Name: "PyInit__d", Kind: wasm.Func, Signature: ":i"}, wasm.Export{Name: "f", Kind: wasm.Func, Signature: ":i"})}, []string{"missing-init " + ext + " PyInit__c"}},
+		"opened by ctypes":           {map[string]string{ext: library(wasm.Export{Name: "aes_encrypt", Kind: wasm.Func, Signature: "i:i"})}, nil},
 		"init by PEP 793":            {map[string]string{ext: library(wasm.Export{Name: "PyModExport__c", Kind: wasm.Func, Signature: ":i"})}, nil},
 		"host's suffix":              {map[string]string{"a/_c.cpython-315-x86_64-linux-gnu.so": side(wasmtest.Module{})}, []string{"wrong-suffix a/_c.cpython-315-x86_64-linux-gnu.so "}},
 		"needed, nowhere":            {map[string]string{ext: needs("$ORIGIN")}, []string{"missing-needed " + ext + " libx.so", "undefined-symbol " + ext + " x_open", "undefined-symbol " + ext + " x_table"}},

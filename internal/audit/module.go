@@ -101,7 +101,24 @@ func (a *auditor) extension(e wheel.Extension, m *module) {
 			return
 		}
 	}
-	a.report(MissingInit, e.File, "PyInit_"+name, "is not exported")
+	if !opened(m) {
+		a.report(MissingInit, e.File, "PyInit_"+name, "is not exported")
+	}
+}
+
+// opened says whether a module without the init function of its name is a library that its package opens by ctypes or cffi:
+// it exports functions, and none of them is an init function. Some packages give such libraries the names of modules.
+func opened(m *module) bool {
+	functions := 0
+	for name, x := range m.exports {
+		if strings.HasPrefix(name, "PyInit") || strings.HasPrefix(name, "PyModExport_") {
+			return false
+		}
+		if x.Kind == wasm.Func && !strings.HasPrefix(name, "__wasm_") {
+			functions++
+		}
+	}
+	return functions > 0
 }
 
 // initSignature is the type of init functions: no arguments, a pointer.

@@ -47,7 +47,7 @@ var (
 		"The loader says: need the dylink section to be first.", "Link with -sSIDE_MODULE=2; do not run emstrip or wasm-opt with --strip on it.")
 	DylinkNotFirst = rule("dylink-not-first", Error, "dylink.0 is not the first section, where loaders demand it.",
 		"The loader says: need the dylink section to be first.", "A tool rewrote the module after linking; leave it out.")
-	MissingInit = rule("missing-init", Error, "An extension module does not export its PyInit_ or PyModExport_ function.",
+	MissingInit = rule("missing-init", Error, "An extension module exports nothing, or an init function (PyInit_, PyModExport_) of another name than its own.",
 		"Importing it is an ImportError: dynamic module does not define module export function.", "Export it: -sEXPORTED_FUNCTIONS=_PyInit_NAME; a module that was renamed needs its init function renamed.")
 	MissingNeeded = rule("missing-needed", Error, "A library that is NEEDED is not in the wheel.",
 		"dlopen fails: could not load dynamic lib.", "Put the library into the wheel (auditwheel-emscripten does), or link it statically.")
