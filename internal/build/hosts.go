@@ -213,7 +213,7 @@ func (o overlay) apply(env, python string) error {
 // this machine is given up: tools of another version do, since what is compiled against comes from the host's own wheel.
 func (a *attempt) resolve(ctx context.Context, requirements []string, target fetch.Target) (*fetch.Lock, error) {
 	more, pins := a.pins()
-	requirements = slices.Concat(requirements, more)
+	requirements = slices.Concat(requirements, more, a.job.Recipe.Tools())
 	constraints := a.job.Recipe.Requirements.Constraint
 	lock, err := a.Resolver.Resolve(ctx, requirements, slices.Concat(constraints, pins), target)
 	if len(pins) == 0 || !errors.As(err, new(*fetch.UnresolvableError)) {

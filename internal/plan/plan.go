@@ -42,7 +42,8 @@ type Recipe struct {
 	// when it is imported.
 	Host []string
 	Run  []string
-	// Pins are the packages whose native copies the environment of build requirements holds in these versions.
+	// Pins are requirements of the build environment beyond what the source and the recipe state: native copies of what is
+	// compiled against, and programs.
 	Pins []string
 	// NoRequirements: the build has no environment to lock, as for a ready wheel that is only hosted again.
 	NoRequirements bool

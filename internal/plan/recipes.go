@@ -53,6 +53,7 @@ func fromRecipe(set *recipe.Set, r *recipe.Recipe, d *recipe.Digests) Recipe {
 		NoRequirements: !r.HasRequirements(),
 		ExcludeNewer:   r.Wasmill.ExcludeNewer,
 	}
+	p.Pins = append(p.Pins, r.Tools()...)
 	for _, h := range set.Hosts(r) {
 		p.Host = append(p.Host, h.Name)
 		if h.Build.CrossBuildEnv {

@@ -245,6 +245,20 @@ func (r *Recipe) HasRequirements() bool {
 	return backend || len(r.Requirements.BuildExtras) > 0
 }
 
+// fromIndex are programs of which a build takes a release of the package index and not the toolchain image's: SWIG 4.4 has
+// dropped the names of Python 2 (PyInt_Check) that many interface files still use.
+var fromIndex = map[string]string{"swig": "swig<4.4"}
+
+// Tools are the requirements (PEP 508) of the build environment for programs that the recipe names as executables.
+func (r *Recipe) Tools() (requirements []string) {
+	for _, program := range r.Requirements.Executable {
+		if tool, ok := fromIndex[program]; ok {
+			requirements = append(requirements, tool)
+		}
+	}
+	return requirements
+}
+
 // Path is the absolute path of a file that the recipe names relative to its folder: a patch, an extra, a test.
 func (r *Recipe) Path(name string) string { return filepath.Join(r.Dir, filepath.FromSlash(name)) }
 
