@@ -23,11 +23,13 @@ build=$(awk '$1 == "build" { print $2 }' "$data/baked.txt")
 runtime=$(awk '$1 == "runtime" { print $2 }' "$data/baked.txt")
 export WASMILL_BUILD_IMAGE=$registry/$build WASMILL_RUNTIME_IMAGE=$registry/$runtime WASMILL_TEST_REGISTRY=$registry
 export WASMILL_BIN=$PWD/bin
-# Rust's image takes minutes to make: for nightly runs.
-if [[ ${WASMILL_TEST_RUST:-} ]]; then
+tags='engine integration' timeout=30m
+if [[ ${WASMILL_TEST_NIGHTLY:-} ]]; then
+  # What takes long: Rust's image is minutes in the making, numpy too.
+  tags+=' nightly' timeout=2h
   rust=$(bin/wasmill toolchain bake --data "$data" --extension rust $toolchain | tee /dev/stderr | awk '$1 == "rust" { print $2 }')
   export WASMILL_RUST_IMAGE=$registry/$rust
 fi
 
 # Packages one after the other: each may load the machine with containers.
-go test -p 1 -timeout 30m -tags 'engine integration' "$@" ./...
+go test -p 1 -timeout $timeout -tags "$tags" "$@" ./...

@@ -197,27 +197,6 @@ func TestMarkupsafeFromItsSdist(t *testing.T) {
 	}
 }
 
-// zstandard runs the preprocessor by the name with which Debian's Python was built, x86_64-linux-gnu-gcc, already when it is
-// asked for its requirements, and makes a second extension module of what that says. Its sources have no threads on
-// Emscripten, and that module names the functions all the same: hence the flag.
-func TestAPackageThatRunsTheNativeCompiler(t *testing.T) {
-	f := realFarm(t)
-	out := f.build(t, loadRecipe(t, "zstandard", map[string]string{"meta.yaml": `package:
-  name: zstandard
-  version: 0.25.0
-source:
-  url: https://files.pythonhosted.org/packages/fd/aa/3e0508d5a5dd96529cdc5a97011299056e14c6505b678fd58938792794b1/zstandard-0.25.0.tar.gz
-  sha256: 7713e1179d162cf5c7906da876ec2ccb9c3a9dcbdffef0cc7f70c3667a205f0b
-build:
-  cflags: -DZSTD_MULTITHREAD
-wasmill:
-  extension-modules: [zstandard.backend_c, zstandard._cffi]
-`}), nil)
-	if out.Record.Outcome != record.Passed {
-		t.Errorf("%+v\n%s", out.Record.Failure, tail(out.log))
-	}
-}
-
 // What runs during a build is compiled for this machine, also where the wrapper has the plain names.
 func TestGeneratorsAreNative(t *testing.T) {
 	f := realFarm(t)

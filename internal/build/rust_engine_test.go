@@ -17,12 +17,12 @@ import (
 )
 
 // rustFarm builds in the image of the extension rust, which WASMILL_RUST_IMAGE names. It is baked on demand only, so that
-// these tests are not in every run: WASMILL_TEST_RUST=1 for `make test`.
+// these tests are not in every run: `make nightly` has them.
 func rustFarm(t *testing.T) *farm {
 	t.Helper()
 	ref := os.Getenv("WASMILL_RUST_IMAGE")
 	if ref == "" {
-		t.Skip("WASMILL_RUST_IMAGE names no image with Rust; `WASMILL_TEST_RUST=1 make test` bakes one")
+		t.Skip("WASMILL_RUST_IMAGE names no image with Rust; `make nightly` bakes one")
 	}
 	f := *realFarm(t)
 	if err := f.builder.Engine.Pull(t.Context(), ref); err != nil {
