@@ -40,6 +40,7 @@ import (
 // bench is one benchmark.
 type bench struct {
 	bin, data, folder, toolchain, scratch, out, peerScripts string
+	table                                                   string // file for a page of what builds, if wanted
 
 	runs                    int
 	limit                   time.Duration
@@ -81,6 +82,7 @@ func (b *bench) flags() {
 	flag.StringVar(&b.folder, "recipes", "recipes", "folder of recipes")
 	flag.StringVar(&b.toolchain, "toolchain", "pyemscripten_2026_5", "toolchain to build with")
 	flag.StringVar(&b.out, "out", filepath.Join("bench", "results", "latest.json"), "file for the samples")
+	flag.StringVar(&b.table, "coverage", "", "file for a page of what builds, in Markdown")
 	flag.IntVar(&b.runs, "runs", 3, "ready builds of each recipe that is small, and as many of the peer's; of the others one")
 	flag.BoolVar(&b.withPeer, "peer", true, "measure pyodide-build beside")
 	flag.BoolVar(&b.peerUV, "peer-uv", false, "let the peer make its environments with uv, which it does where it finds one, instead of pip")
@@ -106,7 +108,14 @@ func (b *bench) run(ctx context.Context, patterns []string) (err error) {
 	}
 	b.sizes(made)
 	b.result.Seconds, b.result.Partial = time.Since(b.begin).Seconds(), measured != nil
-	return errors.Join(b.result.write(b.out), b.result.print(os.Stdout), context.Cause(ctx))
+	err = errors.Join(b.result.write(b.out), b.result.print(os.Stdout))
+	if b.table != "" {
+		err = errors.Join(err, os.WriteFile(b.table, []byte(b.result.coverage()), 0o644))
+	}
+	if n := len(b.result.Failed); n > 0 {
+		err = errors.Join(err, fmt.Errorf("%d recipes did not build", n))
+	}
+	return errors.Join(err, context.Cause(ctx))
 }
 
 func (b *bench) measure(ctx context.Context) error {

@@ -18,16 +18,31 @@ type result struct {
 	Machine  machine           `json:"machine"`
 	Versions map[string]string `json:"versions"`
 	Recipes  []*recipeResult   `json:"recipes"`
+	// Failed are the recipes that did not build or did not pass their tests, with the reason.
+	Failed []failure `json:"failed,omitempty"`
 	// Unmeasured are the recipes for which there was no time.
 	Unmeasured []string  `json:"unmeasured,omitempty"`
 	Farm       []measure `json:"farm"`
 }
+
+// failure is a recipe of which there is nothing to measure.
+type failure struct {
+	Recipe  string `json:"recipe"`
+	Version string `json:"version"`
+	Cause   string `json:"cause"`
+}
+
+func (f *failure) Error() string { return "building " + f.Recipe + ": " + f.Cause }
 
 // recipeResult is what was measured of one recipe.
 type recipeResult struct {
 	Name    string `json:"recipe"`
 	Version string `json:"version"`
 	Pure    bool   `json:"pure,omitempty"`
+	Size    int64  `json:"size_bytes"` // of the artifact
+	Imports int    `json:"imports"`    // that were tested
+	Passed  int    `json:"passed"`     // tests
+	Skipped int    `json:"skipped"`
 
 	First *buildSample  `json:"first"` // requirements locked, the environment made
 	Ready []buildSample `json:"ready"` // the same recipe again, with lock and environment there

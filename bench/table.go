@@ -23,6 +23,9 @@ func (r *result) print(w io.Writer) error {
 			fmt.Fprintf(w, "%s is not compared with the peer: %s\n", p.Name, p.NoPeer)
 		}
 	}
+	for _, f := range r.Failed {
+		fmt.Fprintf(w, "%s %s %s\n", f.Recipe, f.Version, f.Cause)
+	}
 	if len(r.Unmeasured) > 0 {
 		fmt.Fprintf(w, "not measured, for want of time: %s\n", strings.Join(r.Unmeasured, ", "))
 	}
