@@ -153,8 +153,8 @@ func TestWhatGoesWrongInARecipe(t *testing.T) {
 			record.CompileFailed, record.PhasePack, "the recipe says version 3.0.4, the wheel is version 3.0.3"},
 		{"a module that the recipe announces and nobody makes", map[string]string{"meta.yaml": markupsafe + "wasmill:\n  extension-modules: [markupsafe._other]\n"},
 			record.SilentFallback, record.PhasePack, "markupsafe._other"},
-		{"a library", map[string]string{"meta.yaml": markupsafe + "build:\n  type: static_library\n  script: 'true'\n"},
-			record.Unsupported, record.PhasePrepare, "static_library"},
+		{"a library that installs nothing", map[string]string{"meta.yaml": markupsafe + "build:\n  type: static_library\n  script: 'true'\n"},
+			record.CompileFailed, record.PhasePack, "installed nothing into $WASM_LIBRARY_DIR"},
 	} {
 		t.Run(c.story, func(t *testing.T) {
 			got := f.build(t, loadRecipe(t, "markupsafe", c.files), nil)

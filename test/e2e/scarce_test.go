@@ -126,7 +126,7 @@ func TestDiskIsFull(t *testing.T) {
 	s.extension(t, "large", "build:\n  script: head -c 64M /dev/zero > /work/large; rm /work/large\n")
 	run, status := f.submit(t, s, "large")
 	act := action(t, run, "large")
-	result{status, act.Cause, run.Error}.expect(t, 1, "the disk of", "is full", "No space left on device")
+	result{status, act.Cause, run.Error}.expect(t, 3, "the disk of", "is full", "No space left on device")
 	if act.Status != "failed" || act.Key != "" {
 		t.Errorf("status %s, key %q", act.Status, act.Key)
 	}
