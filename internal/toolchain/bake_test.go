@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -43,11 +44,15 @@ type kitchen struct {
 // mirror serves files and counts how often each is asked for.
 type mirror struct {
 	files map[string][]byte
+
+	mu    sync.Mutex // inputs are fetched several at a time
 	asked map[string]int
 }
 
 func (m *mirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	m.mu.Lock()
 	m.asked[r.URL.Path]++
+	m.mu.Unlock()
 	if text, ok := m.files[r.URL.Path]; ok {
 		_, _ = w.Write(text)
 		return
