@@ -99,12 +99,9 @@ func (a *attempt) attemptWith(ctx context.Context, archive string, lock *fetch.L
 	if err != nil {
 		return nil, err
 	}
-	result, err := a.container(ctx, work, j, engine.Mount{Source: env, Target: job.Env})
+	result, err := a.carryOut(ctx, work, j, engine.Mount{Source: env, Target: job.Env})
 	if err != nil {
 		return nil, err
-	}
-	if result.Failure != nil {
-		return nil, a.explain(*result.Failure)
 	}
 	return &made{work, result}, nil
 }
@@ -172,15 +169,12 @@ func (a *attempt) staticRequirements(ctx context.Context, archive string) ([]str
 	defer removeAll(work)
 	var static []string
 	if a.touches("pyproject.toml") {
-		result, err := a.container(ctx, work, a.prepareJob(job.Requires))
+		result, err := a.carryOut(ctx, work, a.prepareJob(job.Requires))
 		if err != nil {
 			return nil, err
 		}
-		if result.Failure != nil {
-			return nil, a.explain(*result.Failure)
-		}
 		static = result.Requires
-	} else if static, err = buildSystem(filepath.Join(work, filepath.Base(job.Source), a.sourceName())); err != nil {
+	} else if static, err = buildSystem(a.source(work)); err != nil {
 		return nil, err
 	}
 	return slices.Concat(static, r.Requirements.BuildExtras), nil

@@ -87,6 +87,15 @@ func (a *attempt) container(ctx context.Context, work string, j job.Job, mounts 
 	return result, nil
 }
 
+// carryOut runs a job in a work folder whose failure is the build's.
+func (a *attempt) carryOut(ctx context.Context, work string, j job.Job, mounts ...engine.Mount) (*job.Result, error) {
+	result, err := a.container(ctx, work, j, mounts...)
+	if err == nil && result.Failure != nil {
+		return nil, a.explain(*result.Failure)
+	}
+	return result, err
+}
+
 // limited says which limit a build has run into, if that is why it failed.
 func (a *attempt) limited(ended engine.Result, result *job.Result) error {
 	l := a.job.Limits
@@ -133,7 +142,7 @@ func writeJob(work string, j job.Job) error {
 	if err != nil {
 		return fmt.Errorf("writing the job: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(work, filepath.Base(job.File)), data, 0o644); err != nil {
+	if err := os.WriteFile(inside(work, job.File), data, 0o644); err != nil {
 		return fmt.Errorf("writing the job: %w", diskError(err))
 	}
 	return nil
@@ -143,7 +152,7 @@ func writeJob(work string, j job.Job) error {
 const maxResult = 4 * mib
 
 func readResult(work string) (*job.Result, error) {
-	data, err := readRegular(filepath.Join(work, filepath.Base(job.Out)), maxResult)
+	data, err := readRegular(inside(work, job.Out), maxResult)
 	if err != nil {
 		return nil, fmt.Errorf("reading the driver's result: %w", err)
 	}

@@ -38,19 +38,15 @@ func (a *attempt) lockedCrates(ctx context.Context, archive string) error {
 		return err
 	}
 	defer removeAll(work)
-	source := filepath.Join(work, filepath.Base(job.Source), a.sourceName())
+	source := a.source(work)
 	crates, err := readCargoLocks(source)
 	if a.touches(cargoLock) {
 		// What the recipe's script calls may want crates too. What is wrong with these locks may be right afterwards.
 		if err := a.vendor(ctx, work, crates); err != nil {
 			return err
 		}
-		result, err := a.container(ctx, work, a.prepareJob(job.Requires))
-		if err != nil {
+		if _, err := a.carryOut(ctx, work, a.prepareJob(job.Requires)); err != nil {
 			return err
-		}
-		if result.Failure != nil {
-			return a.explain(*result.Failure)
 		}
 		a.clock.enter(record.PhaseFetch)
 		crates, err = readCargoLocks(source)
@@ -154,7 +150,7 @@ func (a *attempt) vendor(ctx context.Context, work string, crates []fetch.Crate)
 	if !usesCargo(a.job.Recipe) {
 		return nil
 	}
-	home := filepath.Join(work, filepath.Base(job.Cargo))
+	home := inside(work, job.Cargo)
 	if err := os.MkdirAll(filepath.Join(home, "vendor"), 0o755); err != nil {
 		return diskError(err)
 	}

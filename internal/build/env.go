@@ -101,7 +101,7 @@ func (a *attempt) makeEnv(ctx context.Context, lock *fetch.Lock, overlays []over
 	for _, p := range lock.Packages {
 		fmt.Fprintf(&text, "%s==%s --hash=sha256:%s\n", p.Name, p.Version, p.SHA256)
 	}
-	if err := os.WriteFile(filepath.Join(work, filepath.Base(job.Lock)), []byte(text.String()), 0o644); err != nil {
+	if err := os.WriteFile(inside(work, job.Lock), []byte(text.String()), 0o644); err != nil {
 		return diskError(err)
 	}
 	if err := errors.Join(own(env), os.Chmod(aside, 0o755)); err != nil {

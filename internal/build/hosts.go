@@ -232,5 +232,10 @@ func (a *attempt) resolve(ctx context.Context, requirements []string, target fet
 // inside is a place of the container in a work folder.
 func inside(work, place string) string { return filepath.Join(work, filepath.Base(place)) }
 
+// source is where the unpacked source lies in a work folder.
+func (a *attempt) source(work string) string {
+	return filepath.Join(inside(work, job.Source), a.sourceName())
+}
+
 // lib is where libraries lie in a work folder.
 func lib(work string) string { return inside(work, job.Libs) }

@@ -47,12 +47,8 @@ func (a *attempt) install(ctx context.Context, archive string) error {
 	if err != nil {
 		return err
 	}
-	result, err := a.container(ctx, work, a.prepareJob(job.Install), mounts...)
-	if err != nil {
+	if _, err := a.carryOut(ctx, work, a.prepareJob(job.Install), mounts...); err != nil {
 		return err
-	}
-	if result.Failure != nil {
-		return a.explain(*result.Failure)
 	}
 	a.clock.enter(record.PhasePack)
 	if a.job.Recipe.Library() {

@@ -20,9 +20,9 @@ import (
 // pack checks what the container left, packs it reproducibly into Job.Out, and audits it.
 func (a *attempt) pack(m *made) error {
 	a.clock.enter(record.PhasePack)
-	src := filepath.Join(m.work, filepath.Base(job.Dist), m.result.Wheel)
+	src := filepath.Join(inside(m.work, job.Dist), m.result.Wheel)
 	if a.job.Recipe.Build.Post != "" {
-		src = filepath.Join(m.work, filepath.Base(job.Wheel))
+		src = inside(m.work, job.Wheel)
 	}
 	if err := plain(m.work, src); err != nil {
 		return err
@@ -291,17 +291,14 @@ func (a *attempt) changeWheel(ctx context.Context, path, name string) (*made, er
 	if err != nil {
 		return nil, err
 	}
-	if err := copyFile(path, filepath.Join(work, filepath.Base(job.Dist), name), 0o644); err != nil {
+	if err := copyFile(path, filepath.Join(inside(work, job.Dist), name), 0o644); err != nil {
 		return nil, diskError(err)
 	}
 	j := a.prepareJob(job.Build)
 	j.Ready, j.Post = name, a.job.Recipe.Build.Post
-	result, err := a.container(ctx, work, j)
+	result, err := a.carryOut(ctx, work, j)
 	if err != nil {
 		return nil, err
-	}
-	if result.Failure != nil {
-		return nil, a.explain(*result.Failure)
 	}
 	return &made{work, result}, nil
 }

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 
 	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
@@ -50,15 +49,11 @@ func (a *attempt) suite(ctx context.Context, parts []string, to string) error {
 	if s := a.job.Recipe.Source; len(s.Patches)+len(s.Extras) > 0 {
 		prepare := a.prepareJob(job.Requires)
 		prepare.Script, prepare.Executables = "", nil
-		result, err := a.container(ctx, work, prepare)
-		if err != nil {
+		if _, err := a.carryOut(ctx, work, prepare); err != nil {
 			return err
 		}
-		if result.Failure != nil {
-			return a.explain(*result.Failure)
-		}
 	}
-	source := filepath.Join(work, filepath.Base(job.Source), a.sourceName())
+	source := a.source(work)
 	for _, part := range parts {
 		if err := copyPart(source, part, to); err != nil {
 			return err

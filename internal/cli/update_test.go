@@ -8,11 +8,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,7 +58,8 @@ func sdist(t *testing.T, folder string, files map[string]string) []byte {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	a := tar.NewWriter(z)
-	for name, text := range files {
+	for _, name := range slices.Sorted(maps.Keys(files)) { // a golden file has the hash
+		text := files[name]
 		if err := a.WriteHeader(&tar.Header{Name: path.Join(folder, name), Mode: 0o644, Size: int64(len(text))}); err != nil {
 			t.Fatal(err)
 		}
