@@ -123,6 +123,7 @@ type Action struct {
 	Artifact string   `json:"artifact,omitempty"`
 	Digest   string   `json:"digest,omitempty"`
 	Size     int64    `json:"size_bytes,omitempty"`
+	Warnings int      `json:"audit_warnings,omitempty"`
 	Tests    *Tests   `json:"tests,omitempty"`
 }
 

@@ -122,6 +122,8 @@ func (a *auditor) undefined(m *module, i wasm.Import, format string, args ...any
 		a.report(LibcxxNamespace, m.file, i.Name, format, args...)
 	case i.Module == "wasi_snapshot_preview1":
 		a.report(WASIImport, m.file, i.Name, format, args...)
+	case i.Kind == wasm.Func:
+		a.report(UndefinedFunction, m.file, i.Name, format, args...)
 	default:
 		a.report(UndefinedSymbol, m.file, i.Name, format, args...)
 	}

@@ -2,10 +2,10 @@ package audit
 
 import "github.com/wasmill/wasmill/internal/record"
 
-// Severities of a finding: an error keeps the wheel from loading or being installed, or makes a call go wrong.
+// Severities of a rule.
 const (
-	Error   = "error"
-	Warning = "warning"
+	Error   = record.Error
+	Warning = record.Warning
 )
 
 // Rule is one thing that the audit looks for. Names are stable: reports, ignore lists and documentation use them.
@@ -55,8 +55,10 @@ var (
 		"dlopen fails: could not load dynamic lib.", "Link with -Wl,-rpath,'$ORIGIN/../NAME.libs', the path from the module's folder to the library's.")
 	NeedsInstaller = rule("needs-installer", Warning, "A library that is NEEDED lies in NAME.libs, where only Pyodide's own installer looks on this ABI.",
 		"It loads after micropip.install or loadPackage, and fails where the files were merely unpacked.", "Link the library statically, or leave it: this ABI has nothing better.")
-	UndefinedSymbol = rule("undefined-symbol", Error, "Nothing provides a symbol that is imported: not the runtime, a NEEDED library or the module.",
-		"A function: the first call of it throws. A variable or an address: dlopen fails.", "Compile what defines it, link the library that has it, or leave out what wants it.")
+	UndefinedSymbol = rule("undefined-symbol", Error, "Nothing provides a variable, tag or address that is imported: not the runtime, a NEEDED library or the module.",
+		"The module does not load: bad export type, or LinkError.", "Compile what defines it, link the library that has it, or leave out what wants it.")
+	UndefinedFunction = rule("undefined-function", Warning, "Nothing provides a function that is called: not the runtime, a NEEDED library or the module.",
+		"The module loads; the loader puts a stub in the function's place. A call of it throws, and ends the interpreter.", "Nothing, if it is never called, such as what wraps functions for threads. Else compile what defines it, or link the library that has it.")
 	WASIImport = rule("wasi-import", Error, "Imports a function of wasi_snapshot_preview1 that the runtime does not provide.",
 		"The first call of it throws.", "Compile for wasm32-unknown-emscripten, not for WASI.")
 	LibcxxNamespace = rule("libcxx-namespace", Error, "Imports the C++ library of another compiler: its inline namespace is __1, Emscripten's is __2.",

@@ -175,7 +175,8 @@ func TestEachBrokenModuleIsCaughtByItsRule(t *testing.T) {
 		{"relaxed SIMD", of("relaxed"), []string{"newer-engine"}},
 		{"tail calls", of("tail"), []string{"newer-engine"}},
 		{"the newer exceptions", of("exnref"), []string{"unsupported-feature"}},
-		{"a function that is nowhere", of("undefined"), []string{"undefined-symbol"}},
+		{"a function that is nowhere, and called", of("undefined"), []string{"undefined-function"}},
+		{"a function that is nowhere, and its address taken", of("address"), []string{"undefined-symbol"}},
 		{"a variable that is nowhere", of("variable"), []string{"undefined-symbol"}},
 		{"a function of the runtime, mistyped", of("mistyped"), []string{"signature-mismatch"}},
 		{"a function of JavaScript, mistyped", of("loose"), []string{"loose-signature"}},
@@ -191,10 +192,10 @@ func TestEachBrokenModuleIsCaughtByItsRule(t *testing.T) {
 		{"cut off", changed(func(s string) string { return s[:len(s)*2/3] }), []string{"not-wasm"}},
 		{"an unknown instruction", changed(unknownInstruction), []string{"not-wasm"}},
 		{"dylink.0 moved", changed(dylinkLast), []string{"dylink-not-first"}},
-		{"a library that is not there", of("needed-path"), []string{"missing-needed", "undefined-symbol"}},
+		{"a library that is not there", of("needed-path"), []string{"missing-needed", "undefined-function"}},
 		{"a runtime path of the builder's", func(t *testing.T) map[string]string {
 			return map[string]string{file: made(t, "needed-elsewhere"), "x.libs/libx.so": made(t, "libx")}
-		}, []string{"build-path", "no-runtime-path", "undefined-symbol"}},
+		}, []string{"build-path", "no-runtime-path", "undefined-function"}},
 		{"64-bit addresses", func(t *testing.T) map[string]string {
 			return map[string]string{file: made(t, "c"), "x.libs/wide.so": made(t, "wide")}
 		}, []string{"unsupported-feature"}},

@@ -196,6 +196,9 @@ func (a *attempt) keep(w *wheel.Wheel, packed wheel.Packed) error {
 	if a.rec.Audit, err = audit.Wheel(w.Path(), audit.Target{ABI: abi, Runtime: a.job.Toolchain.Symbols}); err != nil {
 		return err
 	}
+	for _, f := range a.rec.Audit {
+		a.log.sayf("audit: %s: %s", f.Severity, f)
+	}
 	if audit.Errors(a.rec.Audit) > 0 {
 		return auditFailure(a.rec.Audit)
 	}
@@ -217,7 +220,7 @@ func auditFailure(all []record.Finding) error {
 	var lines []string
 	for _, f := range all {
 		if f.Severity == audit.Error {
-			lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s: %s %s: %s", f.File, f.Rule, f.Symbol, f.Reason)))
+			lines = append(lines, f.String())
 		}
 	}
 	more := ""

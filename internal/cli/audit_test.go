@@ -44,11 +44,20 @@ func smallRuntime(t *testing.T) string {
 	return dir
 }
 
-// spam is a wheel whose extension calls one function, and has a section for debuggers where it is asked for.
-func spam(t *testing.T, dir, platform, call string, debug bool) string {
+// calls and takes are what an extension imports to call a function, and to take its address.
+func calls(name string) wasm.Import {
+	return wasm.Import{Module: "env", Name: name, Kind: wasm.Func, Signature: "i:i"}
+}
+
+func takes(name string) wasm.Import {
+	return wasm.Import{Module: "GOT.func", Name: name, Kind: wasm.Global}
+}
+
+// spam is a wheel whose extension imports one symbol, and has a section for debuggers where it is asked for.
+func spam(t *testing.T, dir, platform string, needs wasm.Import, debug bool) string {
 	t.Helper()
 	module := string(wasmtest.Module{
-		Imports: []wasm.Import{{Module: "env", Name: call, Kind: wasm.Func, Signature: "i:i"}},
+		Imports: []wasm.Import{needs},
 		Exports: []wasm.Export{{Name: "PyInit_spam", Kind: wasm.Func, Signature: ":i"}},
 	}.Bytes())
 	if debug {
@@ -60,11 +69,11 @@ func spam(t *testing.T, dir, platform, call string, debug bool) string {
 func TestAudit(t *testing.T) {
 	const abi = "pyemscripten_2026_0_wasm32"
 	runtime := smallRuntime(t)
-	sound := spam(t, t.TempDir(), abi, "PyLong_FromLong", false)
-	broken := spam(t, t.TempDir(), abi, "fork", true)
-	warned := spam(t, t.TempDir(), abi, "PyLong_FromLong", true)
-	both := spam(t, t.TempDir(), "pyemscripten_2025_0_wasm32."+abi, "PyLong_FromLong", false)
-	native := spam(t, t.TempDir(), "linux_x86_64", "PyLong_FromLong", false)
+	sound := spam(t, t.TempDir(), abi, calls("PyLong_FromLong"), false)
+	broken := spam(t, t.TempDir(), abi, takes("fork"), true)
+	warned := spam(t, t.TempDir(), abi, calls("PyLong_FromLong"), true)
+	both := spam(t, t.TempDir(), "pyemscripten_2025_0_wasm32."+abi, calls("PyLong_FromLong"), false)
+	native := spam(t, t.TempDir(), "linux_x86_64", calls("PyLong_FromLong"), false)
 	pure := wheeltest.Write(t, t.TempDir(), wheeltest.Spec{Name: "eggs", Version: "2", Files: map[string]string{"eggs.py": ""}})
 
 	for name, c := range map[string]struct {
@@ -73,8 +82,9 @@ func TestAudit(t *testing.T) {
 		says   string // in the output or the error
 	}{
 		"sound":                    {[]string{sound}, 0, "spam-1.0-cp311-abi3-" + abi + ".whl: against " + abi + ", " + runtime + ": passes\n"},
-		"broken":                   {[]string{sound, broken}, 1, "  error   undefined-symbol  spam.abi3.so fork: nothing provides"},
+		"broken":                   {[]string{sound, broken}, 1, "  error   undefined-symbol  spam.abi3.so fork: its address is taken, but nothing provides it"},
 		"a warning":                {[]string{warned}, 0, "passes with 1 warning\n  warning debug-sections  spam.abi3.so: 1"},
+		"a call into nothing":      {[]string{spam(t, t.TempDir(), abi, calls("fork"), false)}, 0, "  warning undefined-function  spam.abi3.so fork: nothing provides"},
 		"a warning, strictly":      {[]string{"--strict", warned}, 1, "debug-sections"},
 		"each ABI of the name":     {[]string{both}, 0, "against pyemscripten_2025_0_wasm32"},
 		"another ABI than its own": {[]string{"--abi", "2026_5", sound}, 1, "wrong-tag"},
@@ -107,7 +117,7 @@ func TestAudit(t *testing.T) {
 }
 
 func TestAuditAsData(t *testing.T) {
-	broken := spam(t, t.TempDir(), "pyemscripten_2026_0_wasm32", "fork", true)
+	broken := spam(t, t.TempDir(), "pyemscripten_2026_0_wasm32", takes("fork"), true)
 	for _, flags := range [][]string{{"--format", "json"}, {"--json"}} {
 		out, _ := alone(t, append([]string{"audit", "--runtime", smallRuntime(t), broken}, flags...)...)
 		var got []audit.Report

@@ -84,7 +84,7 @@ func showRun(p *term.Progress, run api.Run, seen map[string]string) {
 		case "running":
 			p.Line("%s: %s", act.Recipe, act.Phase)
 		case "passed":
-			p.Line("%s: passed in %.1f s, %s, %s", act.Recipe, act.Seconds, term.Bytes(act.Size), testsInWords(act))
+			p.Line("%s: passed in %.1f s, %s, %s", act.Recipe, act.Seconds, term.Bytes(act.Size), verdict(act))
 		case "failed", "skipped", "canceled":
 			p.Line("%s: %s: %s", act.Recipe, act.Status, act.Cause)
 		case "cached":
@@ -96,6 +96,18 @@ func showRun(p *term.Progress, run api.Run, seen map[string]string) {
 	if len(run.Actions) > 0 {
 		p.Update("recipes", int64(ended), int64(len(run.Actions)), false, strings.Join(running, ", "))
 	}
+}
+
+// verdict is what tests and audit said of a wheel.
+func verdict(act api.Action) string {
+	words := testsInWords(act)
+	switch {
+	case act.Warnings == 1:
+		words += fmt.Sprintf(", a warning of the audit (wasmill tests %s)", act.Recipe)
+	case act.Warnings > 1:
+		words += fmt.Sprintf(", %d warnings of the audit (wasmill tests %s)", act.Warnings, act.Recipe)
+	}
+	return words
 }
 
 func testsInWords(act api.Action) string {
@@ -131,7 +143,7 @@ func runTable(w io.Writer, run api.Run) error {
 		seconds, size, note := "", "", ""
 		switch act.Status {
 		case "passed", "cached":
-			size, note = term.Bytes(act.Size), testsInWords(act)
+			size, note = term.Bytes(act.Size), verdict(act)
 		case "failed", "skipped", "canceled":
 			note = act.Cause
 		}

@@ -112,6 +112,12 @@ func testReport(w io.Writer, b *record.Build) error {
 	for _, note := range t.Notes {
 		line("  %s", note)
 	}
+	if len(b.Audit) > 0 {
+		line("\nthe audit says:")
+	}
+	for _, f := range b.Audit {
+		line("  %s: %s", f.Severity, f)
+	}
 	_, err := io.WriteString(w, out.String())
 	return err
 }

@@ -33,6 +33,10 @@ func TestTestReport(t *testing.T) {
 	if err := testReport(&out, b); err != nil {
 		t.Fatal(err)
 	}
+	b.Audit = []record.Finding{
+		{Rule: "undefined-function", Severity: record.Warning, File: "tiny.abi3.so", Symbol: "pthread_kill", Reason: "nothing provides this function; the first call of it fails"},
+		{Rule: "debug-sections", Severity: record.Warning, File: "tiny.abi3.so", Reason: "1 of them"},
+	}
 	b.Test = &record.Test{
 		Outcome: record.Passed, Runtime: "pyodide 1, node 2", Passed: 3, Imports: []record.Case{{Name: "tiny", Outcome: record.Passed}},
 		Native: &record.Native{Reason: "the index has no wheels of tiny 1.0 and what it needs for CPython 3.15 on this machine: No solution found"},

@@ -131,7 +131,8 @@ func build(t *testing.T, o *Orchestrator, run, name string) workflows.Change {
 			Filename: name + "-1.0-py3-none-any.whl", Kind: "wheel", Digest: wheel.Digest, Size: wheel.Size,
 			Wheel: &record.Wheel{Project: name, Version: "1.0", Imports: []string{name}},
 		}},
-		Test: &record.Test{Outcome: record.Passed, Imports: []record.Case{{Name: name, Outcome: record.Passed}}, Passed: 2},
+		Audit: []record.Finding{{Rule: "build-path", Severity: record.Warning}},
+		Test:  &record.Test{Outcome: record.Passed, Imports: []record.Case{{Name: name, Outcome: record.Passed}}, Passed: 2},
 	}}
 	if job.Lock == nil {
 		res.Lock = &fetch.Lock{Packages: []fetch.LockedWheel{{Name: "setuptools", Version: "80"}}}
@@ -185,6 +186,9 @@ func TestWhatWasBuiltStands(t *testing.T) {
 	run := carryOut(t, o, "one", req, "lib", "app")
 	if diff := cmp.Diff(map[string]string{"lib": "build passed", "app": "build passed"}, statuses(run.Actions)); diff != "" || run.State != "passed" {
 		t.Errorf("the first run is %s: %s", run.State, diff)
+	}
+	if a := run.Actions[0]; a.Warnings != 1 || a.Tests == nil || a.Tests.Imports != 1 || a.Tests.Passed != 2 {
+		t.Errorf("what audit and test said of %s: %+v", a.Recipe, a)
 	}
 	o.Close()
 

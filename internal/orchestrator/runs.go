@@ -228,6 +228,11 @@ func (o *Orchestrator) action(ctx context.Context, a store.RunAction) (api.Actio
 		first := b.Record.Artifacts[0]
 		out.Artifact, out.Digest, out.Size = first.Filename, string(first.Digest), first.Size
 	}
+	for _, f := range b.Record.Audit {
+		if f.Severity == record.Warning {
+			out.Warnings++
+		}
+	}
 	if t := b.Record.Test; t != nil {
 		out.Tests = &api.Tests{
 			Imports: len(t.Imports), Passed: t.Passed, Failed: t.Failed, Skipped: t.Skipped, Expected: t.Expected, Notes: len(t.Notes),

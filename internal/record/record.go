@@ -3,7 +3,10 @@
 // docs/reference/record.md; Schema changes when a reader of the old form could be misled.
 package record
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Schema names the form of Build.
 const Schema = "https://wasmill.dev/schema/build/v1"
@@ -168,13 +171,29 @@ type Wheel struct {
 	Depends        []string `json:"depends"` // projects, normalised as in PEP 503
 }
 
+// Severities of a finding: an error keeps the wheel from loading or being installed, or makes calls go wrong, and fails
+// the build.
+const (
+	Error   = "error"
+	Warning = "warning"
+)
+
 // Finding is one thing that the audit saw.
 type Finding struct {
-	Rule     string `json:"rule"`     // e.g. "undefined-symbol"
-	Severity string `json:"severity"` // error or warning; an error fails the build
-	File     string `json:"file"`     // path in the wheel
+	Rule     string `json:"rule"` // e.g. "undefined-symbol"
+	Severity string `json:"severity"`
+	File     string `json:"file"` // path in the wheel
 	Symbol   string `json:"symbol,omitempty"`
 	Reason   string `json:"reason"`
+}
+
+// String is the finding without its severity.
+func (f Finding) String() string {
+	symbol := ""
+	if f.Symbol != "" {
+		symbol = " " + f.Symbol
+	}
+	return fmt.Sprintf("%s: %s%s: %s", f.File, f.Rule, symbol, f.Reason)
 }
 
 // Test is what fresh runtimes said of the artifact.

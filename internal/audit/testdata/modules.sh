@@ -86,6 +86,7 @@ job "em++ $abi -sWASM_LEGACY_EXCEPTIONS=0 $include -c $src/throw.cpp -o exnref.o
 c extended 'static int a[4]; int *volatile where = &a[2];' '*where'
 simple extended -mextended-const
 c undefined 'int nobody_has_this(int);' 'nobody_has_this(7)'; simple undefined
+c address 'int nobody_has_this(int);' '&nobody_has_this'; simple address
 c variable 'extern int nobody_has_this;' '&nobody_has_this'; simple variable
 c mistyped 'double PyOS_strtol(const char *, double);' 'PyOS_strtol("7", 1.0)'
 sed -i 's/#include <Python.h>/#define PyOS_strtol ignored\n#include <Python.h>\n#undef PyOS_strtol/' $src/mistyped.c
