@@ -31,7 +31,7 @@ var (
 		"Installers pass over the wheel.", "Widen requires-python in the project's metadata.")
 	RecordMismatch = rule("record-mismatch", Error, "RECORD does not agree with the files.",
 		"Installers that verify refuse the wheel; removing the package leaves files behind.", "Change wheels with `wheel unpack` and `wheel pack`, which write RECORD.")
-	SizeBudget = rule("size-budget", Error, "The wheel is larger than the budget that was given with --max-size.",
+	SizeBudget = rule("size-budget", Error, "The wheel is larger than its budget: the recipe's wasmill.max-size, or --max-size.",
 		"Every user in a browser downloads it.", "Leave out tests, data and debug sections; compile with -Oz.")
 	BinaryInPure = rule("binary-in-pure", Error, "A wheel for any platform holds machine code.",
 		"It is installed everywhere and imports nowhere but where it was built.", "Tag the wheel for its platform: the extension was put in as a data file.")

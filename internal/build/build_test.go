@@ -329,6 +329,8 @@ func TestOutcomes(t *testing.T) {
 				r.Compilers.Commands = 1
 				return r, engine.Result{}
 			}, kind: record.SilentFallback, message: "the build called a compiler"},
+		{story: "the wheel is over its budget", change: func(s *stage) { s.job.Recipe.Wasmill.MaxSize = 100 },
+			kind: record.AuditFailed, message: "story-1.0-py3-none-any.whl: size-budget: has "},
 		{story: "requirements that no wheels satisfy", change: func(s *stage) {
 			s.job.Recipe.Requirements.BuildExtras, s.job.Lock = []string{"impossible"}, nil
 		},

@@ -193,7 +193,7 @@ func (a *attempt) keep(w *wheel.Wheel, packed wheel.Packed) error {
 	if err != nil {
 		return err
 	}
-	if a.rec.Audit, err = audit.Wheel(w.Path(), audit.Target{ABI: abi, Runtime: a.job.Toolchain.Symbols}); err != nil {
+	if a.rec.Audit, err = audit.Wheel(w.Path(), audit.Target{ABI: abi, Runtime: a.job.Toolchain.Symbols, MaxSize: int64(a.job.Recipe.Wasmill.MaxSize)}); err != nil {
 		return err
 	}
 	for _, f := range a.rec.Audit {
@@ -227,7 +227,7 @@ func auditFailure(all []record.Finding) error {
 	if len(lines) > 1 {
 		more = fmt.Sprintf(" (and %d more)", len(lines)-1)
 	}
-	f := fail(record.PhaseAudit, record.AuditFailed, "the wheel does not fit the ABI: %s%s", clip(lines[0], 400), more).(*failed)
+	f := fail(record.PhaseAudit, record.AuditFailed, "the wheel does not pass the audit: %s%s", clip(lines[0], 400), more).(*failed)
 	f.Detail = clip(strings.Join(lines, "\n"), maxDetail)
 	return f
 }

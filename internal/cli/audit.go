@@ -7,13 +7,13 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
 
 	"github.com/wasmill/wasmill/internal/audit"
 	"github.com/wasmill/wasmill/internal/audit/sarif"
 	"github.com/wasmill/wasmill/internal/command"
 	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/version"
 	"github.com/wasmill/wasmill/internal/wheel"
 )
@@ -67,16 +67,16 @@ func (c *auditing) run(ctx context.Context, files []string) error {
 	if !slices.Contains([]string{"text", "json", "sarif"}, c.format) {
 		return fault.Errorf(fault.Invalid, "--format is text, json or sarif, not %q", c.format)
 	}
-	var limit int64
+	var limit recipe.Size
 	if c.maxSize != "" {
 		var err error
-		if limit, err = units.RAMInBytes(c.maxSize); err != nil || limit <= 0 {
-			return fault.Errorf(fault.Invalid, "--max-size %q is not a size such as 5MB", c.maxSize)
+		if limit, err = recipe.ParseSize(c.maxSize); err != nil {
+			return fault.Errorf(fault.Invalid, "--max-size: %w", err)
 		}
 	}
 	reports := []audit.Report{}
 	for _, file := range files {
-		of, err := c.wheel(ctx, file, limit)
+		of, err := c.wheel(ctx, file, int64(limit))
 		if err != nil {
 			return err
 		}

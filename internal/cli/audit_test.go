@@ -96,7 +96,7 @@ func TestAudit(t *testing.T) {
 		"no wheel's name":          {[]string{"/nonexistent/a.tar.gz"}, 2, "does not end in .whl"},
 		"an unknown ABI":           {[]string{"--abi", "2031_0", sound}, 2, "not known: it is one of"},
 		"an unknown format":        {[]string{"--format", "xml", sound}, 2, "--format is text, json or sarif"},
-		"no size":                  {[]string{"--max-size", "large", sound}, 2, "is not a size such as 5MB"},
+		"no size":                  {[]string{"--max-size", "large", sound}, 2, "is not a size such as 5 MB"},
 		"nothing to audit":         {nil, 2, "needs wheel files"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -153,7 +153,8 @@ func (r *Recipe) canonicalWasmill() any {
 		Pure, DynamicVersion bool
 		ExtensionModules     []string
 		ExcludeNewer         string
-	}{r.Wasmill.Pure, r.Wasmill.DynamicVersion, orEmpty(modules), exclude}
+		MaxSize              Size `json:",omitempty"` // came later; recipes without one keep their digests
+	}{r.Wasmill.Pure, r.Wasmill.DynamicVersion, orEmpty(modules), exclude, r.Wasmill.MaxSize}
 }
 
 // canonicalNames are the recipes that are required: each once, whatever the spelling and the order.

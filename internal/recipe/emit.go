@@ -38,6 +38,9 @@ func projectMeta(r *Recipe) []byte {
 	line("wasmill:\n  pure: %t\n  dynamic-version: %t", w.Pure, w.DynamicVersion)
 	texts("extension-modules", w.ExtensionModules)
 	line("  class: %s\n  timeout: %s", w.Class, w.Timeout)
+	if w.MaxSize > 0 {
+		line("  max-size: %s", w.MaxSize)
+	}
 	if !w.ExcludeNewer.IsZero() {
 		line("  exclude-newer: %s", quote(w.ExcludeNewer.Format(time.RFC3339)))
 	}

@@ -76,6 +76,7 @@ wasmill:
   extension-modules: [demo._c]
   class: large
   timeout: 1h30m
+  max-size: 1.5 MiB
   exclude-newer: 2026-02-03T04:05:06+01:00
   patches:
     patches/a.patch:
@@ -117,7 +118,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 		About: recipe.About{PyPI: "https://pypi.org/project/demo", Summary: "Größe ☃", License: "MIT"},
 		Extra: map[string]any{"recipe-maintainers": []any{"somebody"}, "free": map[string]any{"form": []any{"1", true, nil}}},
 		Wasmill: recipe.Wasmill{
-			ExtensionModules: []string{"demo._c"}, Class: recipe.Large, Timeout: 90 * time.Minute,
+			ExtensionModules: []string{"demo._c"}, Class: recipe.Large, MaxSize: 3 << 19, Timeout: 90 * time.Minute,
 			ExcludeNewer: time.Date(2026, 2, 3, 3, 5, 6, 0, time.UTC),
 			Patches: map[string]recipe.PatchNote{
 				"patches/a.patch": {Why: "It does not compile.", Upstream: "https://example.org/pull/1", Status: "merged-in 3.11"},

@@ -189,6 +189,8 @@ type Wasmill struct {
 	Class Class
 	// Timeout is how long the build's container may run: DefaultTimeout unless the recipe says otherwise.
 	Timeout time.Duration
+	// MaxSize is what the wheel may have at most; zero is any size.
+	MaxSize Size
 	// ExcludeNewer locks build requirements as of this time. Zero means the toolchain's.
 	ExcludeNewer time.Time
 	// Patches holds what is known about a patch, under its name in Source.Patches.

@@ -235,6 +235,9 @@ func (c checker) wasmill() {
 	if c.Wasmill.Pure && len(c.Wasmill.ExtensionModules) > 0 {
 		c.add("wasmill.pure", "remove one of them", "a pure package has no `wasmill.extension-modules`")
 	}
+	if c.given("wasmill.max-size") && c.Build.Type != Package {
+		c.add("wasmill.max-size", "", "`wasmill.max-size` is about wheels, and `build.type` is %s", c.Build.Type)
+	}
 	if c.Wasmill.DynamicVersion && c.given("package.version") {
 		c.add("wasmill.dynamic-version", "remove one of them", "`package.version` is given, and is said to be told by the wheel only")
 	}

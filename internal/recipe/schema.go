@@ -78,6 +78,7 @@ var schema = []section{
 		{"extension-modules", texts(func(r *Recipe) *[]string { return &r.Wasmill.ExtensionModules })},
 		{"class", choice(func(r *Recipe) *Class { return &r.Wasmill.Class }, Small, Medium, Large)},
 		{"timeout", func(d *decoder, path string, v *value) { duration(d, path, v, &d.recipe.Wasmill.Timeout) }},
+		{"max-size", func(d *decoder, path string, v *value) { size(d, path, v, &d.recipe.Wasmill.MaxSize) }},
 		{"exclude-newer", excludeNewer},
 		{"patches", patchNotes},
 		{"test", testSuite},
@@ -142,6 +143,20 @@ func duration(d *decoder, path string, v *value, field *time.Duration) {
 		return
 	}
 	*field = t
+}
+
+// size reads a positive size with its unit.
+func size(d *decoder, path string, v *value, field *Size) {
+	s, ok := d.scalar(path, v)
+	if !ok {
+		return
+	}
+	n, err := ParseSize(s)
+	if err != nil {
+		d.errs.add(v.at, "for example 5 MB or 800 KiB", "`%s` must be a size with its unit, not `%s`", path, s)
+		return
+	}
+	*field = n
 }
 
 // excludeNewer reads a time of RFC 3339.
