@@ -143,6 +143,19 @@ func isInput(a arg) bool { return a.name == "" || a.name == "-l" }
 // are include folders too.
 var byEmcc = []string{"-msse", "-mssse", "-mavx", "-mfpu=", "-mf16c", "-mfma", "--use-port", "-fsanitize", "--embed", "--preload", "-gsource-map", "-gsplit", "-gseparate"}
 
+// withSIMD lets x86's -msse… through, which packages pass where they take the build machine for the target: emcc has SSE's
+// intrinsics in terms of WebAssembly's SIMD, which each ABI allows, if it is told to use that. AVX is left to fail, as
+// only packages that have a way without it ask for it, and emulating it is slow.
+func withSIMD(all []arg) []arg {
+	has := func(prefixes ...string) bool {
+		return slices.ContainsFunc(all, func(a arg) bool { return hasPrefix(a.name, prefixes) })
+	}
+	if has("-msse", "-mssse") && !has("-mavx", "-mfma", "-msimd128", "-mrelaxed-simd") {
+		return append(all, arg{words: []string{"-msimd128"}, name: "-msimd128"})
+	}
+	return all
+}
+
 // planCompile goes to clang directly where emcc would only add flags that do not depend on the user's: emcc's own start
 // takes as long as compiling a small file.
 func planCompile(all []arg, cxx bool, env Env) Command {
@@ -156,7 +169,7 @@ func planCompile(all []arg, cxx bool, env Env) Command {
 			ours = append(ours, "-ffile-prefix-map="+dir+"=.")
 		}
 	}
-	all = append(all, parse(ours)...)
+	all = withSIMD(append(all, parse(ours)...))
 	if slices.ContainsFunc(all, func(a arg) bool {
 		return hasPrefix(a.name, byEmcc) || a.name == "-s" && strings.HasPrefix(a.value, "USE_")
 	}) {
@@ -208,6 +221,7 @@ func planLink(all []arg, cxx bool, env Env) (Command, error) {
 		if cxx {
 			out = append(out, env.Settings.CXXFlags...)
 		}
+		out = words(withSIMD(parse(out)))
 		out = append(out, "-I"+PythonInclude+"/python"+env.Toolchain.Python)
 	}
 	out = slices.Concat(out, BaseLDFlags, []string{"-Wl,--fatal-warnings"}, env.Settings.LDFlags)

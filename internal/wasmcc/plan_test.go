@@ -67,6 +67,10 @@ func TestPlan(t *testing.T) {
 			cc + "-c a.c" + compile + include},
 		{"SIMD levels are macros that only emcc knows", "cc -msse2 -msimd128 -c a.c",
 			"/usr/bin/emcc -msse2 -msimd128 -c a.c" + werror + " -O2 -g0 -fPIC -fwasm-exceptions -sSUPPORT_LONGJMP=wasm" + include},
+		{"SSE is what WebAssembly's SIMD stands in for", "cc -msse2 -mssse3 -c a.c",
+			"/usr/bin/emcc -msse2 -mssse3 -c a.c" + werror + " -O2 -g0 -fPIC -fwasm-exceptions -sSUPPORT_LONGJMP=wasm" + include + " -msimd128"},
+		{"AVX is for those who have a way without it", "cc -msse4.2 -mavx2 -c a.c",
+			"/usr/bin/emcc -msse4.2 -mavx2 -c a.c" + werror + " -O2 -g0 -fPIC -fwasm-exceptions -sSUPPORT_LONGJMP=wasm" + include},
 		{"ports have headers that only emcc finds", "cc -sUSE_ZLIB=1 -c a.c",
 			"/usr/bin/emcc -sUSE_ZLIB=1 -c a.c" + werror + " -O2 -g0 -fPIC -fwasm-exceptions -sSUPPORT_LONGJMP=wasm" + include},
 		{"response files, with their quotes", "cc @args.rsp", cc + `-c with·space.c -DX="a·b" -DY=1·2` + compile + include},
@@ -91,6 +95,8 @@ func TestPlan(t *testing.T) {
 		{"$ORIGIN stays", "cc m.o -Wl,-rpath,$ORIGIN/x.libs -o m.so", "/usr/bin/emcc m.o -Wl,-rpath,$ORIGIN/x.libs -o m.so" + side + "_PyInit_m"},
 		{"compiled and linked at once: the name tells", "cc -shared m.c -o sub/m.abi3.so", "/usr/bin/emcc m.c -o sub/m.abi3.so" + werror +
 			" -O2 -g0 -fPIC -fwasm-exceptions -sSUPPORT_LONGJMP=wasm -I/opt/wasmill/python/include/python3.15" + strings.TrimPrefix(side, werror) + "_PyInit_m"},
+		{"SSE, compiled and linked at once", "cc -msse2 -shared m.c -o m.so", "/usr/bin/emcc -msse2 m.c -o m.so" + werror +
+			" -O2 -g0 -fPIC -fwasm-exceptions -sSUPPORT_LONGJMP=wasm -msimd128 -I/opt/wasmill/python/include/python3.15" + strings.TrimPrefix(side, werror) + "_PyInit_m"},
 		{"a library, which has no init function, exports what is not hidden", "cc -shared sub/deep.o libfoo.a -o libdeep.so", "/usr/bin/emcc sub/deep.o libfoo.a -o libdeep.so" + side + "_deep,_foo,_table"},
 		{
 			"a side module by its settings, whatever it is called", "cc -s EXPORTED_FUNCTIONS=_PyInit_r r.o --target=wasm32-unknown-emscripten -fwasm-exceptions -o r.wasm -sSIDE_MODULE=2 -O3",
