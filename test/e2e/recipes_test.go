@@ -122,6 +122,12 @@ func (s *sources) requests(path string) int {
 // sdist serves a package's source archive with further entries, and returns the `source` section for it.
 func (s *sources) sdist(t testing.TB, name string, more ...tar.Header) string {
 	t.Helper()
+	return s.archive(t, name, project(name, nil), more...)
+}
+
+// archive is sdist with these files.
+func (s *sources) archive(t testing.TB, name string, files map[string]string, more ...tar.Header) string {
+	t.Helper()
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
 	w := tar.NewWriter(z)
@@ -134,7 +140,6 @@ func (s *sources) sdist(t testing.TB, name string, more ...tar.Header) string {
 			t.Fatal(err)
 		}
 	}
-	files := project(name, nil)
 	for _, file := range slices.Sorted(maps.Keys(files)) {
 		put(tar.Header{Typeflag: tar.TypeReg, Name: name + "-1.0/" + file}, files[file])
 	}
