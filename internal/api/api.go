@@ -24,6 +24,8 @@ type Farm interface {
 	PutSource(ctx context.Context, name string, r io.Reader) (Source, error)
 	// Sources lists the files that are kept: those that were given, and all that was ever fetched.
 	Sources(ctx context.Context) ([]Source, error)
+	// RemoveSource forgets a file by its sha256; fault.NotFound where it is not kept.
+	RemoveSource(ctx context.Context, sha256 string) (RemovedSource, error)
 
 	// Plan says what StartRun with the same request would do, and why.
 	Plan(ctx context.Context, req RunRequest) ([]Action, error)
@@ -72,6 +74,13 @@ type Join struct {
 	// Crates is the base address of the files of crates.io, empty for its own.
 	Crates  string   `json:"crates,omitempty"`
 	Mirrors []string `json:"mirrors,omitempty"`
+}
+
+// RemovedSource is what a removal has come to.
+type RemovedSource struct {
+	SHA256 string `json:"sha256"`
+	// Shared: the bytes stay, because an artifact of the farm is the same file.
+	Shared bool `json:"shared,omitempty"`
 }
 
 // Source is a file in the farm's source store. Its bytes are those of the blob sha256:SHA256.

@@ -162,6 +162,14 @@ func TestSourcesTravel(t *testing.T) {
 	if diff := cmp.Diff([]Source{want}, list); diff != "" || err != nil || want.Name != "a b+c-1.0.tar.gz" {
 		t.Errorf("%v\n%s", err, diff)
 	}
+	if got, err := c.RemoveSource(ctx, want.SHA256); err != nil || got.SHA256 != want.SHA256 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, sum := range []string{want.SHA256, "a/b"} {
+		if _, err := c.RemoveSource(ctx, sum); fault.KindOf(err) != fault.NotFound {
+			t.Errorf("removing %s: %v", sum, err)
+		}
+	}
 	for _, name := range []string{"", "a/b", "../b"} {
 		if _, err := c.PutSource(ctx, name, strings.NewReader("source")); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%q: %v", name, err)

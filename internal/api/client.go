@@ -134,6 +134,11 @@ func (c *Client) Sources(ctx context.Context) ([]Source, error) {
 	return ask[[]Source](ctx, c, http.MethodGet, "/sources", nil)
 }
 
+// RemoveSource implements Farm.
+func (c *Client) RemoveSource(ctx context.Context, sha256 string) (RemovedSource, error) {
+	return ask[RemovedSource](ctx, c, http.MethodDelete, "/sources/"+url.PathEscape(sha256), nil)
+}
+
 // Plan implements Farm.
 func (c *Client) Plan(ctx context.Context, req RunRequest) ([]Action, error) {
 	return ask[[]Action](ctx, c, http.MethodPost, "/plan", req)

@@ -93,6 +93,19 @@ func (f *Fake) Sources(context.Context) ([]Source, error) {
 	return append([]Source{}, f.sources...), nil
 }
 
+// RemoveSource implements Farm.
+func (f *Fake) RemoveSource(_ context.Context, sha256 string) (RemovedSource, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i := slices.IndexFunc(f.sources, func(s Source) bool { return s.SHA256 == sha256 })
+	if i < 0 {
+		return RemovedSource{}, fault.Errorf(fault.NotFound, "no source %s", sha256)
+	}
+	f.sources = slices.Delete(f.sources, i, i+1)
+	delete(f.blobs, record.Digest("sha256:"+sha256))
+	return RemovedSource{SHA256: sha256}, nil
+}
+
 // Plan implements Farm.
 func (f *Fake) Plan(context.Context, RunRequest) ([]Action, error) { return f.Planned, nil }
 

@@ -36,6 +36,7 @@ func Handler(f Farm) http.Handler {
 		}
 		return f.PutSource(r.Context(), name, r.Body)
 	})
+	route("DELETE /api/v1/sources/{sha256}", func(r *http.Request) (any, error) { return f.RemoveSource(r.Context(), r.PathValue("sha256")) })
 	route("POST /api/v1/plan", withRequest(f.Plan))
 	route("POST /api/v1/runs", withRequest(f.StartRun))
 	route("GET /api/v1/runs", func(r *http.Request) (any, error) {

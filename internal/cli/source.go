@@ -30,7 +30,7 @@ func (a *app) sourceCommand() *cobra.Command {
 		Long: `A farm keeps every source archive and build requirement that it has ever fetched, by sha256, so that a build can be
 repeated when the host is gone. A file whose host can't be reached can be given to it.`,
 	}
-	cmd.AddCommand(a.sourceAdd(), a.sourceList(), a.sourceGet())
+	cmd.AddCommand(a.sourceAdd(), a.sourceList(), a.sourceGet(), a.sourceRemove())
 	return cmd
 }
 

@@ -65,6 +65,20 @@ func TestSourcesAreGivenListedAndTaken(t *testing.T) {
 	if text, _ := os.ReadFile(taken); string(text) != content["b-1.0.tar.gz"] {
 		t.Errorf("taken: %q", text)
 	}
+	story.Reset()
+	for _, args := range [][]string{
+		{"source", "remove", "--dry-run", sums["holiday.jpg"], "sha256:" + sums["b-1.0.tar.gz"]},
+		{"source", "remove", sums["holiday.jpg"], strings.ToUpper(sums["holiday.jpg"])},
+		{"source", "list"},
+	} {
+		out, err := wasmill(t, farm, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		story.WriteString(out + "\n")
+	}
+	golden(t, "sources-removed.txt", story.String())
+
 	for name, c := range map[string]struct {
 		args []string
 		kind fault.Kind
@@ -72,6 +86,8 @@ func TestSourcesAreGivenListedAndTaken(t *testing.T) {
 	}{
 		"a file is there already": {[]string{"source", "get", sums["b-1.0.tar.gz"], "--out", taken}, fault.Conflict, "--out"},
 		"nobody gave it":          {[]string{"source", "get", strings.Repeat("0", 64)}, fault.NotFound, "wasmill source list"},
+		"one of two is gone":      {[]string{"source", "remove", sums["b-1.0.tar.gz"], sums["holiday.jpg"]}, fault.NotFound, "nothing is removed"},
+		"nothing to remove":       {[]string{"source", "remove"}, fault.Invalid, "at least one sha256"},
 		"no such file":            {[]string{"source", "add", filepath.Join(dir, "none")}, fault.NotFound, "there is no file"},
 		"nothing":                 {[]string{"source", "add"}, fault.Invalid, "at least one file"},
 	} {

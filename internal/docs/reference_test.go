@@ -61,7 +61,7 @@ func TestRecordReferenceKnowsTheKey(t *testing.T) {
 
 func TestAPIReferenceNamesEveryRoute(t *testing.T) {
 	text := read(t, "docs/reference/api.md")
-	routes := all(t, "internal/api/handler.go", `"((?:GET|POST|PUT) /api/v1/[^"]*)"`)
+	routes := all(t, "internal/api/handler.go", `"((?:GET|POST|PUT|DELETE) /api/v1/[^"]*)"`)
 	routes = append(routes, "/simple/", "/simple/{project}/", "/files/{sha256}/{filename}", "/pyodide-lock.json")
 	for _, route := range routes {
 		// A query may follow.

@@ -10,6 +10,8 @@ import (
 	"os"
 
 	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/store"
 )
 
@@ -30,6 +32,18 @@ func (o *Orchestrator) PutSource(ctx context.Context, name string, r io.Reader) 
 		return api.Source{}, err
 	}
 	return api.Source(src), nil
+}
+
+// RemoveSource implements api.Farm.
+func (o *Orchestrator) RemoveSource(ctx context.Context, sha256 string) (api.RemovedSource, error) {
+	shared, err := o.blobs.RemoveSource(ctx, sha256)
+	if err == nil && !shared && o.registry != nil {
+		err = o.registry.Free(ctx, record.Digest("sha256:"+sha256))
+	}
+	if fault.KindOf(err) == fault.NotFound && err != nil {
+		err = fault.Errorf(fault.NotFound, "the farm keeps no source with the sha256 %s", sha256)
+	}
+	return api.RemovedSource{SHA256: sha256, Shared: shared}, err
 }
 
 // Sources implements api.Farm.

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/record"
 )
 
@@ -32,5 +33,14 @@ func TestAGivenSourceOutlivesTheFarm(t *testing.T) {
 	defer r.Close()
 	if text, _ := io.ReadAll(r); string(text) != "the source" {
 		t.Errorf("%q", text)
+	}
+	if _, err := o.RemoveSource(t.Context(), want.SHA256); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.OpenBlob(t.Context(), record.Digest("sha256:"+want.SHA256)); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("after its removal: %v", err)
+	}
+	if _, err := o.RemoveSource(t.Context(), want.SHA256); fault.KindOf(err) != fault.NotFound || !strings.Contains(err.Error(), "keeps no source") {
+		t.Errorf("removing it again: %v", err)
 	}
 }

@@ -2,7 +2,9 @@ package store_test
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/wasmill/wasmill/internal/plan"
@@ -72,5 +74,33 @@ func BenchmarkBlobs(b *testing.B) {
 				content.Close()
 			}
 		})
+	}
+}
+
+// BenchmarkASourceThatIsKept is what keeping costs a build whose sources were fetched before.
+func BenchmarkASourceThatIsKept(b *testing.B) {
+	r, err := store.StartRegistry(b.Context(), b.TempDir(), "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer r.Close()
+	blobs, err := store.NewBlobs(r.Addr())
+	if err != nil {
+		b.Fatal(err)
+	}
+	file := filepath.Join(b.TempDir(), "source")
+	data := make([]byte, 4<<20)
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		b.Fatal(err)
+	}
+	src := store.Source{SHA256: strings.TrimPrefix(string(storetest.Digest(data)), "sha256:"), Name: "source"}
+	if _, err := blobs.PutSource(b.Context(), src, file); err != nil {
+		b.Fatal(err)
+	}
+	b.ResetTimer()
+	for b.Loop() {
+		if stored, err := blobs.PutSource(b.Context(), src, file); err != nil || stored {
+			b.Fatal(stored, err)
+		}
 	}
 }

@@ -26,6 +26,7 @@ import (
 // that the caller's own lock has to prevent.
 type Registry struct {
 	addr     string
+	dir      string
 	server   *http.Server
 	silent   sync.Map // net.Conn → nothing: connections on which no request came yet
 	stop     context.CancelFunc
@@ -53,6 +54,7 @@ func StartRegistry(ctx context.Context, dir, addr string) (*Registry, error) {
 	app := handlers.NewApp(background, settings(dir))
 	r := &Registry{
 		addr: listener.Addr().String(),
+		dir:  dir,
 		stop: stop,
 		server: &http.Server{
 			Handler:           tellFullDisk(dir, app),

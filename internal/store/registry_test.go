@@ -63,6 +63,53 @@ func TestRegistryKeepsImagesOverARestart(t *testing.T) {
 	}
 }
 
+// What is removed leaves the disk, and only that: not what another repository has, too.
+func TestRemovedSourcesLeaveTheDisk(t *testing.T) {
+	dir := t.TempDir()
+	r := start(t, dir)
+	blobs, err := store.NewBlobs(r.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere, err := store.NewBlobs(r.Addr() + "/elsewhere")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		story string
+		text  string
+		free  bool
+	}{
+		{"a source", "removed", true},
+		{"a source that another repository has, too", "shared", false},
+	} {
+		digest := storetest.Digest([]byte(c.text))
+		sum := strings.TrimPrefix(string(digest), "sha256:")
+		file := filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := blobs.PutSource(t.Context(), store.Source{SHA256: sum, Name: "x"}, file); err != nil {
+			t.Fatal(err)
+		}
+		if !c.free {
+			if _, err := elsewhere.Put(t.Context(), "text/plain", strings.NewReader(c.text)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := blobs.RemoveSource(t.Context(), sum); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Free(t.Context(), digest); err != nil {
+			t.Fatal(err)
+		}
+		_, err := os.Stat(filepath.Join(dir, "docker/registry/v2/blobs/sha256", sum[:2], sum, "data"))
+		if free := os.IsNotExist(err); free != c.free {
+			t.Errorf("%s: its bytes are gone: %t, %v", c.story, free, err)
+		}
+	}
+}
+
 func TestKilledWriterLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	r := start(t, dir)

@@ -30,6 +30,8 @@ func Blobs(t *testing.T, start func(t *testing.T) string) {
 		"what is not there is not found":             missing,
 		"many writers and readers at once":           crowd,
 		"a source is kept once, with its name":       sources,
+		"a source that is removed is gone":           removedSource,
+		"a source that is an artifact, too":          sharedSource,
 		"a build is found under its key":             build,
 		"the same artifact again changes nothing":    rebuildSame,
 		"another artifact under one key is refused":  rebuildOther,
@@ -145,6 +147,61 @@ func crowd(t *testing.T, blobs *store.Blobs) {
 	}
 	if err := group.Wait(); err != nil {
 		t.Error(err)
+	}
+}
+
+// kept puts a source of these bytes.
+func kept(t *testing.T, blobs *store.Blobs, data []byte) store.Source {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	src := store.Source{SHA256: strings.TrimPrefix(string(Digest(data)), "sha256:"), Name: "demo-1.0.tar.gz", Size: int64(len(data))}
+	if _, err := blobs.PutSource(t.Context(), src, file); err != nil {
+		t.Fatal(err)
+	}
+	return src
+}
+
+func removedSource(t *testing.T, blobs *store.Blobs) {
+	ctx := t.Context()
+	gone, stays := kept(t, blobs, []byte("gone")), kept(t, blobs, []byte("stays"))
+	_, err := blobs.RemoveSource(ctx, strings.Repeat("0", 64))
+	wantKind(t, "removing what was never kept", err, fault.NotFound)
+	_, err = blobs.RemoveSource(ctx, "../../etc/passwd")
+	wantKind(t, "removing what is no hash", err, fault.Invalid)
+	if shared, err := blobs.RemoveSource(ctx, gone.SHA256); err != nil || shared {
+		t.Fatalf("shared: %t, %v", shared, err)
+	}
+	_, err = blobs.OpenSource(ctx, gone.SHA256)
+	wantKind(t, "OpenSource of what was removed", err, fault.NotFound)
+	_, err = blobs.RemoveSource(ctx, gone.SHA256)
+	wantKind(t, "removing it again", err, fault.NotFound)
+	list, err := blobs.Sources(ctx)
+	if diff := cmp.Diff([]store.Source{stays}, list); diff != "" || err != nil {
+		t.Errorf("what is left: %v\n%s", err, diff)
+	}
+	// Who fetches it again keeps it again.
+	if back := kept(t, blobs, []byte("gone")); !bytes.Equal(Read(t, blobs, record.Digest("sha256:"+back.SHA256)), []byte("gone")) {
+		t.Error("what was removed and kept again can't be read")
+	}
+}
+
+func sharedSource(t *testing.T, blobs *store.Blobs) {
+	b, files := Passed("six", []byte("a wheel that is hosted again"))
+	if _, err := blobs.PutBuild(t.Context(), b, files...); err != nil {
+		t.Fatal(err)
+	}
+	src := kept(t, blobs, []byte("a wheel that is hosted again"))
+	if shared, err := blobs.RemoveSource(t.Context(), src.SHA256); err != nil || !shared {
+		t.Fatalf("shared: %t, %v", shared, err)
+	}
+	if list, err := blobs.Sources(t.Context()); err != nil || len(list) != 0 {
+		t.Errorf("it is still listed: %v, %v", list, err)
+	}
+	if !bytes.Equal(Read(t, blobs, b.Artifacts[0].Digest), []byte("a wheel that is hosted again")) {
+		t.Error("the artifact has gone with the source")
 	}
 }
 

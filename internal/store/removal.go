@@ -1,0 +1,151 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+
+	"github.com/distribution/distribution/v3/registry/storage"
+	"github.com/distribution/distribution/v3/registry/storage/driver/filesystem"
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/record"
+)
+
+// RemoveSource takes a source out of the store; one that is not kept is fault.NotFound. shared says that its bytes stay,
+// because something else in the registry is the same file: a wheel that is hosted again is source and artifact. It reads
+// all manifests to know that, and must not run beside a PutBuild of such an artifact.
+func (b *Blobs) RemoveSource(ctx context.Context, sha256 string) (shared bool, err error) {
+	tag := sourceTag + sha256
+	if _, err := b.ref(record.Digest("sha256:" + sha256)); err != nil {
+		return false, err
+	}
+	head, err := b.puller.Head(ctx, b.repo.Tag(tag))
+	if err != nil {
+		return false, remoteFault(err, "looking for source %s", sha256)
+	}
+	layer, err := v1.NewHash("sha256:" + sha256)
+	if err != nil {
+		return false, fault.Errorf(fault.Invalid, "removing source %s: %w", sha256, err)
+	}
+	if shared, err = b.named(ctx, layer, tag); err != nil {
+		return false, fmt.Errorf("removing source %s: %w", sha256, err)
+	}
+	// Some registries keep a tag whose manifest is deleted, others don't let tags be deleted.
+	for _, d := range []struct {
+		ref     name.Reference
+		allowed fault.Kind
+	}{{b.repo.Tag(tag), fault.Invalid}, {b.repo.Digest(head.Digest.String()), fault.NotFound}} {
+		err := remote.Delete(d.ref, append(slices.Clone(b.options), remote.WithContext(ctx))...)
+		if err == nil {
+			continue
+		}
+		if err = remoteFault(err, "removing source %s", sha256); fault.KindOf(err) != d.allowed {
+			return false, err
+		}
+	}
+	if shared {
+		return true, nil
+	}
+	return false, b.unlink(ctx, layer)
+}
+
+// named says whether a manifest names a blob, but for the one under a tag.
+func (b *Blobs) named(ctx context.Context, blob v1.Hash, but string) (bool, error) {
+	tags, err := remote.List(b.repo, append(slices.Clone(b.options), remote.WithContext(ctx))...)
+	if err != nil {
+		return false, remoteFault(err, "listing manifests")
+	}
+	var found atomic.Bool
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for _, tag := range tags {
+		if tag == but {
+			continue
+		}
+		group.Go(func() error {
+			m, err := b.pull(ctx, tag)
+			if fault.KindOf(err) == fault.NotFound && err != nil {
+				return nil // gone meanwhile
+			}
+			if err != nil {
+				return err
+			}
+			if m.Config.Digest == blob || slices.ContainsFunc(m.Layers, func(l v1.Descriptor) bool { return l.Digest == blob }) {
+				found.Store(true)
+			}
+			return nil
+		})
+	}
+	err = group.Wait()
+	return found.Load(), err
+}
+
+// unlink takes a blob out of the repository. A registry that leaves this to its garbage collection does it then, for no
+// manifest names the blob.
+func (b *Blobs) unlink(ctx context.Context, blob v1.Hash) error {
+	auth, err := authn.Resolve(ctx, authn.DefaultKeychain, b.repo)
+	if err != nil {
+		return fault.Errorf(fault.Invalid, "reading the registry's credentials: %w", err)
+	}
+	rt, err := transport.NewWithContext(ctx, b.repo.Registry, auth, remote.DefaultTransport, []string{b.repo.Scope(transport.DeleteScope)})
+	if err != nil {
+		return remoteFault(err, "asking the registry")
+	}
+	u := url.URL{Scheme: b.repo.Scheme(), Host: b.repo.RegistryStr(), Path: fmt.Sprintf("/v2/%s/blobs/%s", b.repo.RepositoryStr(), blob)}
+	req, err := http.NewRequestWithContext(ctx, http.MethodDelete, u.String(), nil)
+	if err != nil {
+		return fault.Errorf(fault.Internal, "removing blob %s: %w", blob, err)
+	}
+	resp, err := (&http.Client{Transport: rt}).Do(req)
+	if err != nil {
+		return remoteFault(err, "removing blob %s", blob)
+	}
+	defer resp.Body.Close()
+	if err := transport.CheckError(resp, http.StatusAccepted, http.StatusOK, http.StatusNoContent, http.StatusNotFound, http.StatusMethodNotAllowed); err != nil {
+		return remoteFault(err, "removing blob %s", blob)
+	}
+	return nil
+}
+
+// Free deletes the bytes of a blob that no repository has any more; of another it leaves them.
+func (r *Registry) Free(ctx context.Context, digest record.Digest) error {
+	hash, err := v1.NewHash(string(digest))
+	if err != nil {
+		return fault.Errorf(fault.Invalid, "freeing a blob: %w", err)
+	}
+	const root = "docker/registry/v2"
+	linked := false
+	err = filepath.WalkDir(filepath.Join(r.dir, root, "repositories"), func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case !entry.IsDir() || entry.Name() != "_layers" && entry.Name() != "_manifests" && entry.Name() != "_uploads":
+			return nil
+		case entry.Name() == "_layers":
+			if links, err := filepath.Glob(filepath.Join(path, hash.Algorithm, hash.Hex, "link")); err == nil && len(links) > 0 {
+				linked = true
+			}
+		}
+		return fs.SkipDir
+	})
+	if err != nil || linked {
+		return err
+	}
+	files := filesystem.New(filesystem.DriverParameters{RootDirectory: r.dir, MaxThreads: 4})
+	if err := storage.NewVacuum(ctx, files).RemoveBlob(hash.String()); err != nil {
+		return fault.Errorf(kindOfIO(err), "freeing blob %s: %w", digest, err)
+	}
+	return nil
+}
