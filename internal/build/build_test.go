@@ -25,6 +25,8 @@ import (
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/toolchain"
 	"github.com/wasmill/wasmill/internal/wasmcc/job"
+	"github.com/wasmill/wasmill/internal/wheel/wasm"
+	"github.com/wasmill/wasmill/internal/wheel/wasm/wasmtest"
 	"github.com/wasmill/wasmill/internal/wheel/wheeltest"
 )
 
@@ -109,6 +111,34 @@ func passing(t *testing.T) play {
 
 func pureWheel(t *testing.T, dir string) string {
 	return wheeltest.Write(t, dir, wheeltest.Spec{Name: "story", Version: "1.0", Files: map[string]string{"story.py": "x = 1\n"}})
+}
+
+// nativeWheel has one extension module, story._c.
+func nativeWheel(t *testing.T, dir string) string {
+	module := wasmtest.Module{Exports: []wasm.Export{{Name: "PyInit__c", Kind: wasm.Func, Signature: ":i"}}}
+	return wheeltest.Write(t, dir, wheeltest.Spec{Name: "story", Version: "1.0", Tag: "cp315-cp315-pyemscripten_2026_5_wasm32", Files: map[string]string{
+		"story/_c.cpython-315-wasm32-emscripten.so": string(module.Bytes()),
+	}})
+}
+
+// A build may link modules that are not for everybody, as those of its own tests.
+func TestAModuleThatWasLinkedNeedNotBeInTheWheel(t *testing.T) {
+	s := newStage(t, func(_ context.Context, j job.Job, work string, _ io.Writer) (job.Result, engine.Result) {
+		if j.Kind != job.Build {
+			return job.Result{}, engine.Result{}
+		}
+		w := filepath.Base(nativeWheel(t, filepath.Join(work, "dist")))
+		return job.Result{Wheel: w, Links: []string{"_c.cpython-315-wasm32-emscripten.so", "_tests.cpython-315-wasm32-emscripten.so"}}, engine.Result{}
+	})
+	var log bytes.Buffer
+	s.job.Recipe.Wasmill.Pure, s.job.Log = false, &log
+	out, err := s.build()
+	if err != nil || out.Record.Failure != nil {
+		t.Fatalf("%v %+v", err, out.Record.Failure)
+	}
+	if !strings.Contains(log.String(), "linked _tests.cpython-315-wasm32-emscripten.so, and has not put it into the wheel") {
+		t.Errorf("the log does not tell: %s", log.String())
+	}
 }
 
 func writeFiles(t *testing.T, dir string, files map[string]string) {
@@ -331,6 +361,12 @@ func TestOutcomes(t *testing.T) {
 			}, kind: record.SilentFallback, message: "the build called a compiler"},
 		{story: "the wheel is over its budget", change: func(s *stage) { s.job.Recipe.Wasmill.MaxSize = 100 },
 			kind: record.AuditFailed, message: "story-1.0-py3-none-any.whl: size-budget: has "},
+		{story: "it keeps to itself that a module could not be linked", change: func(s *stage) { s.job.Recipe.Wasmill.Pure = false },
+			play: func(_ context.Context, _ job.Job, work string, _ io.Writer) (job.Result, engine.Result) {
+				w := filepath.Base(nativeWheel(t, filepath.Join(work, "dist")))
+				const other = "_speed.cpython-315-wasm32-emscripten.so"
+				return job.Result{Wheel: w, Links: []string{"_c.cpython-315-wasm32-emscripten.so", other}, Unlinked: []string{other}}, engine.Result{}
+			}, kind: record.SilentFallback, message: "failed to link _speed.cpython-315-wasm32-emscripten.so"},
 		{story: "requirements that no wheels satisfy", change: func(s *stage) {
 			s.job.Recipe.Requirements.BuildExtras, s.job.Lock = []string{"impossible"}, nil
 		},

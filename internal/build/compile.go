@@ -103,6 +103,9 @@ func (a *attempt) attemptWith(ctx context.Context, archive string, lock *fetch.L
 	if err != nil {
 		return nil, err
 	}
+	if err := a.nativeHeaders(env, result.Headers, lock); err != nil {
+		return nil, err
+	}
 	return &made{work, result}, nil
 }
 

@@ -24,7 +24,7 @@ type arg struct {
 }
 
 // joined are the options whose value may follow without a space. Longer ones stand first.
-var joined = []string{"-isystem", "-I", "-L", "-l", "-o", "-x"}
+var joined = []string{"-idirafter", "-isystem", "-iquote", "-I", "-L", "-l", "-o", "-x"}
 
 // parse groups words into options and files.
 func parse(words []string) []arg {

@@ -56,9 +56,9 @@ func run(name string, args []string) error {
 		_, err := os.Stdout.WriteString(command.Print)
 		return err
 	}
-	if command.Link != nil {
-		if err := note(LinksFile, *command.Link); err != nil {
-			return fmt.Errorf("noting the link: %w", err)
+	if command.Headers != nil {
+		if err := note(HeadersFile, *command.Headers); err != nil {
+			return fmt.Errorf("noting where headers are: %w", err)
 		}
 	}
 	if command.Exports != nil {
@@ -75,7 +75,14 @@ func run(name string, args []string) error {
 		environ = clean(environ)
 	}
 	if timed(name) {
-		return stopwatch(program, command.Args, environ)
+		err := stopwatch(program, command.Args, environ)
+		if command.Link != nil {
+			command.Link.Failed = err != nil
+			if noted := note(LinksFile, *command.Link); noted != nil && err == nil {
+				return fmt.Errorf("noting the link: %w", noted)
+			}
+		}
+		return err
 	}
 	if err := syscall.Exec(program, append([]string{program}, command.Args...), environ); err != nil {
 		return fmt.Errorf("starting %s: %w", program, err)

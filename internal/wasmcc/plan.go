@@ -27,6 +27,8 @@ type Command struct {
 	Exports []string
 	// Link is set where a shared object is linked.
 	Link *Link
+	// Headers is set where something is compiled with headers from Settings.Env.
+	Headers *Headers
 }
 
 // ExportsPlaceholder stands in Command.Args for the name of the file with Command.Exports.
@@ -127,14 +129,38 @@ func planCompiler(name string, args []string, env Env) (Command, error) {
 	cxx := slices.Contains(cxxDrivers, name) || slices.ContainsFunc(all, func(a arg) bool {
 		return a.name == "" && cxxSources[path.Ext(a.value)] || a.name == "-x" && strings.HasPrefix(a.value, "c++")
 	})
-	switch {
-	case !slices.ContainsFunc(all, isInput):
+	if !slices.ContainsFunc(all, isInput) {
 		// A question about the compiler (--version, -v, -print-…): only emcc says that it is Emscripten.
 		return Command{Program: emcc(cxx), Args: words(all)}, nil
-	case slices.ContainsFunc(all, func(a arg) bool { return compileModes[a.name] }):
-		return planCompile(all, cxx, env), nil
 	}
-	return planLink(all, cxx, env)
+	var command Command
+	if slices.ContainsFunc(all, func(a arg) bool { return compileModes[a.name] }) {
+		command = planCompile(all, cxx, env)
+	} else if command, err = planLink(all, cxx, env); err != nil {
+		return Command{}, err
+	}
+	command.Headers = headers(all, env)
+	return command, nil
+}
+
+// headers are the folders of a command line that lie in the native environment, nil for none.
+func headers(all []arg, env Env) *Headers {
+	if env.Settings.Env == "" {
+		return nil
+	}
+	var dirs []string
+	for _, a := range all {
+		if !slices.Contains([]string{"-I", "-isystem", "-iquote", "-idirafter"}, a.name) {
+			continue
+		}
+		if dir := path.Clean(abs(env.Dir, a.value)); strings.HasPrefix(dir, env.Settings.Env+"/") && !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	if dirs == nil {
+		return nil
+	}
+	return &Headers{dirs}
 }
 
 func isInput(a arg) bool { return a.name == "" || a.name == "-l" }

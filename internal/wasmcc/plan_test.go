@@ -222,6 +222,41 @@ func TestLinksAreNoted(t *testing.T) {
 	}
 }
 
+// A build that is compiled with headers of the native environment may be compiled with those of another machine.
+func TestHeadersOfTheEnvironmentAreNoted(t *testing.T) {
+	env := testEnv()
+	env.Settings.Env = "/env"
+	const numpy = "/env/lib/python3.15/site-packages/numpy/_core/include"
+	for _, c := range []struct {
+		story, given string
+		want         []string
+	}{
+		{"in C, each once", "cc -I" + numpy + " -I /env/include -Iinc -I" + numpy + "/ -c a.c", []string{numpy, "/env/include"}},
+		{"as system headers, which CMake prefers", "c++ -isystem " + numpy + " -c a.cpp", []string{numpy}},
+		{"by a relative path, as Meson has it", "cc -I../../../.." + numpy + " -c a.c", []string{numpy}},
+		{"by emcc", "cc -msse2 -I" + numpy + " -c a.c", []string{numpy}},
+		{"compiled and linked at once", "cc -shared -I" + numpy + " a.c -o a.so", []string{numpy}},
+		{"after all others", "cc -idirafter" + numpy + " -iquote /env/q -c a.c", []string{numpy, "/env/q"}},
+		{"none of it", "cc -I/environment/include -I/work/libs/include -c a.c", nil},
+		{"a question", "cc -I" + numpy + " --version", nil},
+	} {
+		got, err := wasmcc.Plan(strings.Fields(c.given)[0], strings.Fields(c.given)[1:], env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var dirs []string
+		if got.Headers != nil {
+			dirs = got.Headers.Dirs
+		}
+		if diff := cmp.Diff(c.want, dirs); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.story, diff)
+		}
+	}
+	if got, err := wasmcc.Plan("cc", []string{"-I" + numpy, "-c", "a.c"}, testEnv()); err != nil || got.Headers != nil {
+		t.Errorf("outside of a build: %+v, %v", got.Headers, err)
+	}
+}
+
 func TestEveryNameHasAPlan(t *testing.T) {
 	for _, name := range wasmcc.Names() {
 		if _, err := wasmcc.Plan(name, nil, testEnv()); err != nil {

@@ -23,6 +23,7 @@ const (
 	SettingsFile = "/work/wrapper.json"
 	LinksFile    = "/work/links.jsonl"
 	TimesFile    = "/work/times.jsonl"
+	HeadersFile  = "/work/headers.jsonl"
 )
 
 // Names are the names under which the wrapper stands in CrossDir.
@@ -55,11 +56,20 @@ type Settings struct {
 	Symbols  []string `json:"symbols,omitempty"`
 	// Root is the source's folder. It does not enter what the compiler writes.
 	Root string `json:"root"`
+	// Env is the folder with the build machine's own packages. Header folders in it are noted: what they hold may be
+	// meant for that machine.
+	Env string `json:"env,omitempty"`
 }
 
 // Link is one line of LinksFile: a shared object that a build tried to link.
 type Link struct {
 	Output string `json:"output"` // absolute
+	Failed bool   `json:"failed,omitempty"`
+}
+
+// Headers is one line of HeadersFile: the folders below Settings.Env in which a compiler looked for headers.
+type Headers struct {
+	Dirs []string `json:"dirs"` // absolute
 }
 
 // Time is one line of TimesFile: when a compiler or linker ran, in nanoseconds since 1970.

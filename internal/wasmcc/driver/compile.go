@@ -63,7 +63,7 @@ func (r *run) compile() error {
 	}
 	err := writeJSON(wasmcc.SettingsFile, wasmcc.Settings{
 		CFlags: words(r.job.CFlags, r.env), CXXFlags: words(r.job.CXXFlags, r.env), LDFlags: words(r.job.LDFlags, r.env),
-		Exports: r.job.Exports, Symbols: r.job.Symbols, Root: r.job.Dir,
+		Exports: r.job.Exports, Symbols: r.job.Symbols, Root: r.job.Dir, Env: job.Env,
 	})
 	if err != nil {
 		return err
@@ -77,7 +77,10 @@ func (r *run) compile() error {
 		return fail(record.CompileFailed, "the build backend says that it made %q, which is no file name", a.Wheel)
 	}
 	r.result.Wheel, r.result.Modules = a.Wheel, a.Modules
-	r.result.Links, err = links()
+	if r.result.Headers, err = headers(wasmcc.HeadersFile); err != nil {
+		return err
+	}
+	r.result.Links, r.result.Unlinked, err = links(wasmcc.LinksFile)
 	return err
 }
 
@@ -123,20 +126,43 @@ func (r *run) hook(python, dir string, q request) (answer, error) {
 
 var hookNames = map[string]string{"static": "reading pyproject.toml", "requires": "get_requires_for_build_wheel", "wheel": "build_wheel"}
 
-// links are the shared objects that the wrapper noted.
-func links() ([]string, error) {
-	data, err := os.ReadFile(wasmcc.LinksFile)
+// links are the base names of the shared objects that the wrapper noted, and of those that no link came to an end for.
+func links(file string) (all, failed []string, err error) {
+	data, err := os.ReadFile(file)
 	if err != nil && !os.IsNotExist(err) {
-		return nil, err
+		return nil, nil, err
 	}
-	names := map[string]bool{}
+	made := map[string]bool{}
 	for line := range strings.Lines(string(data)) {
 		var l wasmcc.Link
 		if json.Unmarshal([]byte(line), &l) == nil {
-			names[filepath.Base(l.Output)] = true
+			name := filepath.Base(l.Output)
+			made[name] = made[name] || !l.Failed
 		}
 	}
-	return slices.Sorted(maps.Keys(names)), nil
+	all = slices.Sorted(maps.Keys(made))
+	return all, slices.DeleteFunc(slices.Clone(all), func(name string) bool { return made[name] }), nil
+}
+
+// headers are the folders of the native environment, relative to it, that the wrapper noted.
+func headers(file string) ([]string, error) {
+	data, err := os.ReadFile(file)
+	if err != nil && !os.IsNotExist(err) {
+		return nil, err
+	}
+	dirs := map[string]bool{}
+	for line := range strings.Lines(string(data)) {
+		var h wasmcc.Headers
+		if json.Unmarshal([]byte(line), &h) != nil {
+			continue
+		}
+		for _, dir := range h.Dirs {
+			if name, err := filepath.Rel(job.Env, dir); err == nil && filepath.IsLocal(name) {
+				dirs[name] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(dirs)), nil
 }
 
 // unzip unpacks a wheel for the post script.

@@ -98,6 +98,10 @@ type Result struct {
 	Modules []string `json:"modules,omitempty"`
 	// Links are the base names of the shared objects that were linked or tried to be.
 	Links []string `json:"links,omitempty"`
+	// Unlinked are those of Links that could not be linked.
+	Unlinked []string `json:"unlinked,omitempty"`
+	// Headers are the folders in Env, relative to it, in which compilers looked for headers.
+	Headers []string `json:"headers,omitempty"`
 
 	Compilers record.Compilers `json:"compilers"`
 
