@@ -128,7 +128,11 @@ func (a *app) skeleton(ctx context.Context, target string, set *recipe.Set, how 
 	if err != nil {
 		return nil, err
 	}
-	evidence := recipe.Evidence{Target: wheel.Emscripten(python), Known: func(name string) bool { return set.Get(name) != nil }}
+	evidence := recipe.Evidence{
+		Target:          wheel.Emscripten(python),
+		Known:           func(name string) bool { return set.Get(name) != nil },
+		CompiledAgainst: func(name string) bool { r := set.Get(name); return r != nil && r.Build.CrossBuildEnv },
+	}
 	dir, err := datadir.Open(a.data)
 	if err != nil {
 		return nil, err

@@ -54,6 +54,9 @@ func (t *targets) request(ctx context.Context, a *app, farm api.Farm, args []str
 	if err != nil {
 		return req, err
 	}
+	for _, project := range given {
+		project.CompileAgainst(set)
+	}
 	chosen, err := set.Select(patterns...)
 	if err != nil {
 		return req, err

@@ -29,9 +29,11 @@ func projectMeta(r *Recipe) []byte {
 	}
 	texts("top-level", r.TopLevel)
 	line("source:\n  path: %s", projectSource)
-	if len(r.Requirements.Run) > 0 {
+	if q := r.Requirements; len(q.Run)+len(q.Host)+len(q.Executable) > 0 {
 		line("requirements:")
-		texts("run", r.Requirements.Run)
+		texts("run", q.Run)
+		texts("host", q.Host)
+		texts("executable", q.Executable)
 	}
 	line("about:\n  home: %s\n  summary: %s\n  license: %s", quote(r.About.Home), quote(r.About.Summary), quote(r.About.License))
 	w := r.Wasmill

@@ -289,8 +289,11 @@ func (e Evidence) libraries() (all []LibraryGuess) {
 	}
 	if e.Source != nil {
 		for _, r := range e.Source.Requires {
-			if r == "numpy" || r == "oldest-supported-numpy" {
+			switch {
+			case r == "numpy", r == "oldest-supported-numpy":
 				add(LibraryGuess{"numpy", "build-system.requires"})
+			case e.CompiledAgainst != nil && e.CompiledAgainst(r):
+				add(LibraryGuess{r, "build-system.requires"})
 			}
 		}
 		for _, g := range e.Source.Libraries {

@@ -1,6 +1,7 @@
 package recipe_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -95,10 +96,13 @@ func TestSkeletonWithEvidence(t *testing.T) {
 		e     recipe.Evidence
 	}{
 		"native": {about, []string{"the_name-1.10.tar.gz", "the_name-1.10-cp315-cp315-manylinux_2_28_x86_64.whl"}, recipe.Evidence{
-			Source: &recipe.SourceFacts{Backend: "meson-python", Requires: []string{"numpy"}, Executables: []string{"swig"},
+			Source: &recipe.SourceFacts{Backend: "meson-python", Requires: []string{"setuptools", "numpy", "cffi"}, Executables: []string{"swig"},
 				Libraries: []recipe.LibraryGuess{{Name: "zlib", Place: "meson.build:2"}, {Name: "glpk", Place: "meson.build:3"}}},
 			Wheel: &recipe.WheelFacts{TopLevel: []string{"_name", "name"}, Extensions: []string{"_name", "name.core"}, Bundled: []string{"xml2", "zlib"}},
-			Known: func(name string) bool { return name == "libzlib" || name == "numpy" || name == "libxml2" },
+			Known: func(name string) bool {
+				return slices.Contains([]string{"libzlib", "numpy", "libxml2", "cffi", "setuptools"}, name)
+			},
+			CompiledAgainst: func(name string) bool { return name == "cffi" },
 		}},
 		"pure": {strings.Replace(about, `"pytest;`, `"tomli; python_version < '3.11'", "colorama; sys_platform == 'win32'", "wasm-thing; sys_platform == 'emscripten'", "bad ; ; marker", "pytest;`, 1),
 			[]string{"the_name-1.10.tar.gz", "the_name-1.10-py3-none-any.whl"}, recipe.Evidence{Wheel: &recipe.WheelFacts{TopLevel: []string{"name"}}}},

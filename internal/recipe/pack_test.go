@@ -85,7 +85,7 @@ func TestPackRefusesWhatCannotTravel(t *testing.T) {
 // What was made for a target that is no recipe goes the same way as recipes.
 func TestPackProjectsAndSkeletons(t *testing.T) {
 	dir := write(t, map[string]string{
-		"pyproject.toml": "[project]\nname = 'My.Project'\ndynamic = ['version']\ndescription = 'a: b # c'\ndependencies = ['the_name']\n" +
+		"pyproject.toml": "[build-system]\nrequires = ['maturin']\n[project]\nname = 'My.Project'\ndynamic = ['version']\ndescription = 'a: b # c'\ndependencies = ['the_name']\n" +
 			"[tool.wasmill]\nextension-modules = ['my._c']\nclass = 'medium'\nmax-size = '1.5 MiB'\nexclude-newer = '2026-01-01T00:00:00Z'\n" +
 			"[tool.wasmill.test]\nrun = ['pytest -k \"a b\"']\nsuite = ['tests']\nrequires = ['hypothesis>=6']\nruntimes = ['node']\ntimeout = '5m'\nnative = true\n" +
 			"environment = {A = '1'}\nexpected-failures = {'tests/a.py::b[1: 2]' = 'no: reason'}\n",
@@ -120,6 +120,9 @@ func TestPackProjectsAndSkeletons(t *testing.T) {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff(project.Wasmill, r.Wasmill); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(project.Requirements, r.Requirements); diff != "" {
 		t.Error(diff)
 	}
 	if r.Version != "" || r.About.Summary != "a: b # c" || len(r.Tests) != 0 || r.Requirements.Run[0] != "the_name" {

@@ -65,6 +65,19 @@ func FromProject(dir string) (*Recipe, error) {
 	return r, nil
 }
 
+// CompileAgainst makes host dependencies of those recipes of a set that a project's build requires and that others are
+// compiled against (build.cross-build-env): a pyproject.toml has no other place to say so.
+func (r *Recipe) CompileAgainst(set *Set) {
+	for _, name := range r.requires {
+		host := set.Get(name)
+		if host == nil || !host.Build.CrossBuildEnv || slices.Contains(r.Requirements.Host, host.Name) {
+			continue
+		}
+		r.positions[fmt.Sprintf("requirements.host[%d]", len(r.Requirements.Host))] = r.positions["package"]
+		r.Requirements.Host = append(r.Requirements.Host, host.Name)
+	}
+}
+
 func parseProject(file string, data []byte) (*Recipe, *Errors) {
 	r, errs := defaults(file), &Errors{}
 	var p pyproject
@@ -111,7 +124,9 @@ func parseProject(file string, data []byte) (*Recipe, *Errors) {
 		}
 	}
 	for _, d := range p.BuildSystem.Requires {
-		if name, _ := requirement(d); Canonical(name) == "maturin" || Canonical(name) == "setuptools-rust" {
+		name, _ := requirement(d)
+		r.requires = append(r.requires, name)
+		if Canonical(name) == "maturin" || Canonical(name) == "setuptools-rust" {
 			r.Requirements.Executable = []string{"cargo", "rustc"}
 		}
 	}

@@ -1,6 +1,7 @@
 package recipe_test
 
 import (
+	"bytes"
 	"path/filepath"
 	"testing"
 	"time"
@@ -66,6 +67,40 @@ func TestAProjectInRustNeedsIt(t *testing.T) {
 		if diff := cmp.Diff(want, got.Requirements.Executable); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", requires, diff)
 		}
+	}
+}
+
+// What a project's build requires and others are compiled against is for the target where there is a recipe for it.
+func TestAProjectIsCompiledAgainstTheTarget(t *testing.T) {
+	dir := write(t, map[string]string{"pyproject.toml": "[build-system]\nrequires = ['setuptools', 'NumPy>=2', 'cffi; python_version < \"4\"', 'numpy', 'scipy']\n[project]\nname = 'a'\nversion = '1'\ndependencies = ['numpy']\n"})
+	project, err := recipe.FromProject(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := write(t, map[string]string{
+		"numpy/src/x.py": "", "numpy/meta.yaml": "package: {name: numpy, version: '2'}\nsource: {path: src}\nbuild: {cross-build-env: true}\n",
+		"cffi/src/x.py": "", "cffi/meta.yaml": "package: {name: cffi, version: '2'}\nsource: {path: src}\nbuild: {cross-build-env: true}\n",
+		"setuptools/meta.yaml": "package: {name: setuptools, version: '80'}\nsource: {path: src}\n",
+		"pandas/meta.yaml":     "package: {name: pandas, version: '3'}\nsource: {path: src}\nbuild: {cross-build-env: true}\n",
+	})
+	set, err := recipe.LoadSet(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	project.CompileAgainst(set)
+	if diff := cmp.Diff([]string{"numpy", "cffi"}, project.Requirements.Host); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	var pack bytes.Buffer
+	if err := recipe.Pack(&pack, []*recipe.Recipe{project, set.Get("numpy"), set.Get("cffi")}); err != nil {
+		t.Fatal(err)
+	}
+	packed, err := recipe.Unpack(pack.Bytes(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(project.Requirements, packed.Get("a").Requirements); diff != "" {
+		t.Errorf("on its way (-want +got):\n%s", diff)
 	}
 }
 

@@ -49,6 +49,7 @@ type Recipe struct {
 	Tests []string
 
 	positions map[string]Position // of keys and list entries, by path: "requirements.run[1]"
+	requires  []string            // a project's build-system.requires: the names
 	meta      []byte              // the bytes of meta.yaml; nil if there is none
 }
 

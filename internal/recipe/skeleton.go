@@ -158,6 +158,8 @@ type Evidence struct {
 	Target wheel.Environment
 	// Known says which recipes there are; nil: none.
 	Known func(name string) bool
+	// CompiledAgainst says of which there are that others are compiled against them (build.cross-build-env); nil: of none.
+	CompiledAgainst func(name string) bool
 }
 
 // Skeleton makes a recipe of a release.
