@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/wasmill/wasmill/internal/api"
@@ -49,10 +50,38 @@ def test_sizes_of_the_target():
     assert np.dtype(np.longdouble).itemsize == 16
 `,
 	})
+	s.source(t, "declared", "requirements: {host: [numpy]}\n", sizes("declared"))
 	r := alone(t, "--json", "--recipes", s.dir, "--out", t.TempDir(), "*")
 	run := read[api.Run](t, r)
 	passed(t, run)
 	if a := action(t, run, "numpy-check"); a.Tests == nil || a.Tests.Passed != 5 {
 		t.Errorf("numpy in Pyodide: %+v", a.Tests)
+	}
+	for _, name := range []string{"numpy", "Bottleneck", "contourpy", "declared"} { // cftime's recipe has no tests
+		if a := action(t, run, name); a.Tests == nil || a.Tests.Passed == 0 {
+			t.Errorf("%s: %+v", name, a.Tests)
+		}
+	}
+
+	// Who requires numpy for the build only: a project gets the farm's, as there is a recipe; a recipe that forgets it fails.
+	dir := t.TempDir()
+	write(t, dir, project("undeclared", sizes("undeclared")))
+	r = alone(t, "--json", "--recipes", s.dir, "--out", t.TempDir(), dir)
+	passed(t, read[api.Run](t, r))
+	s.source(t, "undeclared", "", sizes("undeclared"))
+	r = alone(t, "--json", "--recipes", s.dir, "--out", t.TempDir(), "undeclared")
+	if a := action(t, read[api.Run](t, r), "undeclared"); a.Status != "failed" || !strings.Contains(a.Cause, "list numpy under requirements.host") {
+		t.Errorf("compiled with native headers: %s %s", a.Status, a.Cause)
+	}
+}
+
+// sizes is the source of a module that is compiled with numpy's headers. Its answer is right where they are the target's.
+func sizes(name string) map[string]string {
+	files := project(name, nil)
+	return map[string]string{
+		"pyproject.toml": strings.Replace(files["pyproject.toml"], `"setuptools"`, `"setuptools", "numpy"`, 1),
+		"setup.py":       strings.NewReplacer("from", "import numpy\nfrom", `.c"]`, `.c"], include_dirs=[numpy.get_include()]`).Replace(files["setup.py"]),
+		name + ".c": strings.NewReplacer("<Python.h>", "<Python.h>\n#include <numpy/npy_common.h>", "(42)", "(NPY_SIZEOF_INTP == sizeof(void *) ? 42 : NPY_SIZEOF_INTP)").
+			Replace(files[name+".c"]),
 	}
 }
