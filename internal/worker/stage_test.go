@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -86,7 +87,7 @@ func newStage(t *testing.T, p play) *stage {
 		}},
 	}
 	s.job = jobs.Job{
-		Recipes: s.pack(), Recipe: "story", Toolchain: image, Builder: s.put("the driver").Digest, UV: s.uv(),
+		Recipes: s.pack(nil), Recipe: "story", Toolchain: image, Builder: s.put("the driver").Digest, UV: s.uv("", nil),
 		Inputs: plan.Inputs{Toolchain: "sha256:of-the-toolchain"}, LockKey: "key of the lock",
 	}
 	s.task = workflows.Task{RunID: "run-1", Build: "build/story", Recipe: "story", Toolchain: "test", Key: "planned"}
@@ -129,17 +130,20 @@ func compiles(t *testing.T) play {
 	}
 }
 
-// pack uploads the recipe of a pure package that lies beside it and has no build requirements.
-func (s *stage) pack() record.Digest {
+// pack uploads the recipe of a pure package that lies beside it and has no build requirements. Some files of the set of
+// recipes may be others.
+func (s *stage) pack(changed map[string]string) record.Digest {
 	s.Helper()
 	dir := s.TempDir()
-	for name, text := range map[string]string{
-		"meta.yaml":          "package: {name: story, version: '1.0'}\nsource: {path: src}\nrequirements: {run: [Other_Dep]}\nwasmill: {pure: true}\n",
-		"src/pyproject.toml": "[build-system]\nrequires = []\nbuild-backend = \"b\"\n[project]\nname = \"story\"\nversion = \"1.0\"\n",
-		"src/story.py":       "x = 1\n",
-		"test_story.py":      "def test_x(): import story\n",
-	} {
-		file := filepath.Join(dir, "story", name)
+	files := map[string]string{
+		"story/meta.yaml":          "package: {name: story, version: '1.0'}\nsource: {path: src}\nrequirements: {run: [Other_Dep]}\nwasmill: {pure: true}\n",
+		"story/src/pyproject.toml": "[build-system]\nrequires = []\nbuild-backend = \"b\"\n[project]\nname = \"story\"\nversion = \"1.0\"\n",
+		"story/src/story.py":       "x = 1\n",
+		"story/test_story.py":      "def test_x(): import story\n",
+	}
+	maps.Copy(files, changed)
+	for name, text := range files {
+		file := filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			s.Fatal(err)
 		}
@@ -158,12 +162,17 @@ func (s *stage) pack() record.Digest {
 	return s.put(pack.String()).Digest
 }
 
-// uv is a wheel with something in the place of the resolver, which a build without requirements does not start.
-func (s *stage) uv() fetch.Source {
+// uv is a wheel with something in the place of the resolver, which a build without requirements does not start. Its server
+// has further files, by name.
+func (s *stage) uv(program string, more map[string]string) fetch.Source {
 	s.Helper()
 	var text bytes.Buffer
 	archive := zip.NewWriter(&text)
-	if _, err := archive.Create("uv-1.0.data/scripts/uv"); err != nil {
+	tool, err := archive.Create("uv-1.0.data/scripts/uv")
+	if err != nil {
+		s.Fatal(err)
+	}
+	if _, err := io.WriteString(tool, program); err != nil {
 		s.Fatal(err)
 	}
 	if err := archive.Close(); err != nil {
@@ -171,11 +180,15 @@ func (s *stage) uv() fetch.Source {
 	}
 	const name = "/uv-1.0-py3-none-any.whl"
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != name {
+		file, ok := more[strings.TrimPrefix(r.URL.Path, "/")]
+		switch {
+		case r.URL.Path == name:
+			_, _ = w.Write(text.Bytes())
+		case ok:
+			_, _ = io.WriteString(w, file)
+		default:
 			http.NotFound(w, r)
-			return
 		}
-		_, _ = w.Write(text.Bytes())
 	}))
 	s.Cleanup(server.Close)
 	s.fetcher.Index = server.URL + "/simple/" // has nothing

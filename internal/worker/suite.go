@@ -27,7 +27,8 @@ type suite struct {
 	dir     string // for what is prepared
 	job     *runtimes.Job
 	res     *jobs.Result
-	lock    *fetch.Lock // of what the tests require from the index; nil for nothing
+	recipes []runtimes.Wheel // of the recipes that the tests require
+	lock    *fetch.Lock      // of what the tests require from the index; nil for nothing
 }
 
 // test prepares what the recipe's wasmill.test asks for, and tests. What can't be prepared for the recipe's sake is a
@@ -90,8 +91,9 @@ func (p *suite) prepare(ctx context.Context, t *recipe.TestSuite) (*record.Failu
 		if err != nil {
 			return nil, err
 		}
-		p.job.Suite.Wheels = append(p.job.Suite.Wheels, w)
+		p.recipes = append(p.recipes, w)
 	}
+	p.job.Suite.Wheels = slices.Clone(p.recipes)
 	if failure, err := p.requirements(ctx, t); err != nil || failure != nil {
 		return failure, err
 	}
@@ -155,21 +157,19 @@ func (p *suite) brought(name string) bool {
 	})
 }
 
-// native makes the environment for the comparison: the very wheel where it is for any platform, or else the index's wheel
-// of the same version for this machine.
+// native makes the environment for the comparison, with the farm's very wheels where they are for any platform, or else
+// the index's wheels of the same versions for this machine.
 func (p *suite) native(ctx context.Context, t *recipe.TestSuite) (*runtimes.Native, error) {
 	about := p.res.Record.Wheel().Wheel
-	own, err := wheel.Open(p.job.Artifact.Path)
+	ours, wanted, err := p.natively()
+	for _, w := range ours {
+		defer w.Close()
+	}
 	if err != nil {
 		return nil, err
 	}
-	defer own.Close()
-	wanted := slices.Concat([]string{"pytest"}, t.Requires)
-	if own.Pure() {
-		wanted = append(wanted, own.Metadata.Headers.All("Requires-Dist")...)
-	} else {
-		wanted = append(wanted, about.Project+"=="+about.Version)
-	}
+	_, others := t.RequiredRecipes(p.set)
+	wanted = slices.Concat([]string{"pytest"}, others, wanted)
 	lock, err := p.builder.Resolver.Resolve(ctx, wanted, nil, p.target(false))
 	if e := (*fetch.UnresolvableError)(nil); errors.As(err, &e) {
 		reason := fmt.Sprintf("the index has no wheels of %s %s and what it needs for CPython %s on this machine: %s",
@@ -188,26 +188,57 @@ func (p *suite) native(ctx context.Context, t *recipe.TestSuite) (*runtimes.Nati
 		return nil, err
 	}
 	for _, w := range lock.Packages {
+		if named(ours, w.Name) {
+			continue // a requirement of the tests brings it along
+		}
 		if wheel.Normalize(w.Name) == wheel.Normalize(about.Project) {
-			if own.Pure() {
-				continue // a requirement of the tests brings it along
-			}
 			n.Wheel = w.File
 		}
 		if err := runtimes.InstallWheel(filepath.Join(wheels, w.File), n.Site); err != nil {
 			return nil, err
 		}
 	}
-	if own.Pure() {
-		err = p.installOwn(own, n.Site)
+	for _, w := range ours {
+		if err := w.Install(n.Site); err != nil {
+			return nil, err
+		}
 	}
-	return n, err
+	return n, p.installSplitOff(ours, n.Site)
 }
 
-// installOwn installs the wheel that is tested, with the tests that were split off it.
-func (p *suite) installOwn(own *wheel.Wheel, site string) error {
-	if err := own.Install(site); err != nil || p.job.SplitOff == nil {
-		return err
+// natively opens those of the farm's wheels that a native environment can hold, as they are for any platform: the one that
+// is tested, and those of the recipes that the tests require. wanted is what these need, and the releases of the others.
+func (p *suite) natively() (ours []*wheel.Wheel, wanted []string, err error) {
+	var needed []string
+	for _, file := range slices.Concat([]runtimes.Wheel{p.job.Artifact}, p.recipes) {
+		w, err := wheel.Open(file.Path)
+		if err != nil {
+			return ours, nil, err
+		}
+		if w.Pure() {
+			ours = append(ours, w)
+			needed = append(needed, w.Metadata.Headers.All("Requires-Dist")...)
+			continue
+		}
+		wanted = append(wanted, w.Metadata.Name+"=="+w.Metadata.Version)
+		w.Close()
+	}
+	for _, text := range needed {
+		if r, err := wheel.ParseRequirement(text); err != nil || !named(ours, r.Name) {
+			wanted = append(wanted, text)
+		}
+	}
+	return ours, wanted, nil
+}
+
+func named(wheels []*wheel.Wheel, project string) bool {
+	return slices.ContainsFunc(wheels, func(w *wheel.Wheel) bool { return wheel.Normalize(w.Metadata.Name) == wheel.Normalize(project) })
+}
+
+// installSplitOff installs the tests that were split off the wheel that is tested, if that was installed.
+func (p *suite) installSplitOff(ours []*wheel.Wheel, site string) error {
+	if p.job.SplitOff == nil || !named(ours, p.res.Record.Wheel().Wheel.Project) {
+		return nil
 	}
 	aside := filepath.Join(p.dir, "split-off")
 	// The archive's paths are those in site-packages: a folder that stands alone at the top is no wrapping.
