@@ -1,5 +1,6 @@
 // Package archive writes .tar.gz files of which equal contents give equal bytes: names are sorted, every entry has one
-// time, one owner and one of two modes, and the compressor is pinned by go.mod.
+// time, one owner and one of two modes, and the compressor is pinned by go.mod. Keep writes any artifact whole or not at
+// all.
 package archive
 
 import (

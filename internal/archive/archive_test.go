@@ -4,16 +4,21 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wasmill/wasmill/internal/archive"
+	"github.com/wasmill/wasmill/internal/record"
 )
 
 func text(name, content string) archive.Entry {
@@ -68,5 +73,35 @@ func TestWhatCannotBeReadIsNamed(t *testing.T) {
 	err := archive.Write(io.Discard, []archive.Entry{gone}, time.Unix(0, 0))
 	if !errors.Is(err, fs.ErrNotExist) || !bytes.Contains([]byte(err.Error()), []byte("lib/libx.a")) {
 		t.Errorf("%v, want an error that names the file", err)
+	}
+}
+
+// A file that can't be written to its end leaves nothing behind, and what was there stays.
+func TestKeptWholeOrNotAtAll(t *testing.T) {
+	dir := t.TempDir()
+	write := func(text string, err error) func(io.Writer) error {
+		return func(w io.Writer) error {
+			_, failed := io.WriteString(w, text)
+			return errors.Join(failed, err)
+		}
+	}
+	sum := sha256.Sum256([]byte("first"))
+	got, err := archive.Keep(dir, "x.tar.gz", write("first", nil))
+	if want := (record.Blob{Digest: record.Digest("sha256:" + hex.EncodeToString(sum[:])), Size: 5}); err != nil || got != want {
+		t.Errorf("%+v, %v", got, err)
+	}
+	broken := errors.New("the disk is full")
+	if _, err := archive.Keep(dir, "x.tar.gz", write("second, in part", broken)); !errors.Is(err, broken) {
+		t.Errorf("%v", err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "x.tar.gz"))
+	if left, _ := os.ReadDir(dir); string(text) != "first" || err != nil || len(left) != 1 {
+		t.Errorf("%q, %v, %d files", text, err, len(left))
+	}
+	if info, err := os.Stat(filepath.Join(dir, "x.tar.gz")); err != nil || info.Mode() != 0o644 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if _, err := archive.Keep(filepath.Join(dir, "none"), "x", write("", nil)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v", err)
 	}
 }

@@ -45,7 +45,7 @@ func (a *attempt) lockedCrates(ctx context.Context, archive string) error {
 		if err := a.vendor(ctx, work, crates); err != nil {
 			return err
 		}
-		if _, err := a.carryOut(ctx, work, a.prepareJob(job.Requires)); err != nil {
+		if _, err := a.carryOut(ctx, work, a.prepareJob(job.Install)); err != nil {
 			return err
 		}
 		a.clock.enter(record.PhaseFetch)

@@ -155,7 +155,7 @@ func TestARecipeBringsTheLock(t *testing.T) {
 	built := false
 	s, _ := rustStage(t, func(ctx context.Context, j job.Job, work string, out io.Writer) (job.Result, engine.Result) {
 		switch j.Kind {
-		case job.Requires:
+		case job.Install:
 			writeFiles(t, filepath.Join(work, "src", "story-1.0"), map[string]string{"Cargo.lock": locked("a", "1.0.0", a)})
 			return job.Result{Requires: []string{"setuptools"}}, engine.Result{}
 		case job.Build:

@@ -114,7 +114,7 @@ func (a *attempt) pins() (requirements, constraints []string) {
 		if !r.Build.CrossBuildEnv {
 			continue
 		}
-		constraints = append(constraints, r.Name+"=="+r.Version)
+		constraints = append(constraints, r.Pin())
 		listed := slices.ContainsFunc(a.job.Recipe.Requirements.Host, func(name string) bool { return recipe.Canonical(name) == recipe.Canonical(r.Name) })
 		if listed && !r.Build.CrossBuildEnvSkipInstall {
 			requirements = append(requirements, r.Name)

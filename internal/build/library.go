@@ -3,8 +3,6 @@ package build
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io"
 	"io/fs"
@@ -271,28 +269,15 @@ func (a *attempt) keepArchive(kind string, files []installedFile) error {
 	return a.keepFile(kind, name, func(w io.Writer) error { return archive.Write(w, entries, epoch) })
 }
 
-// keepFile writes an artifact into Job.Out, aside first.
+// keepFile writes an artifact into Job.Out.
 func (a *attempt) keepFile(kind, name string, write func(io.Writer) error) error {
-	to := filepath.Join(a.job.Out, name)
-	out, err := os.CreateTemp(a.dir, "artifact-*")
+	kept, err := archive.Keep(a.job.Out, name, write)
 	if err != nil {
 		return diskError(err)
 	}
-	defer out.Close()
-	sum := sha256.New()
-	if err := write(io.MultiWriter(out, sum)); err != nil {
-		return diskError(err)
-	}
-	size, err := out.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(out.Chmod(0o644), out.Close(), move(out.Name(), to)); err != nil {
-		return diskError(err)
-	}
-	artifact := record.Artifact{Filename: name, Kind: kind, Size: size, Digest: record.Digest("sha256:" + hex.EncodeToString(sum.Sum(nil)))}
+	artifact := record.Artifact{Filename: name, Kind: kind, Size: kept.Size, Digest: kept.Digest}
 	a.rec.Artifacts = []record.Artifact{artifact}
-	a.out.Path = to
-	a.log.sayf("%s: %s (%d bytes, %s)", kind, name, size, artifact.Digest)
+	a.out.Path = filepath.Join(a.job.Out, name)
+	a.log.sayf("%s: %s (%d bytes, %s)", kind, name, artifact.Size, artifact.Digest)
 	return nil
 }

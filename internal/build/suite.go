@@ -47,7 +47,7 @@ func (a *attempt) suite(ctx context.Context, parts []string, to string) error {
 		return err
 	}
 	if s := a.job.Recipe.Source; len(s.Patches)+len(s.Extras) > 0 {
-		prepare := a.prepareJob(job.Requires)
+		prepare := a.prepareJob(job.Install)
 		prepare.Script, prepare.Executables = "", nil
 		if _, err := a.carryOut(ctx, work, prepare); err != nil {
 			return err

@@ -57,7 +57,7 @@ func fromRecipe(set *recipe.Set, r *recipe.Recipe, d *recipe.Digests) Recipe {
 	for _, h := range set.Hosts(r) {
 		p.Host = append(p.Host, h.Name)
 		if h.Build.CrossBuildEnv {
-			p.Pins = append(p.Pins, h.Name+"=="+h.Version)
+			p.Pins = append(p.Pins, h.Pin())
 		}
 	}
 	if r.Source.SHA256 != "" {

@@ -210,6 +210,9 @@ type PatchNote struct {
 	Status string
 }
 
+// Pin is the requirement for this very version (PEP 508).
+func (r *Recipe) Pin() string { return r.Name + "==" + r.Version }
+
 // HasFolder says whether the recipe stands in a folder of its own, with a meta.yaml. What FromProject, Release.Skeleton and
 // Parse make does not.
 func (r *Recipe) HasFolder() bool { return r.Dir != "" && r.meta != nil }

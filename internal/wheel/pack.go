@@ -117,29 +117,13 @@ func repack(src, dst string, opts PackOptions) (packed Packed, err error) {
 	return packed, nil
 }
 
-// writeFile writes a file aside and renames it.
+// writeFile keeps an artifact of what write writes.
 func writeFile(dir, name string, write func(io.Writer) error) (*record.Artifact, error) {
-	out, err := os.CreateTemp(dir, ".pack-*")
+	kept, err := archive.Keep(dir, name, write)
 	if err != nil {
 		return nil, err
 	}
-	defer os.Remove(out.Name())
-	defer out.Close()
-	sum := sha256.New()
-	if err := write(io.MultiWriter(out, sum)); err != nil {
-		return nil, err
-	}
-	size, err := out.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return nil, err
-	}
-	if err := cmp.Or(out.Chmod(0o644), out.Sync(), out.Close()); err != nil {
-		return nil, err
-	}
-	if err := os.Rename(out.Name(), filepath.Join(dir, name)); err != nil {
-		return nil, err
-	}
-	return &record.Artifact{Filename: name, Size: size, Digest: record.Digest("sha256:" + hex.EncodeToString(sum.Sum(nil)))}, nil
+	return &record.Artifact{Filename: name, Size: kept.Size, Digest: kept.Digest}, nil
 }
 
 // writeTests packs what was split off. Names are those that the files have once installed.

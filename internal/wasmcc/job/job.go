@@ -38,7 +38,7 @@ const (
 	MakeEnv  Kind = "env"      // fill Env from Wheels and Lock
 	Requires Kind = "requires" // what build-system.requires says once patches and script have been at the source
 	Build    Kind = "build"    // make a wheel
-	Install  Kind = "install"  // run the script only, which installs into Libs or Dist
+	Install  Kind = "install"  // patches and script only: of a library, which it installs into Libs or Dist, or of a source that is looked at
 )
 
 // Job is the work of one container.
