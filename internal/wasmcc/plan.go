@@ -74,17 +74,6 @@ func planStrip(args []string) Command {
 	return Command{}
 }
 
-// planCMake adds the toolchain file where cmake configures. In its other modes cmake refuses -D.
-func planCMake(args []string) []string {
-	other := []string{"--build", "--install", "--open", "-P", "-E", "--workflow", "--version", "-version", "--help", "-N", "--find-package"}
-	if len(args) == 0 || slices.ContainsFunc(args, func(a string) bool {
-		return slices.Contains(other, a) || strings.HasPrefix(a, "--help") || strings.HasPrefix(a, "-DCMAKE_TOOLCHAIN_FILE")
-	}) {
-		return args
-	}
-	return slices.Concat([]string{"-DCMAKE_TOOLCHAIN_FILE=" + CMakeFile}, args)
-}
-
 // planMeson adds the cross file to `meson setup`, and to the old form that has no subcommand but starts with an option
 // or a folder.
 func planMeson(args []string) []string {
