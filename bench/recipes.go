@@ -145,9 +145,8 @@ func (r *recipeResult) describe(rec record.Build) {
 	if len(rec.Artifacts) > 0 {
 		r.Size = rec.Artifacts[0].Size
 	}
-	if t := rec.Test; t != nil {
-		r.Imports, r.Passed, r.Skipped = len(t.Imports), t.Passed, t.Skipped
-	}
+	c := rec.Counts()
+	r.Imports, r.Passed, r.Skipped = c.Imports, c.Passed, c.Skipped
 }
 
 func (s *buildSample) fill(rec record.Build) {

@@ -99,6 +99,8 @@ type RunRequest struct {
 	Lane      string        `json:"lane"` // interactive, submission, nightly, migration
 	NoCache   bool          `json:"no_cache,omitempty"`
 	Publish   bool          `json:"publish"` // put what passed on the index
+	// Runtimes are where all is tested, beside those that the recipes name.
+	Runtimes []string `json:"runtimes,omitempty"`
 }
 
 // Run is a plan being carried out.
@@ -145,6 +147,8 @@ type Tests struct {
 	// Expected failures are those that the recipe announces; Notes, how much of a test is no failure, and should be looked at.
 	Expected int `json:"expected_failures,omitempty"`
 	Notes    int `json:"notes,omitempty"`
+	// Runtimes are where was tested; the numbers are those of all together.
+	Runtimes []string `json:"runtimes,omitempty"`
 	// NativeOnly is how many tests pass under the machine's own CPython and not in the runtime.
 	NativeOnly int `json:"native_only,omitempty"`
 }
@@ -184,8 +188,9 @@ type Toolchain struct {
 // Extension is a toolchain's image with more in it.
 type Extension struct {
 	Name        string   `json:"name"`
-	Executables []string `json:"executables"`
-	Digest      string   `json:"digest"` // empty: nobody has baked it yet
+	Executables []string `json:"executables,omitempty"` // for recipes that need one of them
+	Runtime     string   `json:"runtime,omitempty"`     // for tests in it
+	Digest      string   `json:"digest"`                // empty: nobody has baked it yet
 	Size        int64    `json:"compressed_bytes"`
 	Baked       bool     `json:"baked"` // the image is in the registry
 }

@@ -23,17 +23,19 @@ type targets struct {
 	lane      string
 	noCache   bool
 	publish   bool
+	runtimes  []string
 }
 
 func (t *targets) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&t.recipes, "recipes", "recipes", "folder of recipes")
 	cmd.Flags().StringVar(&t.toolchain, "toolchain", defaultToolchain, "toolchain to build with")
+	cmd.Flags().StringSliceVar(&t.runtimes, "runtime", nil, "test in this runtime, too, whatever the recipes say: chromium (repeatable)")
 	cmd.Flags().BoolVar(&t.noCache, "no-cache", false, "build even what was built before")
 }
 
 // request loads and checks the recipes here, before anything is sent, so that a mistake in one is told at once.
 func (t *targets) request(ctx context.Context, a *app, farm api.Farm, args []string) (api.RunRequest, error) {
-	req := api.RunRequest{Toolchain: t.toolchain, Lane: t.lane, NoCache: t.noCache, Publish: t.publish}
+	req := api.RunRequest{Toolchain: t.toolchain, Lane: t.lane, NoCache: t.noCache, Publish: t.publish, Runtimes: t.runtimes}
 	var given []*recipe.Recipe
 	var patterns, releases []string
 	for _, arg := range args {

@@ -25,7 +25,7 @@ func (a *app) testsCommand() *cobra.Command {
 asks for the comparison (wasmill.test.native), which tests end otherwise under the machine's own CPython.`,
 		Example: `  wasmill tests markupsafe
   wasmill tests markupsafe --junit report.xml   # for a continuous integration
-  wasmill tests markupsafe --json | jq '.native.differences'`,
+  wasmill tests markupsafe --json | jq '.[].native.differences'`,
 		Args: command.Arguments(1, 1, "a recipe's name or a build's key"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			farm, done, err := a.farm(cmd.Context())
@@ -37,26 +37,26 @@ asks for the comparison (wasmill.test.native), which tests end otherwise under t
 			if err != nil {
 				return err
 			}
-			if b.Test == nil {
+			if len(b.Tests) == 0 {
 				return fault.Errorf(fault.NotFound, "the build of %s was not tested: it is a %s build", b.Recipe, b.Outcome)
 			}
 			if junit != "" {
-				if err := writeJUnit(cmd.Context(), farm, b.Test, junit, a.out); err != nil || junit == "-" {
+				if err := writeJUnit(cmd.Context(), farm, &b, junit, a.out); err != nil || junit == "-" {
 					return err
 				}
 			}
-			return a.print(b.Test, func(w io.Writer) error { return testReport(w, &b) })
+			return a.print(b.Tests, func(w io.Writer) error { return testReport(w, &b) })
 		},
 	}
 	cmd.Flags().StringVar(&junit, "junit", junit, "write the tests as JUnit XML to this file; - is standard output")
 	return cmd
 }
 
-func writeJUnit(ctx context.Context, farm api.Farm, t *record.Test, file string, out io.Writer) error {
-	if t.JUnit == nil {
+func writeJUnit(ctx context.Context, farm api.Farm, b *record.Build, file string, out io.Writer) error {
+	if b.JUnit == nil {
 		return fault.Errorf(fault.NotFound, "the build has no JUnit report: it is from before there were any; build it again with --no-cache")
 	}
-	r, err := farm.OpenBlob(ctx, t.JUnit.Digest)
+	r, err := farm.OpenBlob(ctx, b.JUnit.Digest)
 	if err != nil {
 		return err
 	}
@@ -78,9 +78,26 @@ func writeJUnit(ctx context.Context, farm api.Farm, t *record.Test, file string,
 
 // testReport is a test for people: counts, then whatever is not as it should be.
 func testReport(w io.Writer, b *record.Build) error {
-	t := b.Test
 	var out strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&out, format+"\n", args...) }
+	for i := range b.Tests {
+		if i > 0 {
+			line("")
+		}
+		testIn(line, b, &b.Tests[i])
+	}
+	if len(b.Audit) > 0 {
+		line("\nthe audit says:")
+	}
+	for _, f := range b.Audit {
+		line("  %s: %s", f.Severity, f)
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+// testIn is the test in one runtime.
+func testIn(line func(format string, args ...any), b *record.Build, t *record.Test) {
 	line("%s %s %s in %s", b.Recipe, b.Version, t.Outcome, t.Runtime)
 	line("%s, %.1f s", counts(t), t.Seconds)
 	if n := t.Needs; n != nil {
@@ -112,14 +129,6 @@ func testReport(w io.Writer, b *record.Build) error {
 	for _, note := range t.Notes {
 		line("  %s", note)
 	}
-	if len(b.Audit) > 0 {
-		line("\nthe audit says:")
-	}
-	for _, f := range b.Audit {
-		line("  %s: %s", f.Severity, f)
-	}
-	_, err := io.WriteString(w, out.String())
-	return err
 }
 
 func counts(t *record.Test) string {

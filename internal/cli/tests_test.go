@@ -9,7 +9,7 @@ import (
 
 // All that a test can have to say, as a maintainer reads it.
 func TestTestReport(t *testing.T) {
-	b := &record.Build{Recipe: "tiny", Version: "1.0", Test: &record.Test{
+	b := &record.Build{Recipe: "tiny", Version: "1.0", Tests: []record.Test{{
 		Outcome: record.Failed, Runtime: "pyodide 1, node 2", Seconds: 3.25, Passed: 80, Failed: 1, Expected: 1, Skipped: 1,
 		Failure: &record.Failure{Kind: record.TestFailed, Message: "tests/test_a.py::test_b: test_a.py:3: assert 0"},
 		Imports: []record.Case{{Name: "tiny", Outcome: record.Passed}},
@@ -28,7 +28,7 @@ func TestTestReport(t *testing.T) {
 			},
 		},
 		Notes: []string{"wasmill.test.expected-failures: there is no test `tests/test_gone.py`"},
-	}}
+	}, {Outcome: record.Passed, Runtime: "pyodide 1, Chromium 3", Passed: 81, Imports: []record.Case{{Name: "tiny", Outcome: record.Passed}}}}}
 	var out strings.Builder
 	if err := testReport(&out, b); err != nil {
 		t.Fatal(err)
@@ -37,10 +37,10 @@ func TestTestReport(t *testing.T) {
 		{Rule: "undefined-function", Severity: record.Warning, File: "tiny.abi3.so", Symbol: "pthread_kill", Reason: "nothing provides this function; the first call of it fails"},
 		{Rule: "debug-sections", Severity: record.Warning, File: "tiny.abi3.so", Reason: "1 of them"},
 	}
-	b.Test = &record.Test{
+	b.Tests = []record.Test{{
 		Outcome: record.Passed, Runtime: "pyodide 1, node 2", Passed: 3, Imports: []record.Case{{Name: "tiny", Outcome: record.Passed}},
 		Native: &record.Native{Reason: "the index has no wheels of tiny 1.0 and what it needs for CPython 3.15 on this machine: No solution found"},
-	}
+	}}
 	out.WriteString("----\n")
 	if err := testReport(&out, b); err != nil {
 		t.Fatal(err)

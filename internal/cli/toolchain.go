@@ -65,7 +65,7 @@ func toolchainTable(w io.Writer, list []api.Toolchain) error {
 			if e.Baked {
 				image, size = e.Digest[:min(len(e.Digest), len("sha256:")+12)], term.Bytes(e.Size)
 			}
-			rows = append(rows, []string{"  " + e.Name, "", image, size, "for recipes that need " + strings.Join(e.Executables, ", ")})
+			rows = append(rows, []string{"  " + e.Name, "", image, size, purpose(e)})
 		}
 	}
 	return term.Table(w, rows)
@@ -138,6 +138,14 @@ func (a *app) toolchainBake() *cobra.Command {
 	cmd.Flags().BoolVar(&update, "update", false, "write the new digests into the lock instead of comparing")
 	cmd.Flags().StringVar(&extension, "extension", "", "bake the image of this extension, and what it stands on where that is not there")
 	return cmd
+}
+
+// purpose says what an extension's image is for.
+func purpose(e api.Extension) string {
+	if e.Runtime != "" {
+		return "for tests in " + e.Runtime
+	}
+	return "for recipes that need " + strings.Join(e.Executables, ", ")
 }
 
 func bakedText(w io.Writer, name string, baked *toolchain.Baked) error {

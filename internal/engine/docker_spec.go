@@ -70,19 +70,18 @@ const (
 func translate(s Spec, n network) (*container.Config, *container.HostConfig) {
 	config := &container.Config{
 		// A fixed name, because build systems write the host's name into what they make.
-		Hostname:        "wasmill",
-		Image:           s.Image,
-		Entrypoint:      strslice.StrSlice{}, // an image's own entry point would change what Command means
-		Cmd:             s.Command,
-		Env:             s.Env,
-		WorkingDir:      s.WorkDir,
-		User:            s.User,
-		Labels:          s.Labels,
-		AttachStdout:    true,
-		AttachStderr:    true,
-		StopSignal:      stopSignal,
-		NetworkDisabled: n == isolated,
-		Healthcheck:     &container.HealthConfig{Test: []string{"NONE"}},
+		Hostname:     "wasmill",
+		Image:        s.Image,
+		Entrypoint:   strslice.StrSlice{}, // an image's own entry point would change what Command means
+		Cmd:          s.Command,
+		Env:          s.Env,
+		WorkingDir:   s.WorkDir,
+		User:         s.User,
+		Labels:       s.Labels,
+		AttachStdout: true,
+		AttachStderr: true,
+		StopSignal:   stopSignal,
+		Healthcheck:  &container.HealthConfig{Test: []string{"NONE"}},
 	}
 	// Dead grandchildren count against the pids limit until somebody reaps them. A build's first process has
 	// other things to do, so the daemon's init does.

@@ -40,6 +40,10 @@ type Job struct {
 	Lock    *fetch.Lock `json:"lock,omitempty"` // nil: the worker resolves one
 	// Hosts are the recipes of which the build uses what came out, each after those that it was built with.
 	Hosts []Host `json:"hosts,omitempty"`
+	// Runtimes are where the wheel is tested, by the names of wasmill.test.runtimes; Browser is "repository@sha256:…" of the
+	// image with Chromium, where that is one of them.
+	Runtimes []string `json:"runtimes"`
+	Browser  string   `json:"browser,omitempty"`
 	// Deps are the artifacts of the run dependencies and of theirs, for the test.
 	Deps []record.Artifact `json:"deps,omitempty"`
 	// TestDeps are those of the recipes that only the tests need, and of what these need.

@@ -1,6 +1,6 @@
 // Package junit writes the tests of a build as JUnit XML, the form that every continuous integration reads: the imports
-// as one suite, the recipe's tests as another, and each command of its wasmill.test as one more. The worker stores it
-// beside the record.
+// as one suite, the recipe's tests as another, and each command of its wasmill.test as one more, in each runtime. The
+// worker stores it beside the record.
 package junit
 
 import (
@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
 )
 
@@ -55,10 +56,23 @@ func (s seconds) MarshalXMLAttr(name xml.Name) (xml.Attr, error) {
 	return xml.Attr{Name: name, Value: fmt.Sprintf("%.3f", float64(s))}, nil
 }
 
-// Write gives a test's imports and cases as a report. An expected failure counts as skipped, with the reason; a failure
-// that is no case's own (a runtime that died between tests) becomes a case called "runtime".
-func Write(name string, t *record.Test) ([]byte, error) {
+// Write gives the imports and cases of tests as a report, each runtime with suites of its own. An expected failure counts
+// as skipped, with the reason; a failure that is no case's own (a runtime that died between tests) becomes a case called
+// "runtime".
+func Write(name string, tests []record.Test) ([]byte, error) {
 	r := &report{Name: name}
+	for i := range tests {
+		r.test(&tests[i])
+	}
+	text, err := xml.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("writing the JUnit report: %w", err)
+	}
+	return append([]byte(xml.Header), append(text, '\n')...), nil
+}
+
+func (r *report) test(t *record.Test) {
+	before := r.Failures
 	for _, c := range t.Imports {
 		r.add("imports", t, testcase{Class: "import", Name: c.Name}, c)
 	}
@@ -73,16 +87,11 @@ func Write(name string, t *record.Test) ([]byte, error) {
 		}
 		r.add(suite, t, testcase{Class: class, Name: name}, c)
 	}
-	if t.Failure != nil && r.Failures == 0 {
+	if t.Failure != nil && r.Failures == before {
 		c := record.Case{Outcome: record.Failed, Message: t.Failure.Message, Detail: t.Failure.Detail}
 		r.add("runtime", t, testcase{Class: "runtime", Name: "runtime"}, c)
 	}
-	r.Time = seconds(t.Seconds)
-	text, err := xml.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return nil, fmt.Errorf("writing the JUnit report: %w", err)
-	}
-	return append([]byte(xml.Header), append(text, '\n')...), nil
+	r.Time += seconds(t.Seconds)
 }
 
 func (r *report) add(name string, t *record.Test, out testcase, c record.Case) {
@@ -105,6 +114,9 @@ func (r *report) add(name string, t *record.Test, out testcase, c record.Case) {
 }
 
 func (r *report) suite(name string, t *record.Test) *suite {
+	if t.In != recipe.Node { // where nearly all is tested
+		name += " in " + t.In
+	}
 	for _, s := range r.Suites {
 		if s.Name == name {
 			return s

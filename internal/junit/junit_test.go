@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wasmill/wasmill/internal/junit"
+	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
 )
 
@@ -17,10 +18,10 @@ var update = flag.Bool("update", false, "write what the code says now into the g
 func TestReport(t *testing.T) {
 	for _, c := range []struct {
 		file string
-		test record.Test
+		test []record.Test
 	}{
-		{"all-kinds", record.Test{
-			Runtime: "pyodide 1, node 2", Seconds: 3.25,
+		{"all-kinds", []record.Test{{
+			In: recipe.Node, Runtime: "pyodide 1, node 2", Seconds: 3.25,
 			Imports: []record.Case{{Name: "tiny", Outcome: record.Passed, Seconds: 0.5}},
 			Cases: []record.Case{
 				{Name: "test_tiny.py::test", Outcome: record.Passed, Seconds: 0.125},
@@ -30,14 +31,21 @@ func TestReport(t *testing.T) {
 				{Name: "unittest discover", From: "unittest discover", Outcome: record.Passed},
 			},
 			Failure: &record.Failure{Message: "tests/test_a.py::TestA::test_b[x::y]: test_a.py:3: assert 1 < \"2\""},
-		}},
-		{"a-dead-runtime", record.Test{
-			Runtime: "pyodide 1, node 2", Imports: []record.Case{{Name: "tiny", Outcome: record.Passed}},
+		}}},
+		{"a-dead-runtime", []record.Test{{
+			In: recipe.Node, Runtime: "pyodide 1, node 2", Imports: []record.Case{{Name: "tiny", Outcome: record.Passed}},
 			Failure: &record.Failure{Message: "the runtime died: RuntimeError: unreachable", Detail: "the log's end"},
+		}}},
+		{"two-runtimes", []record.Test{
+			{In: recipe.Node, Runtime: "pyodide 1, node 2", Seconds: 1, Imports: []record.Case{{Name: "tiny", Outcome: record.Passed}}},
+			{
+				In: recipe.Chromium, Runtime: "pyodide 1, Chromium 3", Seconds: 2, Imports: []record.Case{{Name: "tiny", Outcome: record.Failed, Message: "too large"}},
+				Failure: &record.Failure{Message: "importing tiny: too large"},
+			},
 		}},
 	} {
 		t.Run(c.file, func(t *testing.T) {
-			got, err := junit.Write("tiny 1.0", &c.test)
+			got, err := junit.Write("tiny 1.0", c.test)
 			if err != nil {
 				t.Fatal(err)
 			}

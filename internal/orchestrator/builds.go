@@ -62,13 +62,9 @@ func (o *Orchestrator) Log(ctx context.Context, keyOrRecipe string, offset int64
 // storedLog reads a part of what a build and its test have printed. Only the blobs that the part lies in are fetched,
 // and no more of them is held than the answer carries.
 func (o *Orchestrator) storedLog(ctx context.Context, b *record.Build, offset int64) (api.Log, error) {
-	blobs := []*record.Blob{b.Log}
-	if b.Test != nil {
-		blobs = append(blobs, b.Test.Log)
-	}
 	var part bytes.Buffer
 	begin, end := int64(0), min(offset, math.MaxInt64-maxStoredPart)+maxStoredPart // of the blob, of the part
-	for _, blob := range blobs {
+	for _, blob := range []*record.Blob{b.Log, b.TestLog} {
 		if blob == nil {
 			continue
 		}

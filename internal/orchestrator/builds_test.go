@@ -21,7 +21,7 @@ func TestAStoredLogIsReadInParts(t *testing.T) {
 		return &blob
 	}
 	middle := maxStoredPart - 5
-	b := &record.Build{Log: keep(whole[:middle]), Test: &record.Test{Log: keep(whole[middle:])}}
+	b := &record.Build{Log: keep(whole[:middle]), TestLog: keep(whole[middle:])}
 	for story, c := range map[string]struct {
 		offset, size int
 		ended        bool

@@ -132,7 +132,7 @@ func build(t *testing.T, o *Orchestrator, run, name string) workflows.Change {
 			Wheel: &record.Wheel{Project: name, Version: "1.0", Imports: []string{name}},
 		}},
 		Audit: []record.Finding{{Rule: "build-path", Severity: record.Warning}},
-		Test:  &record.Test{Outcome: record.Passed, Imports: []record.Case{{Name: name, Outcome: record.Passed}}, Passed: 2},
+		Tests: []record.Test{{Outcome: record.Passed, In: recipe.Node, Imports: []record.Case{{Name: name, Outcome: record.Passed}}, Passed: 2}},
 	}}
 	if job.Lock == nil {
 		res.Lock = &fetch.Lock{Packages: []fetch.LockedWheel{{Name: "setuptools", Version: "80"}}}
@@ -263,6 +263,56 @@ func TestTheImageOfARecipe(t *testing.T) {
 	}
 	if err := tc.absent("rust"); fault.KindOf(err) != fault.NotFound || !strings.Contains(err.Error(), "`wasmill toolchain bake --extension rust pyemscripten_2026_5` makes it") {
 		t.Errorf("the message is %v", err)
+	}
+}
+
+// A run may test in a browser what is otherwise tested under node only: another key, and one more image.
+func TestARunInABrowser(t *testing.T) {
+	o := start(t, t.TempDir())
+	req := requestOf(t, o, map[string]string{"plain": "", "both": "wasmill: {test: {runtimes: [chromium, node]}}\n"})
+	tc, err := o.known(req.Toolchain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := tc.Lock.Extensions["chromium"]
+	resolved := func(run, name string) *jobs.Job {
+		act, err := activities{o}.Resolve(t.Context(), workflows.ResolveInput{RunID: run, Recipe: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		job, err := jobs.Get[jobs.Job](t.Context(), o.blobs, act.Job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return job
+	}
+	begin(t, o, "node", req)
+	req.Runtimes = []string{recipe.Chromium}
+	begin(t, o, "browser", req)
+	for _, c := range []struct {
+		run, recipe, browser string
+		runtimes             []string
+	}{
+		{"node", "plain", "", []string{"node"}}, {"node", "both", digest, []string{"chromium", "node"}},
+		{"browser", "plain", digest, []string{"node", "chromium"}}, {"browser", "both", digest, []string{"chromium", "node"}},
+	} {
+		job := resolved(c.run, c.recipe)
+		if !slices.Equal(job.Runtimes, c.runtimes) || string(job.Inputs.Browser) != c.browser || (job.Browser == "toolchains/pyemscripten_2026_5@"+c.browser) != (c.browser != "") {
+			t.Errorf("%s in run %s: in %q, with %q, %q in its key", c.recipe, c.run, job.Runtimes, job.Browser, job.Inputs.Browser)
+		}
+	}
+	if a, b := resolved("node", "plain").Inputs, resolved("browser", "plain").Inputs; plan.Key(a) == plan.Key(b) {
+		t.Error("where it is tested is not in the key")
+	}
+	if lacking, err := o.Lacking(t.Context(), req); err != nil || !slices.Equal(lacking, []string{"", "chromium"}) {
+		t.Errorf("an empty registry lacks %q, %v", lacking, err)
+	}
+	if err := tc.absent("chromium"); !strings.Contains(err.Error(), "the recipes need chromium") {
+		t.Errorf("the message is %v", err)
+	}
+	req.Runtimes = []string{"firefox"}
+	if _, err := o.Plan(t.Context(), req); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "no runtime `firefox`") {
+		t.Errorf("another browser: %v", err)
 	}
 }
 

@@ -35,6 +35,11 @@ func (o *Orchestrator) read(ctx context.Context, req api.RunRequest) (*requested
 	if err != nil {
 		return nil, fmt.Errorf("reading the recipes of the request: %w", err)
 	}
+	for _, runtime := range req.Runtimes {
+		if err := set.AlsoIn(runtime); err != nil {
+			return nil, err
+		}
+	}
 	chosen, err := set.Select(req.Select...)
 	if err != nil {
 		return nil, err
@@ -66,6 +71,9 @@ func (o *Orchestrator) plan(ctx context.Context, req *requested) (*plan.Plan, er
 			if in.Recipes[i].Image, err = req.toolchain.imageOf(r); err != nil {
 				return nil, err
 			}
+			if in.Recipes[i].Browser, err = req.toolchain.browserOf(r); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return plan.Make(in)
@@ -92,6 +100,10 @@ func (o *Orchestrator) job(ctx context.Context, req *requested, a *plan.Action, 
 		return "", err
 	}
 	r := req.set.Get(a.Recipe)
+	j.Runtimes = r.Wasmill.Test.In()
+	if a.Inputs.Browser != "" {
+		j.Browser = req.toolchain.named(string(a.Inputs.Browser))
+	}
 	recipes, others := r.Wasmill.Test.RequiredRecipes(req.set)
 	for _, name := range recipes {
 		if deps[name] {

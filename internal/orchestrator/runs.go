@@ -233,19 +233,30 @@ func (o *Orchestrator) action(ctx context.Context, a store.RunAction) (api.Actio
 			out.Warnings++
 		}
 	}
-	if t := b.Record.Test; t != nil {
-		out.Tests = &api.Tests{
-			Imports: len(t.Imports), Passed: t.Passed, Failed: t.Failed, Skipped: t.Skipped, Expected: t.Expected, Notes: len(t.Notes),
+	out.Tests = tests(&b.Record)
+	return out, nil
+}
+
+// tests counts what the tests of a build came to; nil where nothing was tested.
+func tests(b *record.Build) *api.Tests {
+	if len(b.Tests) == 0 {
+		return nil
+	}
+	c := b.Counts()
+	out := &api.Tests{Imports: c.Imports, Passed: c.Passed, Failed: c.Failed, Skipped: c.Skipped, Expected: c.Expected}
+	for _, t := range b.Tests {
+		out.Runtimes = append(out.Runtimes, t.In)
+		out.Notes += len(t.Notes)
+		if t.Native == nil {
+			continue
 		}
-		if t.Native != nil {
-			for _, d := range t.Native.Differences {
-				if d.Native == record.Passed {
-					out.Tests.NativeOnly++
-				}
+		for _, d := range t.Native.Differences {
+			if d.Native == record.Passed {
+				out.NativeOnly++
 			}
 		}
 	}
-	return out, nil
+	return out
 }
 
 // CancelRun implements api.Farm.

@@ -89,9 +89,9 @@ func (o *Orchestrator) files(ctx context.Context, b *record.Build) ([]store.File
 		name, mediaType string
 		blob            *record.Blob
 	}
-	blobs := []named{{"build.log", store.MediaTypeLog, b.Log}, {"provenance.json", store.MediaTypeProvenance, b.Provenance}}
-	if b.Test != nil {
-		blobs = append(blobs, named{"test.log", store.MediaTypeLog, b.Test.Log}, named{"junit.xml", store.MediaTypeJUnit, b.Test.JUnit})
+	blobs := []named{
+		{"build.log", store.MediaTypeLog, b.Log}, {"provenance.json", store.MediaTypeProvenance, b.Provenance},
+		{"test.log", store.MediaTypeLog, b.TestLog}, {"junit.xml", store.MediaTypeJUnit, b.JUnit},
 	}
 	for _, f := range blobs {
 		if f.blob == nil {

@@ -35,10 +35,26 @@ func (k known) imageOf(r *recipe.Recipe) (record.Digest, error) {
 	if extension == "" {
 		return "", nil
 	}
+	return k.extended(extension, "recipe "+r.Name+" is built")
+}
+
+// browserOf is the digest of the extension in which a recipe's wheel is tested in a browser; empty where it is not.
+func (k known) browserOf(r *recipe.Recipe) (record.Digest, error) {
+	if !slices.Contains(r.Wasmill.Test.In(), recipe.Chromium) || r.Library() {
+		return "", nil
+	}
+	extension := k.Spec.Testing(recipe.Chromium)
+	if extension == "" {
+		return "", fault.Errorf(fault.NotFound, "recipe %s is to be tested in %s, for which toolchain %s has no extension", r.Name, recipe.Chromium, k.Name)
+	}
+	return k.extended(extension, "recipe "+r.Name+" is tested")
+}
+
+func (k known) extended(extension, what string) (record.Digest, error) {
 	digest := k.Lock.Extensions[extension]
 	if digest == "" {
-		return "", fault.Errorf(fault.NotFound, "recipe %s is built in the extension %s of toolchain %s, whose image the lock does not name yet: `wasmill toolchain bake --update --extension %s %s` makes it",
-			r.Name, extension, k.Name, extension, k.Name)
+		return "", fault.Errorf(fault.NotFound, "%s in the extension %s of toolchain %s, whose image the lock does not name yet: `wasmill toolchain bake --update --extension %s %s` makes it",
+			what, extension, k.Name, extension, k.Name)
 	}
 	return record.Digest(digest), nil
 }
@@ -75,11 +91,16 @@ func (k known) absent(extension string) error {
 	if extension == "" {
 		return fault.Errorf(fault.NotFound, "the image of toolchain %s, %s, is not in the registry: `wasmill toolchain bake %s` makes it", k.Name, k.Lock.Build, k.Name)
 	}
+	e := k.Spec.Extensions[extension]
+	needed := slices.Clone(e.Executables)
+	if e.Runtime != "" {
+		needed = append(needed, e.Runtime)
+	}
 	return fault.Errorf(fault.NotFound, "the recipes need %s, and the image of the extension %s of toolchain %s, %s, is not in the registry: `wasmill toolchain bake --extension %s %s` makes it",
-		strings.Join(k.Spec.Extensions[extension].Executables, ", "), extension, k.Name, k.Lock.Extensions[extension], extension, k.Name)
+		strings.Join(needed, ", "), extension, k.Name, k.Lock.Extensions[extension], extension, k.Name)
 }
 
-// Lacking names the images that the recipes of a request are built in and that the registry does not have: extensions by
+// Lacking names the images that the recipes of a request are built and tested in and that the registry does not have: extensions by
 // their names, and first, by an empty one, the toolchain's own image, which all need.
 func (o *Orchestrator) Lacking(ctx context.Context, request api.RunRequest) ([]string, error) {
 	req, err := o.read(ctx, request)
@@ -105,6 +126,12 @@ func (o *Orchestrator) lacking(ctx context.Context, req *requested) ([]string, e
 		}
 		if digest != "" {
 			images[req.toolchain.Spec.Extension(r.Requirements.Executable)] = req.toolchain.named(string(digest))
+		}
+		if digest, err = req.toolchain.browserOf(r); err != nil {
+			return nil, err
+		}
+		if digest != "" {
+			images[req.toolchain.Spec.Testing(recipe.Chromium)] = req.toolchain.named(string(digest))
 		}
 	}
 	var lacking []string
@@ -134,7 +161,7 @@ func (o *Orchestrator) Toolchains(ctx context.Context) ([]api.Toolchain, error) 
 			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(t.Spec.Extensions)) {
-			e := api.Extension{Name: name, Executables: t.Spec.Extensions[name].Executables}
+			e := api.Extension{Name: name, Executables: t.Spec.Extensions[name].Executables, Runtime: t.Spec.Extensions[name].Runtime}
 			if t.Lock != nil && t.Lock.Extensions[name] != "" {
 				e.Digest = t.Lock.Extensions[name]
 				if e.Baked, e.Size, err = o.baked(ctx, known{t.Spec.Name, t}.named(e.Digest)); err != nil {

@@ -22,6 +22,7 @@ type Inputs struct {
 	Sources   []Input           `json:"sources,omitempty"`
 	Patches   []Input           `json:"patches,omitempty"` // in the order in which they are applied
 	Tests     record.Digest     `json:"tests,omitempty"`
+	Browser   record.Digest     `json:"browser,omitempty"` // the image with Chromium, where the wheel is tested in it
 	Toolchain record.Digest     `json:"toolchain"`
 	Lock      record.Digest     `json:"lock,omitempty"`  // of the locked build requirements
 	Hosts     []Input           `json:"hosts,omitempty"` // outputs of the host dependencies
@@ -31,7 +32,7 @@ type Inputs struct {
 
 // keyVersion begins the encoding. It changes when the encoding does, or when the same inputs would no longer give the
 // same bytes for a reason that no input shows.
-const keyVersion = "wasmill-build-key-v1"
+const keyVersion = "wasmill-build-key-v2"
 
 // Key is the cache key of a build: 64 hexadecimal digits, the sha256 of the canonical encoding of its inputs. That is
 // keyVersion and then each field in the order of the struct, every text as its length in decimal, a colon and its
@@ -42,6 +43,7 @@ func Key(in Inputs) string {
 	e.inputs(byName(in.Sources))
 	e.inputs(in.Patches)
 	e.text(string(in.Tests))
+	e.text(string(in.Browser))
 	e.text(string(in.Toolchain))
 	e.text(string(in.Lock))
 	e.inputs(byName(in.Hosts))

@@ -34,6 +34,7 @@ func decide(req *Request, r *Recipe, done map[string]*Action) Action {
 		Sources:   slices.Clone(r.Sources),
 		Patches:   slices.Clone(r.Patches),
 		Tests:     r.Tests,
+		Browser:   r.Browser,
 		Toolchain: req.Toolchain.image(*r),
 		Env:       req.Env,
 		Builder:   req.Builder,

@@ -49,8 +49,9 @@ type Recipe struct {
 	NoRequirements bool
 	// ExcludeNewer overrides the toolchain's day for locking build requirements. Zero means it does not.
 	ExcludeNewer time.Time
-	// Image is what builds this recipe where that is not the toolchain's own image but one of its extensions.
-	Image record.Digest
+	// Image is what builds this recipe where that is not the toolchain's own image but one of its extensions; Browser, what
+	// its wheel is tested in beside the toolchain's runtime.
+	Image, Browser record.Digest
 }
 
 // image is the digest of what builds a recipe.

@@ -51,6 +51,7 @@ func Differences(old, now Inputs, wants Wants) []string {
 		}
 	}
 	add("tests", old.Tests, now.Tests)
+	add("browser", old.Browser, now.Browser)
 	add("toolchain", old.Toolchain, now.Toolchain)
 	if !wants.Lock {
 		add("build requirements", old.Lock, now.Lock)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/wasmill/wasmill/internal/fault"
 )
 
 // DefaultTestTimeout ends the commands of a wasmill.test that names no timeout.
@@ -38,7 +40,7 @@ type TestSuite struct {
 	Timeout time.Duration
 	// Native: the commands run under the machine's own CPython too, and the difference is reported.
 	Native bool
-	// Runtimes are where the wheel is tested: Node unless the recipe says otherwise.
+	// Runtimes are where the wheel is tested: Node where it is empty (TestSuite.In).
 	Runtimes []string
 }
 
@@ -220,6 +222,33 @@ func (t *TestSuite) SuiteFiles() []string {
 		all = append(all, path.Clean(name))
 	}
 	return all
+}
+
+// In are the runtimes in which the wheel is tested, each once.
+func (t *TestSuite) In() []string {
+	if len(t.Runtimes) == 0 {
+		return []string{Node}
+	}
+	var in []string
+	for _, name := range t.Runtimes {
+		if !slices.Contains(in, name) {
+			in = append(in, name)
+		}
+	}
+	return in
+}
+
+// AlsoIn adds a runtime to those in which every recipe of the set is tested.
+func (s *Set) AlsoIn(runtime string) error {
+	if runtime != Node && runtime != Chromium {
+		return fault.Errorf(fault.Invalid, "there is no runtime `%s`; there are %s and %s", runtime, Node, Chromium)
+	}
+	for _, r := range s.Recipes() {
+		if in := r.Wasmill.Test.In(); !slices.Contains(in, runtime) {
+			r.Wasmill.Test.Runtimes = append(in, runtime)
+		}
+	}
+	return nil
 }
 
 // given says whether the section says anything: the other keys go with these.

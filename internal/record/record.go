@@ -84,8 +84,10 @@ type Build struct {
 	Worker     string        `json:"worker"`
 	Artifacts  []Artifact    `json:"artifacts,omitempty"`
 	Audit      []Finding     `json:"audit,omitempty"`
-	Test       *Test         `json:"test,omitempty"`
+	Tests      []Test        `json:"tests,omitempty"` // one for each runtime; none for what was not tested
 	Log        *Blob         `json:"log,omitempty"`
+	TestLog    *Blob         `json:"test_log,omitempty"`   // what the tests printed
+	JUnit      *Blob         `json:"junit,omitempty"`      // the tests as JUnit XML
 	Provenance *Blob         `json:"provenance,omitempty"` // an in-toto statement, SLSA provenance v1
 	Requires   []Requirement `json:"build_requirements,omitempty"`
 }
@@ -98,6 +100,22 @@ func (b *Build) Wheel() *Artifact {
 		}
 	}
 	return nil
+}
+
+// Counts adds up what the tests of a build came to, in all runtimes.
+type Counts struct{ Imports, Passed, Failed, Skipped, Expected int }
+
+// Counts adds up the build's tests.
+func (b *Build) Counts() Counts {
+	var c Counts
+	for _, t := range b.Tests {
+		c.Imports += len(t.Imports)
+		c.Passed += t.Passed
+		c.Failed += t.Failed
+		c.Skipped += t.Skipped
+		c.Expected += t.Expected
+	}
+	return c
 }
 
 // Toolchain names what compiled, in words too: a distribution's compiler is not the runtime vendor's.
@@ -199,7 +217,8 @@ func (f Finding) String() string {
 // Test is what fresh runtimes said of the artifact.
 type Test struct {
 	Outcome  Outcome `json:"outcome"`
-	Runtime  string  `json:"runtime"` // e.g. "pyodide 315.0.0-alpha.2, node v24.21.0"
+	In       string  `json:"in"`      // the runtime, as wasmill.test.runtimes names it
+	Runtime  string  `json:"runtime"` // in words, e.g. "pyodide 315.0.0-alpha.2, node v24.21.0"
 	Imports  []Case  `json:"imports"`
 	Cases    []Case  `json:"cases"` // the recipe's own tests, then those of its wasmill.test
 	Seconds  float64 `json:"seconds"`
@@ -207,8 +226,6 @@ type Test struct {
 	Failed   int     `json:"failed"`
 	Skipped  int     `json:"skipped"`
 	Expected int     `json:"expected_failures,omitempty"`
-	Log      *Blob   `json:"log,omitempty"`
-	JUnit    *Blob   `json:"junit,omitempty"` // imports and cases as JUnit XML
 
 	Failure    *Failure `json:"failure,omitempty"` // set if Outcome is Failed
 	ExitStatus int      `json:"exit_status"`       // of the runtime's process; 137 where it was killed

@@ -2,7 +2,6 @@ package runtimes
 
 import (
 	"context"
-	_ "embed"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,9 +10,6 @@ import (
 	"github.com/wasmill/wasmill/internal/engine"
 	"github.com/wasmill/wasmill/internal/fault"
 )
-
-//go:embed client.mjs
-var clientMJS []byte
 
 // HostRunner runs containers that reach the machine's network; engine.Docker is one.
 type HostRunner interface {
@@ -78,10 +74,8 @@ func (c *Client) run(ctx context.Context, job clientJob) (*Installation, error) 
 	if err != nil {
 		return nil, fmt.Errorf("describing the installation: %w", err)
 	}
-	for name, content := range map[string][]byte{"in/client.mjs": clientMJS, "in/client.json": text} {
-		if err := os.WriteFile(stage.path(name), content, 0o644); err != nil {
-			return nil, staging(err)
-		}
+	if err := os.WriteFile(stage.path("in/client.json"), text, 0o644); err != nil {
+		return nil, staging(err)
 	}
 	spec, err := stage.spec(Job{Image: c.Image}, "client", "/usr/bin/node", "/job/client.mjs")
 	if err != nil {

@@ -7,4 +7,4 @@ import (
 	"github.com/wasmill/wasmill/internal/runtimes/runtimestest"
 )
 
-func TestFake(t *testing.T) { runtimestest.Test(t, &runtimes.Fake{}, "fake") }
+func TestFake(t *testing.T) { runtimestest.Test(t, &runtimes.Fake{}, "fake", "") }

@@ -59,14 +59,14 @@ def helpers():
     return {"pytest": pytest.name.removesuffix(".dist-info").partition("-")[2], "tblib": version("tblib")}
 
 
-def distribution(folder):
-    """Makes what a recipe's test takes for Pyodide's distribution: the runtime, and the job's wheels with their lock."""
+def distribution(folder, helpers={}):
+    """Makes what a test takes for Pyodide's distribution: the runtime, the job's wheels, stubs of helpers, and their lock."""
     shutil.copytree("/opt/pyodide", folder)
     wheels = list(job["wheels"])
     for path in pathlib.Path("/job/wheels").iterdir():
         shutil.copy(path, folder)
     names = {wheel["name"] for wheel in wheels}
-    for name, version in helpers().items():
+    for name, version in helpers.items():
         if name not in names:
             wheels.append(stub(folder, name, version))
     with open("/opt/pyodide/pyodide-lock.json") as file:
@@ -131,7 +131,7 @@ def web_server(folder, extra_headers=None, handler_cls=None):
 # The snapshot saves the start of an interpreter, and the import of pytest. Anything that a test configures comes later
 # and wins.
 load = """
-const rt = await import("/job/runtime.mjs");
+const rt = await import("/job/node.mjs");
 const snapshot = rt.snapshotFor(%s);
 let pyodide = await loadPyodide({ fullStdLib: false, jsglobals: self, ...(await rt.restore("/snapshot/" + snapshot)) });
 rt.mount(pyodide, "/opt/pytest");
@@ -144,24 +144,30 @@ globalThis.wasmillNeeds = rt.needs;
 
 def pyodide():
     sys.path.append("/tools")
-    import pytest
-    import pytest_pyodide.fixture
-    from importlib.metadata import version
     from pytest_pyodide.config import get_global_config
     from pytest_pyodide.runner import NodeRunner
 
-    tell(event="runtime", name=f"pytest-pyodide {version('pytest-pyodide')}")
     folder = pathlib.Path("/tmp/dist")
-    distribution(folder)
-    shutil.copytree("/job/tests", "/tmp/tests")
-    os.chdir("/tmp/tests")
+    distribution(folder, helpers())
     # How long one step of a test may take is the container's matter; a test that says it itself is obeyed.
     NodeRunner.script_timeout = 3600
-    Needs(NodeRunner)
-    pytest_pyodide.spawn_web_server = pytest_pyodide.server.spawn_web_server = pytest_pyodide.fixture.spawn_web_server = web_server
     get_global_config().set_load_pyodide_script("node", load % json.dumps({"wheels": job["wheels"]}))
+    pytest_pyodide(folder, "node", NodeRunner)
+
+
+def pytest_pyodide(folder, runtime, runner):
+    """Runs the tests that are written for pytest-pyodide in one of its runtimes, and ends."""
+    import pytest
+    import pytest_pyodide.fixture
+    from importlib.metadata import version
+
+    tell(event="runtime", name=f"pytest-pyodide {version('pytest-pyodide')}")
+    shutil.copytree("/job/tests", "/tmp/tests")
+    os.chdir("/tmp/tests")
+    Needs(runner)
+    pytest_pyodide.spawn_web_server = pytest_pyodide.server.spawn_web_server = pytest_pyodide.fixture.spawn_web_server = web_server
     plugin = ours["reporter"](emit)
-    arguments = [*ours["options"], f"--dist-dir={folder}", "--runtime=node", "-W", "ignore::pytest.PytestDeprecationWarning"]
+    arguments = [*ours["options"], f"--dist-dir={folder}", f"--runtime={runtime}", "-W", "ignore::pytest.PytestDeprecationWarning"]
     status = pytest.main([*arguments, *job["pyodide_tests"]], plugins=[plugin, Names()])
     wrong = ours["trouble"](pytest, status, plugin, "the recipe's test files")
     if wrong:
@@ -175,30 +181,43 @@ def told():
     return [json.loads(line) for line in open("/out/events.jsonl")]
 
 
-def native():
-    tell(event="runtime", name=f"CPython {platform.python_version()}, {platform.system()} {platform.machine()}")
-    environment = os.environ | {"PYTHONPATH": "/site"}
-    for index, words in enumerate(job["commands"]):
+def commands(run):
+    """Runs each command by run(words, ended), which says why its process died. A test in which it died must not hide the
+    others: the command runs once more, without those that have ended."""
+    for words in job["commands"]:
+        whole = " ".join(words)
         while True:
-            ended = subprocess.run([sys.executable, __file__, "command", str(index)], env=environment).returncode
-            if ended == 0:
+            ended = [e["name"] for e in told() if e["event"] == "end" and e.get("from") == whole]
+            died = run(words, ended)
+            if died is None:
                 break
             running = next(e for e in reversed(told()) if e["event"] in ("start", "end", "runtime"))
-            died = f"the process ended with {'signal' if ended < 0 else 'status'} {abs(ended)}"
-            if running["event"] != "start" or running["name"] == " ".join(words):
+            if running["event"] != "start" or running["name"] == whole:
                 tell(event="fatal", message=died)
                 sys.exit(1)
             tell(**running | {"event": "end", "outcome": "failed", "seconds": 0, "message": died})
+
+
+def native():
+    tell(event="runtime", name=f"CPython {platform.python_version()}, {platform.system()} {platform.machine()}")
+    environment = os.environ | {"PYTHONPATH": "/site"}
+    work = pathlib.Path(tempfile.mkdtemp()) / "command.json"
+
+    def run(words, ended):
+        work.write_text(json.dumps({"command": words, "environment": job["environment"], "ended": ended}))
+        status = subprocess.run([sys.executable, __file__, "command", str(work)], env=environment).returncode
+        return f"the process ended with {'signal' if status < 0 else 'status'} {abs(status)}" if status else None
+
+    commands(run)
     tell(event="done")
 
 
 def command():
-    words = job["commands"][int(sys.argv[2])]
-    ended = [e["name"] for e in told() if e["event"] == "end" and e.get("from") == " ".join(words)]
     folder = os.path.join(tempfile.mkdtemp(), "suite")
-    ours["command"](json.dumps({"command": words, "environment": job["environment"], "ended": ended}), emit, folder)
+    ours["command"](pathlib.Path(sys.argv[2]).read_text(), emit, folder)
     sys.stdout.flush()
     os._exit(0)
 
 
-{"pyodide": pyodide, "native": native, "command": command}[sys.argv[1]]()
+if __name__ == "__main__":
+    {"pyodide": pyodide, "native": native, "command": command}[sys.argv[1]]()

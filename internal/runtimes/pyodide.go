@@ -41,6 +41,10 @@ const (
 
 // Test implements Runtime.
 func (p *Pyodide) Test(ctx context.Context, job Job) (*record.Test, error) {
+	return p.test(ctx, job, false)
+}
+
+func (p *Pyodide) test(ctx context.Context, job Job, page bool) (*record.Test, error) {
 	if err := p.Engine.Pull(ctx, job.Image); err != nil {
 		return nil, err
 	}
@@ -57,7 +61,7 @@ func (p *Pyodide) Test(ctx context.Context, job Job) (*record.Test, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &tester{Pyodide: p, job: job, stage: stage, snapshot: snapshot, log: newLog(job.Log, job.Limits.Log), verdict: newVerdict(job.Suite)}
+	t := &tester{Pyodide: p, page: page, job: job, stage: stage, snapshot: snapshot, log: newLog(job.Log, job.Limits.Log), verdict: newVerdict(job.Suite)}
 	if err := t.all(ctx, described); err != nil {
 		return nil, fmt.Errorf("testing %s: %w", job.Artifact.Path, err)
 	}
@@ -67,6 +71,7 @@ func (p *Pyodide) Test(ctx context.Context, job Job) (*record.Test, error) {
 // tester is one test on its way, container by container.
 type tester struct {
 	*Pyodide
+	page     bool // in a page of Chromium, not under node
 	job      Job
 	stage    *stage
 	snapshot string
@@ -79,7 +84,7 @@ func (t *tester) all(ctx context.Context, d described) error {
 		return err
 	}
 	if len(d.PyodideTests) > 0 && t.verdict.imported() {
-		if err := t.pyodideTests(ctx); err != nil {
+		if _, err := t.container(ctx, part{name: "pyodide", command: "pyodide", host: true, tools: true}); err != nil {
 			return err
 		}
 	}
@@ -87,30 +92,18 @@ func (t *tester) all(ctx context.Context, d described) error {
 		return nil
 	}
 	inside, err := t.container(ctx, part{name: "suite", command: "suite", time: t.job.Suite.Time})
-	if err != nil || t.job.Suite.Native == nil {
+	if err != nil || t.job.Suite.Native == nil || t.page {
 		return err
 	}
 	return t.native(ctx, inside)
 }
 
-// pyodideTests runs what is written for pytest-pyodide.
-func (t *tester) pyodideTests(ctx context.Context) error {
-	tools, err := t.Tools(ctx)
-	if err != nil {
-		return fmt.Errorf("preparing pytest-pyodide: %w", err)
-	}
-	_, err = t.container(ctx, part{
-		name: "pyodide", command: "pyodide", host: true,
-		mounts: []engine.Mount{{Source: tools, Target: "/tools"}},
-	})
-	return err
-}
-
 // part is one container of a test.
 type part struct {
 	name    string // of the folder for what it tells
-	command string // mode of run.mjs, or of host.py on the host image
+	command string // mode of run.mjs, or of host.py on the host image; in a page all are modes of chromium.py
 	host    bool
+	tools   bool // it needs pytest-pyodide
 	apart   bool // what it tells is not of the runtime, and not in the verdict
 	mounts  []engine.Mount
 	time    time.Duration // instead of the job's
@@ -156,19 +149,35 @@ func (t *tester) spec(ctx context.Context, p part) (engine.Spec, error) {
 	if p.time > 0 {
 		spec.Time = p.time
 	}
-	if !p.host {
-		return spec, nil
+	spec.Mounts = append(spec.Mounts, p.mounts...)
+	switch {
+	case t.page:
+		p.tools = true // they drive the browser
+		err = t.natively(ctx, &spec, t.job.Browser, "chromium.py", p.command)
+	case p.host:
+		err = t.natively(ctx, &spec, t.job.Host, "host.py", p.command)
 	}
-	if err := t.Engine.Pull(ctx, t.job.Host); err != nil {
+	if err != nil {
 		return spec, err
 	}
-	spec.Image, spec.Command = t.job.Host, []string{"/usr/bin/python3", "/job/host.py", p.command}
+	if p.tools {
+		tools, err := t.Tools(ctx)
+		if err != nil {
+			return spec, fmt.Errorf("preparing pytest-pyodide: %w", err)
+		}
+		spec.Mounts = append(spec.Mounts, engine.Mount{Source: tools, Target: "/tools"})
+	}
+	return spec, nil
+}
+
+// natively makes it a container of an image that has a Python of its own, and brings the runtime into it.
+func (t *tester) natively(ctx context.Context, spec *engine.Spec, image, program, command string) error {
+	spec.Image, spec.Command = image, []string{"/usr/bin/python3", "/job/" + program, command}
 	spec.Pids, spec.Tmpfs, spec.Env = nativePids, map[string]int64{"/tmp": 1 << 30}, []string{"HOME=/tmp", "PYTHONDONTWRITEBYTECODE=1"}
 	for _, name := range []string{"pyodide", "pytest"} {
 		spec.Mounts = append(spec.Mounts, engine.Mount{Source: filepath.Join(t.snapshot, name), Target: "/opt/" + name})
 	}
-	spec.Mounts = append(spec.Mounts, p.mounts...)
-	return spec, nil
+	return t.Engine.Pull(ctx, image)
 }
 
 // snapshot is the folder that holds the memory of started interpreters, and a copy of the runtime. It only saves time,

@@ -64,7 +64,9 @@ func tiny(t *testing.T) runtimes.Job {
 	}
 }
 
-func TestPyodideOnAFakeEngine(t *testing.T) { runtimestest.Test(t, pyodide(t, node(passing)), image) }
+func TestPyodideOnAFakeEngine(t *testing.T) {
+	runtimestest.Test(t, pyodide(t, node(passing)), image, "")
+}
 
 // The container sees the wheels and the tests, not the recipe, and what it saw is gone afterwards.
 func TestStage(t *testing.T) {
@@ -94,7 +96,7 @@ func TestStage(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"host.py", "job.json", "run.mjs", "run.py", "runtime.mjs", "tests/conftest.py", "tests/data/x.bin", "tests/test_tiny.py",
+		"browser.py", "chromium.py", "client.mjs", "host.py", "job.json", "node.mjs", "page.mjs", "run.mjs", "run.py", "runtime.mjs", "tests/conftest.py", "tests/data/x.bin", "tests/test_tiny.py",
 		"wheels/Some_Dep-2.0-py3-none-any.whl", "wheels/tiny-1.0-py3-none-any.whl",
 	}
 	if diff := cmp.Diff(want, slices.Sorted(slices.Values(seen))); diff != "" {

@@ -9,7 +9,7 @@
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { loadPyodide, version } from "/opt/pyodide/pyodide.mjs";
-import * as rt from "./runtime.mjs";
+import * as rt from "./node.mjs";
 
 const { emit, tell, print, message } = rt;
 

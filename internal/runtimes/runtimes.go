@@ -1,7 +1,7 @@
 // Package runtimes is where artifacts are tested: it loads a wheel and what the wheel declares to need, and nothing
 // else, into a fresh WebAssembly runtime, imports its modules, runs the recipe's tests, and the package's own. Runtime is
-// the contract; Pyodide (Pyodide under node, in a container) implements it, Fake is a steerable one for the tests of
-// those who call it. The package builds and publishes nothing. Micropip, beside it, is a client of the served index.
+// the contract; Pyodide (Pyodide under node, in a container) and Chromium (in a page of it) implement it, Fake is a steerable one for the tests
+// of those who call it. The package builds and publishes nothing. Client, beside it, is one of the served index.
 package runtimes
 
 import (
@@ -25,6 +25,7 @@ type Runtime interface {
 type Job struct {
 	Image    string  // the toolchain's Runtime image, "host:port/repository@sha256:…"
 	Host     string  // its Build image, which has a Python and a node of its own
+	Browser  string  // the image of its extension with a browser, for the runtime that needs one
 	Artifact Wheel   // what is tested
 	Deps     []Wheel // the closure of its declared run dependencies
 	// SplitOff is the archive of tests that were split off the artifact (a .tar.gz); nil for none. All tests find them where

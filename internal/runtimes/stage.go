@@ -2,7 +2,7 @@ package runtimes
 
 import (
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -21,20 +21,10 @@ import (
 	"github.com/wasmill/wasmill/internal/wheel"
 )
 
-//go:embed run.mjs
-var runMJS []byte
-
-//go:embed runtime.mjs
-var runtimeMJS []byte
-
-//go:embed run.py
-var runPy []byte
-
-//go:embed host.py
-var hostPy []byte
-
 // programs are what runs in the containers, in /job.
-var programs = map[string][]byte{"run.mjs": runMJS, "runtime.mjs": runtimeMJS, "run.py": runPy, "host.py": hostPy}
+//
+//go:embed *.mjs *.py
+var programs embed.FS
 
 // stage is the folder that the containers of a test see: in/ as /job, read-only, and each a folder of out/ as /out.
 type stage struct{ folder string }
@@ -54,11 +44,9 @@ func newStage(parent string) (*stage, error) {
 			return nil, staging(err)
 		}
 	}
-	for name, content := range programs {
-		if err := os.WriteFile(s.path("in/"+name), content, 0o644); err != nil {
-			s.remove()
-			return nil, staging(err)
-		}
+	if err := os.CopyFS(s.path("in"), programs); err != nil {
+		s.remove()
+		return nil, staging(err)
 	}
 	return s, nil
 }
@@ -281,7 +269,15 @@ func copyFile(to, from string, also io.Writer) error {
 func (p *Pyodide) snapshotFolder(image string) string {
 	_, digest, _ := strings.Cut(image, "@")
 	hash := sha256.New()
-	for _, part := range [][]byte{[]byte(digest), runMJS, runtimeMJS, runPy} {
+	parts := [][]byte{[]byte(digest)}
+	for _, name := range []string{"run.mjs", "node.mjs", "runtime.mjs", "run.py"} {
+		text, err := programs.ReadFile(name)
+		if err != nil {
+			panic(err) // it is embedded
+		}
+		parts = append(parts, text)
+	}
+	for _, part := range parts {
 		fmt.Fprintf(hash, "%d:", len(part))
 		hash.Write(part)
 	}

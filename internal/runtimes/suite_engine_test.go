@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -35,14 +36,14 @@ func briefly(cases []record.Case) (out []string) {
 }
 
 // Tests as Pyodide's recipes have them, by the real pytest-pyodide: beside them a plain one, which runs inside.
-func pytestPyodide(t *testing.T, p *runtimes.Pyodide, image string) {
+func pytestPyodide(t *testing.T, l lab) {
 	dir := t.TempDir()
 	var log bytes.Buffer
 	dep := runtimestest.Wheel(t, dir, "Some_Dep", "2.0", map[string]string{"some_dep.py": "answer = 42\n"})
 	artifact := runtimestest.Wheel(t, dir, "Tiny_Pkg", "1.0", map[string]string{"tiny.py": "import some_dep\nanswer = some_dep.answer\n"})
 	artifact.Depends = []string{"some.dep"}
-	got, err := p.Test(t.Context(), runtimes.Job{
-		Image: image, Host: hostImage(t), Imports: []string{"tiny"}, Log: &log, Artifact: artifact, Deps: []runtimes.Wheel{dep},
+	got, err := l.Test(t.Context(), runtimes.Job{
+		Host: hostImage(t), Imports: []string{"tiny"}, Log: &log, Artifact: artifact, Deps: []runtimes.Wheel{dep},
 		Tests: []string{"test_plain.py", "test_pyodide.py", "test_runner.py"},
 		TestDir: runtimestest.Tests(t, map[string]string{
 			"test_plain.py": "import sys, tiny\ndef test(): assert sys.platform == 'emscripten'\n",
@@ -76,7 +77,7 @@ def test_bad(selenium):
     import tiny
     assert tiny.answer == 43
 
-@pytest.mark.xfail_browsers(node="not here")
+@pytest.mark.xfail_browsers(node="not here", chrome="nor here")
 @run_in_pyodide
 def test_known(selenium):
     assert False
@@ -98,6 +99,9 @@ def test_undeclared(selenium):
 		"failed test_pyodide.py::test_bad[node]", "skipped test_pyodide.py::test_known[node]", "failed test_pyodide.py::test_undeclared[node]",
 		"passed test_runner.py::test_runner[node]", "passed test_runner.py::test_alone[node]",
 	}
+	for i := range want {
+		want[i] = strings.Replace(want[i], "[node", "["+l.name, 1)
+	}
 	if diff := cmp.Diff(want, briefly(got.Cases), cmpopts.SortSlices(func(a, b string) bool { return a < b })); diff != "" {
 		t.Errorf("%s\n%s", diff, &log)
 	}
@@ -115,14 +119,14 @@ def test_undeclared(selenium):
 
 // The package's own tests, in the runtime and natively: what is expected to fail, what kills the runtime, and what the
 // two make of the same tests.
-func suite(t *testing.T, p *runtimes.Pyodide, image string) {
+func suite(t *testing.T, l lab) {
 	dir, site := t.TempDir(), t.TempDir()
 	artifact := runtimestest.Wheel(t, dir, "tiny", "1.0", map[string]string{
 		"tiny/__init__.py": "answer = 42\n", "tiny/tests/__init__.py": "", "tiny/tests/test_own.py": "def test(): import tiny\n",
 		"tiny/check.py": "import sys\nprint('checked', sys.argv[1:])\nsys.exit(len(sys.argv) - 2)\n",
 	})
 	helper := runtimestest.Wheel(t, dir, "helper", "3", map[string]string{"helper.py": "import os\nvalue = os.environ['VALUE']\n"})
-	tools, err := p.Tools(t.Context())
+	tools, err := l.Tools(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,8 +142,8 @@ func suite(t *testing.T, p *runtimes.Pyodide, image string) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	got, err := p.Test(t.Context(), runtimes.Job{
-		Image: image, Host: hostImage(t), Imports: []string{"tiny"}, Log: &log, Artifact: artifact,
+	got, err := l.Test(t.Context(), runtimes.Job{
+		Host: hostImage(t), Imports: []string{"tiny"}, Log: &log, Artifact: artifact,
 		Suite: &runtimes.Suite{
 			Dir: runtimestest.Tests(t, map[string]string{
 				"tests/test_threads.py": "import threading\ndef test_thread():\n    threading.Thread(target=print).start()\nclass TestMany:\n    def test_same(self): test_thread()\n",
@@ -184,6 +188,12 @@ func suite(t *testing.T, p *runtimes.Pyodide, image string) {
 		t.Error(diff)
 	}
 	n := got.Native
+	if l.browser != "" {
+		if n != nil {
+			t.Errorf("compared with native once more: %+v", n)
+		}
+		return
+	}
 	if n == nil {
 		t.Fatalf("no comparison\n%s", &log)
 	}

@@ -18,8 +18,8 @@ import (
 	"github.com/wasmill/wasmill/internal/wheel"
 )
 
-// toolsLock locks pytest-pyodide and what it needs for tests in node, by hash. What only drives browsers (selenium,
-// playwright) is left out: it is imported there alone. pytest is the last that pytest-pyodide 0.59 works with. All but
+// toolsLock locks pytest-pyodide and what it needs for tests in node and Chromium, by hash. Playwright, another driver of
+// browsers, is left out: it is imported where it is asked for. pytest is the last that pytest-pyodide 0.59 works with. All but
 // hypothesis are for any machine, and its wheel is for every CPython from 3.11 on.
 //
 //go:embed tools.json

@@ -48,16 +48,13 @@ func (s *SQLite) PutBuild(ctx context.Context, b Build) (stored bool, err error)
 		if len(r.Artifacts) > 0 {
 			artifact = r.Artifacts[0]
 		}
-		var test record.Test
-		if r.Test != nil {
-			test = *r.Test
-		}
+		tests := r.Counts()
 		_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO builds (key, recipe, version, toolchain, toolchain_digest, outcome, failure_kind,
 			failure_message, artifact, digest, size, output, tests_passed, tests_failed, tests_skipped, inputs, record, finished, used)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			r.Key, r.Recipe, r.Version, r.Toolchain.Name, r.Toolchain.Digest, r.Outcome, failure.Kind,
 			failure.Message, artifact.Filename, artifact.Digest, artifact.Size, plan.Output(r),
-			test.Passed, test.Failed, test.Skipped, string(inputs), string(raw), micros(b.Finished), micros(b.Finished))
+			tests.Passed, tests.Failed, tests.Skipped, string(inputs), string(raw), micros(b.Finished), micros(b.Finished))
 		return err
 	})
 	return stored && err == nil, err

@@ -37,6 +37,16 @@ func (s *Spec) Extension(executables []string) string {
 	return ""
 }
 
+// Testing names the extension in which wheels are tested with a runtime of wasmill.test.runtimes; empty where none is.
+func (s *Spec) Testing(runtime string) string {
+	for _, name := range slices.Sorted(maps.Keys(s.Extensions)) {
+		if s.Extensions[name].Runtime == runtime {
+			return name
+		}
+	}
+	return ""
+}
+
 // BakeExtension makes an extension's image: the Build image, which the registry must have, with layers of its own on it. Who
 // opens it finds a toolchain like the other, with the extension's environment in its facts. The digest is treated as by
 // Bake, also with Again and Update.

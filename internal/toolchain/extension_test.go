@@ -211,10 +211,19 @@ func TestWhichRecipesGetAnExtension(t *testing.T) {
 		}
 	}
 	for wrong, message := range map[string]string{
-		"    debian: [rustc]\n": "extensions.rust needs debian", "    executables: [rustc, cargo]\n": "and executables",
+		"    debian: [rustc]\n": "extensions.rust needs debian", "    executables: [rustc, cargo]\n": "and either executables",
 	} {
 		if _, err := parseSpec("toolchain.yaml", []byte(strings.Replace(extended, wrong, "", 1))); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), message) {
 			t.Errorf("without %q: %v", wrong, err)
 		}
+	}
+	if _, err := parseSpec("toolchain.yaml", []byte(extended+"    runtime: chromium\n")); err == nil {
+		t.Error("an extension is for builds and for tests")
+	}
+	if spec, err = parseSpec("toolchain.yaml", []byte(strings.Replace(extended, "executables: [rustc, cargo]", "runtime: chromium", 1))); err != nil {
+		t.Fatal(err)
+	}
+	if spec.Testing("chromium") != "rust" || spec.Testing("node") != "" || spec.Extension([]string{"cargo"}) != "" {
+		t.Errorf("chromium is in %q, node in %q", spec.Testing("chromium"), spec.Testing("node"))
 	}
 }

@@ -140,6 +140,9 @@ func (s *Spec) request() string {
 			asked.Extensions = map[string][]string{}
 		}
 		asked.Extensions[name] = e.Debian
+		for _, excluded := range e.Exclude {
+			asked.Extensions[name] = append(asked.Extensions[name], "-"+excluded)
+		}
 	}
 	if s.Debian != nil {
 		d := *s.Debian

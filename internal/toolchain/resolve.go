@@ -157,7 +157,10 @@ func lockDebian(ctx context.Context, s *Spec, l *Lock, o LockOptions) error {
 		l.Inputs = append(l.Inputs, in)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Extensions)) {
-		wanted, err := index.Resolve(slices.Concat(d.Runtime, d.Build, s.Extensions[name].Debian), d.Exclude)
+		e := s.Extensions[name]
+		// What an extension names is wanted there, whatever the other images do without.
+		excluded := slices.DeleteFunc(slices.Concat(d.Exclude, e.Exclude), func(name string) bool { return slices.Contains(e.Debian, name) })
+		wanted, err := index.Resolve(slices.Concat(d.Runtime, d.Build, e.Debian), excluded)
 		if err != nil {
 			return fault.Errorf(fault.Invalid, "extensions.%s: %w", name, err)
 		}

@@ -159,6 +159,38 @@ func TestLockingPinsEveryInput(t *testing.T) {
 	}
 }
 
+// An extension has what it names, though the other images do without it, and does without more than they do.
+func TestAnExtensionChoosesForItself(t *testing.T) {
+	n, keyring := newInternet(t)
+	text := strings.Replace(small, "  build: [cc]\n", "  exclude: [hello]\n", 1)
+	text = strings.Replace(text, "  runtime: [hello]\n", "", 1)
+	for extension, want := range map[string]string{"debian: [cc]": "cc", "debian: [cc, hello]": "cc hello", "debian: [hello, cc], exclude: [cc]": "cc hello"} {
+		spec, err := parseSpec("toolchain.yaml", []byte(text+"extensions: {page: {"+extension+", runtime: chromium}}\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tc := &Toolchain{Dir: t.TempDir(), Spec: spec}
+		if err := tc.Relock(t.Context(), LockOptions{Keyring: keyring, Client: &http.Client{Transport: n}}); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, in := range tc.Lock.of("page") {
+			got = append(got, in.Name)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %q", extension, got)
+		}
+	}
+	spec, err := parseSpec("toolchain.yaml", []byte(strings.Replace(text, "  exclude: [hello]\n", "", 1)+"extensions: {page: {debian: [cc], exclude: [hello], runtime: chromium}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tc := &Toolchain{Dir: t.TempDir(), Spec: spec}
+	if err := tc.Relock(t.Context(), LockOptions{Keyring: keyring, Client: &http.Client{Transport: n}}); err != nil || len(tc.Lock.of("page")) != 1 {
+		t.Errorf("%+v, %v", tc.Lock, err)
+	}
+}
+
 func TestLockingTrustsNobody(t *testing.T) {
 	const index = "http://mirror.example/debian/dists/forky/main/binary-amd64/Packages.xz"
 	for name, c := range map[string]struct {

@@ -36,9 +36,11 @@ type Spec struct {
 
 // Extension is the Build image with more in it.
 type Extension struct {
-	Debian      []string          `yaml:"debian"`      // packages beyond those of the Build image
+	Debian      []string          `yaml:"debian"`      // packages beyond those of the Build image, also what debian.exclude names
+	Exclude     []string          `yaml:"exclude"`     // dependencies that are not wanted, beside those of debian.exclude
 	Script      string            `yaml:"script"`      // a Python script in files/ that fills the rest of the layer; may be empty
 	Executables []string          `yaml:"executables"` // a recipe that says it needs one of them is built in this image
+	Runtime     string            `yaml:"runtime"`     // a runtime of wasmill.test.runtimes: wheels are tested with it in this image
 	Env         map[string]string `yaml:"env"`         // of every build in this image, beside the toolchain's
 	Compiler    string            `yaml:"compiler"`    // words that are added to facts.compiler
 }
@@ -151,8 +153,8 @@ func (s *Spec) check() error {
 		if !specName.MatchString(name) {
 			return fmt.Errorf("extensions names %q: a name has small letters, digits and single underscores only", name)
 		}
-		if e == nil || len(e.Debian) == 0 || len(e.Executables) == 0 {
-			return fmt.Errorf("extensions.%s needs debian, the packages of its layer, and executables, the programs for which recipes get it", name)
+		if e == nil || len(e.Debian) == 0 || (len(e.Executables) == 0) == (e.Runtime == "") {
+			return fmt.Errorf("extensions.%s needs debian, the packages of its layer, and either executables, the programs for which recipes get it, or runtime, which is tested in it", name)
 		}
 		if s.Debian == nil {
 			return fmt.Errorf("extensions.%s has packages of Debian, but the toolchain is made from an image", name)

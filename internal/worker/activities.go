@@ -287,7 +287,7 @@ func (a activities) Test(ctx context.Context, task workflows.Task, attempt workf
 		}
 		job.Deps = append(job.Deps, w)
 	}
-	test, err := s.test(ctx, image, dir, job, res)
+	tests, err := s.test(ctx, image, dir, job, res)
 	if err != nil {
 		return out, err
 	}
@@ -295,8 +295,7 @@ func (a activities) Test(ctx context.Context, task workflows.Task, attempt workf
 	if err != nil {
 		return out, err
 	}
-	test.Log = &log
-	report, err := junit.Write(res.Record.Recipe+" "+res.Record.Version, test)
+	report, err := junit.Write(res.Record.Recipe+" "+res.Record.Version, tests)
 	if err != nil {
 		return out, err
 	}
@@ -304,12 +303,20 @@ func (a activities) Test(ctx context.Context, task workflows.Task, attempt workf
 	if err != nil {
 		return out, err
 	}
-	test.JUnit = &xml
-	res.Record.Test = test
-	res.Record.Phases = append(res.Record.Phases, record.PhaseTime{Phase: record.PhaseTest, Seconds: test.Seconds})
-	if test.Outcome != record.Passed {
-		res.Record.Outcome, res.Record.Failure = record.Failed, test.Failure
+	res.Record.Tests, res.Record.TestLog, res.Record.JUnit = tests, &log, &xml
+	var seconds float64
+	for _, t := range tests {
+		seconds += t.Seconds
+		if t.Outcome != record.Passed && res.Record.Outcome == record.Passed {
+			res.Record.Outcome, res.Record.Failure = record.Failed, t.Failure
+			if t.In != recipe.Node && t.Failure != nil {
+				in := *t.Failure
+				in.Message = "in " + t.In + ": " + in.Message
+				res.Record.Failure = &in
+			}
+		}
 	}
+	res.Record.Phases = append(res.Record.Phases, record.PhaseTime{Phase: record.PhaseTest, Seconds: seconds})
 	return s.finish(ctx, res)
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/wasmill/wasmill/internal/fetch"
 	"github.com/wasmill/wasmill/internal/jobs"
 	"github.com/wasmill/wasmill/internal/plan"
+	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/runtimes"
 	"github.com/wasmill/wasmill/internal/wasmcc/job"
@@ -237,8 +238,8 @@ func TestATestAddsToTheBuildsResult(t *testing.T) {
 	}
 	res := s.result(out)
 	b := res.Record
-	if out.Outcome != record.Passed || out.Key != before.Record.Key || b.Test == nil || b.Test.Passed != 1 || b.Test.Runtime != "played" {
-		t.Errorf("%+v of %+v", out, b.Test)
+	if out.Outcome != record.Passed || out.Key != before.Record.Key || len(b.Tests) != 1 || b.Tests[0].Passed != 1 || b.Tests[0].Runtime != "played" || b.Tests[0].In != recipe.Node {
+		t.Errorf("%+v of %+v", out, b.Tests)
 	}
 	if last := b.Phases[len(b.Phases)-1]; last.Phase != record.PhaseTest || last.Seconds != 2.5 {
 		t.Errorf("phases: %v", b.Phases)
@@ -247,7 +248,7 @@ func TestATestAddsToTheBuildsResult(t *testing.T) {
 		t.Errorf("what the build had left is lost: %+v", res)
 	}
 	// The test's log stands behind the build's, and what the attempt before had printed there is gone.
-	if s.read(b.Test.Log.Digest) != "1 passed\n" || s.liveLog() != buildLog+"1 passed\n" {
+	if s.read(b.TestLog.Digest) != "1 passed\n" || s.liveLog() != buildLog+"1 passed\n" {
 		t.Errorf("the farm was sent %q", s.liveLog())
 	}
 	job := s.runtime.Jobs()[0]
@@ -271,6 +272,36 @@ func TestATestThatFailsFailsTheBuild(t *testing.T) {
 	}
 	if b := s.result(out).Record; len(b.Artifacts) != 2 || b.Failure.Message != "1 of 2 tests failed" {
 		t.Errorf("%+v", b)
+	}
+}
+
+// What passes under node may fail in a page: the record has both.
+func TestATestInTwoRuntimes(t *testing.T) {
+	s := newStage(t, compiles(t))
+	s.job.Runtimes, s.job.Browser = []string{recipe.Node, recipe.Chromium}, "toolchains/test@sha256:"+strings.Repeat("c", 64)
+	built, _ := s.mustBuild()
+	s.runtime.Play = func(_ context.Context, job runtimes.Job) (*record.Test, error) {
+		if job.Browser == "" {
+			return &record.Test{Outcome: record.Passed, Passed: 2, Seconds: 1}, nil
+		}
+		if want := s.address + "/" + s.job.Browser; job.Browser != want {
+			t.Errorf("the browser is in %s, want %s", job.Browser, want)
+		}
+		return &record.Test{Outcome: record.Failed, Passed: 1, Seconds: 2, Failure: &record.Failure{Phase: record.PhaseTest, Kind: record.ImportFailed, Message: "too large"}}, nil
+	}
+	out, err := s.test(built.Record, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := s.result(out).Record
+	if len(b.Tests) != 2 || b.Tests[0].In != recipe.Node || b.Tests[1].In != recipe.Chromium || b.Tests[1].Failure.Message != "too large" {
+		t.Fatalf("%+v", b.Tests)
+	}
+	if b.Outcome != record.Failed || b.Failure.Message != "in chromium: too large" || b.Counts().Passed != 3 || b.Phases[len(b.Phases)-1].Seconds != 3 {
+		t.Errorf("%+v", b)
+	}
+	if report := s.read(b.JUnit.Digest); !strings.Contains(report, `in chromium"`) {
+		t.Errorf("%s", report)
 	}
 }
 

@@ -79,7 +79,7 @@ func newStage(t *testing.T, p play) *stage {
 	}}
 	s.Worker = &Worker{
 		cfg:   Config{Dir: dir, Farm: s.farm, Engine: s.engine, Name: "w1", Log: zap.NewNop()},
-		blobs: blobs, address: registry.Addr(), tests: s.runtime,
+		blobs: blobs, address: registry.Addr(), tests: map[string]runtimes.Runtime{recipe.Node: s.runtime, recipe.Chromium: s.runtime},
 		fetcher: &fetch.Fetcher{Cache: dir.Downloads()},
 		toolchains: map[string]*toolchain.Image{image: {
 			Name: "test", Build: image, Runtime: "runtimes/test@sha256:" + strings.Repeat("b", 64),
@@ -88,7 +88,7 @@ func newStage(t *testing.T, p play) *stage {
 	}
 	s.job = jobs.Job{
 		Recipes: s.pack(nil), Recipe: "story", Toolchain: image, Builder: s.put("the driver").Digest, UV: s.uv("", nil),
-		Inputs: plan.Inputs{Toolchain: "sha256:of-the-toolchain"}, LockKey: "key of the lock",
+		Inputs: plan.Inputs{Toolchain: "sha256:of-the-toolchain"}, LockKey: "key of the lock", Runtimes: []string{recipe.Node},
 	}
 	s.task = workflows.Task{RunID: "run-1", Build: "build/story", Recipe: "story", Toolchain: "test", Key: "planned"}
 	return s

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/wasmill/wasmill/internal/build"
+	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/fetch"
 	"github.com/wasmill/wasmill/internal/jobs"
 	"github.com/wasmill/wasmill/internal/recipe"
@@ -31,34 +32,50 @@ type suite struct {
 	lock    *fetch.Lock      // of what the tests require from the index; nil for nothing
 }
 
-// test prepares what the recipe's wasmill.test asks for, and tests. What can't be prepared for the recipe's sake is a
-// failed test.
-func (s *step) test(ctx context.Context, image *toolchain.Image, dir string, job runtimes.Job, res *jobs.Result) (*record.Test, error) {
+// test prepares what the recipe's wasmill.test asks for, and tests in each of the job's runtimes. What can't be prepared for
+// the recipe's sake is a failed test.
+func (s *step) test(ctx context.Context, image *toolchain.Image, dir string, job runtimes.Job, res *jobs.Result) ([]record.Test, error) {
 	t := &s.recipe.Wasmill.Test
-	if slices.Contains(t.Runtimes, recipe.Chromium) {
-		return refused(&record.Failure{
-			Phase: record.PhaseTest, Kind: record.Unsupported, Message: "wasmill.test.runtimes names chromium, and the toolchain has no image with it",
-		}), nil
+	p := &suite{step: s, image: image, dir: dir, job: &job, res: res}
+	if len(t.Run) > 0 || len(t.Requires) > 0 {
+		var err error
+		if p.builder, err = s.builder(ctx, s.job.Builder, s.job.UV); err != nil {
+			return nil, err
+		}
+		failure, err := p.prepare(ctx, t)
+		if err != nil {
+			return nil, err
+		}
+		if failure != nil {
+			return []record.Test{refused(failure)}, nil
+		}
 	}
-	if len(t.Run) == 0 && len(t.Requires) == 0 {
-		return s.tests.Test(ctx, job)
+	var all []record.Test
+	for _, name := range s.job.Runtimes {
+		test, err := p.in(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, *test)
 	}
-	builder, err := s.builder(ctx, s.job.Builder, s.job.UV)
+	return all, nil
+}
+
+// in tests in one runtime.
+func (p *suite) in(ctx context.Context, name string) (*record.Test, error) {
+	runtime := p.tests[name]
+	if runtime == nil {
+		return nil, fault.Errorf(fault.Unavailable, "this worker has no runtime %s: it is older than the farm", name)
+	}
+	job := *p.job
+	if name == recipe.Chromium {
+		job.Browser = p.address + "/" + p.step.job.Browser
+	}
+	test, err := runtime.Test(ctx, job)
 	if err != nil {
 		return nil, err
 	}
-	p := &suite{step: s, image: image, builder: builder, dir: dir, job: &job, res: res}
-	failure, err := p.prepare(ctx, t)
-	if err != nil {
-		return nil, err
-	}
-	if failure != nil {
-		return refused(failure), nil
-	}
-	test, err := s.tests.Test(ctx, job)
-	if err != nil {
-		return nil, err
-	}
+	test.In = name
 	if p.lock != nil {
 		for _, w := range p.lock.Packages {
 			test.Requires = append(test.Requires, record.Requirement{Name: w.Name, Version: w.Version, File: w.File, Digest: record.Digest("sha256:" + w.SHA256)})
@@ -68,8 +85,8 @@ func (s *step) test(ctx context.Context, image *toolchain.Image, dir string, job
 }
 
 // refused is a test that did not begin.
-func refused(f *record.Failure) *record.Test {
-	return &record.Test{Outcome: record.Failed, Imports: []record.Case{}, Cases: []record.Case{}, Failure: f}
+func refused(f *record.Failure) record.Test {
+	return record.Test{Outcome: record.Failed, In: recipe.Node, Imports: []record.Case{}, Cases: []record.Case{}, Failure: f}
 }
 
 func (p *suite) prepare(ctx context.Context, t *recipe.TestSuite) (*record.Failure, error) {

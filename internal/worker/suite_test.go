@@ -147,7 +147,7 @@ func TestASuiteIsPrepared(t *testing.T) {
 	// What was resolved stands in the record, and is handed on so that the next test does not ask.
 	res := s.result(out)
 	var required []string
-	for _, r := range res.Record.Test.Requires {
+	for _, r := range res.Record.Tests[0].Requires {
 		required = append(required, r.Name+" "+r.Version+" "+r.File)
 	}
 	if diff := cmp.Diff([]string{"iniconfig 3.0 " + depFile, "judge 9.0 " + ownFile}, required); diff != "" {
@@ -161,8 +161,8 @@ func TestASuiteIsPrepared(t *testing.T) {
 	if err != nil || s.questions() != "" {
 		t.Errorf("with a lock: %+v, %v", out, err)
 	}
-	if again := s.result(out); again.TestLock != nil || len(again.Record.Test.Requires) != 2 || len(s.runtime.Jobs()[1].Suite.Wheels) != 2 {
-		t.Errorf("with a lock: %+v, %+v", again.TestLock, again.Record.Test)
+	if again := s.result(out); again.TestLock != nil || len(again.Record.Tests[0].Requires) != 2 || len(s.runtime.Jobs()[1].Suite.Wheels) != 2 {
+		t.Errorf("with a lock: %+v, %+v", again.TestLock, again.Record.Tests[0])
 	}
 }
 

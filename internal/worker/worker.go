@@ -25,6 +25,7 @@ import (
 	"github.com/wasmill/wasmill/internal/engine"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/fetch"
+	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/runtimes"
 	"github.com/wasmill/wasmill/internal/store"
@@ -69,9 +70,9 @@ type Worker struct {
 	blobs   *store.Blobs
 	fetcher *fetch.Fetcher
 	tools   *runtimes.Tools
-	tests   runtimes.Runtime
-	address string // of the registry
-	index   string // simple index for build requirements; empty: PyPI
+	tests   map[string]runtimes.Runtime // by the names of wasmill.test.runtimes
+	address string                      // of the registry
+	index   string                      // simple index for build requirements; empty: PyPI
 	signs   context.CancelFunc
 	ended   sync.WaitGroup
 	release func() // of the data folder
@@ -119,7 +120,8 @@ func Start(ctx context.Context, cfg Config) (_ *Worker, err error) {
 	w.index = join.Index
 	w.fetcher = &fetch.Fetcher{Cache: cfg.Dir.Downloads(), Index: join.Index, Mirrors: join.Mirrors, Crates: join.Crates, Store: sources{w.blobs}}
 	w.tools = &runtimes.Tools{Fetcher: w.fetcher, Dir: cfg.Dir.Environments()}
-	w.tests = &runtimes.Pyodide{Engine: cfg.Engine, Cache: cfg.Dir.Environments(), Work: cfg.Dir.Work(), Tools: w.tools.Folder}
+	pyodide := &runtimes.Pyodide{Engine: cfg.Engine, Cache: cfg.Dir.Environments(), Work: cfg.Dir.Work(), Tools: w.tools.Folder}
+	w.tests = map[string]runtimes.Runtime{recipe.Node: pyodide, recipe.Chromium: runtimes.Chromium{Pyodide: pyodide}}
 	if err := w.reap(ctx); err != nil {
 		return nil, err
 	}

@@ -109,8 +109,8 @@ func TestLibraries(t *testing.T) {
 		t.Fatalf("status %d", status)
 	}
 	b := f.record(t, action(t, run, "uses-libraries"))
-	if b.Test == nil || b.Test.Passed != 1 {
-		t.Errorf("tests: %+v", b.Test)
+	if b.Counts().Passed != 1 {
+		t.Errorf("tests: %+v", b.Tests)
 	}
 	var kinds []string
 	for _, a := range b.Artifacts {

@@ -58,7 +58,7 @@ wasmill:
 	}
 	b := f.record(t, action(t, run, "patched"))
 	var cases []string
-	for _, c := range b.Test.Cases {
+	for _, c := range b.Tests[0].Cases {
 		cases = append(cases, strings.TrimSpace(string(c.Outcome)+" "+c.Name+" "+c.From))
 	}
 	if diff := cmp.Diff([]string{
@@ -69,13 +69,13 @@ wasmill:
 		t.Errorf("cases (-want +got):\n%s", diff)
 	}
 	var required []string
-	for _, r := range b.Test.Requires {
+	for _, r := range b.Tests[0].Requires {
 		required = append(required, r.Name)
 	}
 	if diff := cmp.Diff([]string{"iniconfig"}, required); diff != "" {
 		t.Errorf("locked from the index (-want +got):\n%s", diff)
 	}
-	if n := b.Test.Native; n == nil || !strings.Contains(n.Reason, "patched 1.0") {
+	if n := b.Tests[0].Native; n == nil || !strings.Contains(n.Reason, "patched 1.0") {
 		t.Errorf("the index has no patched 1.0, and the comparison says %+v", n)
 	}
 	if a := b.Artifacts[0]; len(a.Wheel.Depends) > 0 {

@@ -57,11 +57,13 @@ func Tests(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-// Test runs the contract: what every Runtime does with a good package, a bad job and an impatient caller.
-func Test(t *testing.T, r runtimes.Runtime, image string) {
+// Test runs the contract: what every Runtime does with a good package, a bad job and an impatient caller. browser is empty for
+// a runtime that needs none.
+func Test(t *testing.T, r runtimes.Runtime, image, browser string) {
 	job := func(t *testing.T) runtimes.Job {
 		return runtimes.Job{
 			Image:    image,
+			Browser:  browser,
 			Artifact: Wheel(t, t.TempDir(), "tiny", "1.0", map[string]string{"tiny.py": "answer = 42\n"}),
 			Imports:  []string{"tiny"},
 			TestDir:  Tests(t, map[string]string{"test_tiny.py": "import tiny\n\ndef test():\n    assert tiny.answer == 42\n"}),

@@ -319,7 +319,7 @@ func Passed(recipe string, wheel []byte) (*record.Build, []store.File) {
 		Filename: recipe + "-1.0-cp315-cp315-pyemscripten_2026_5_wasm32.whl", Kind: "wheel",
 		Digest: Digest(wheel), Size: int64(len(wheel)), Metadata: Digest([]byte("Name: " + recipe)),
 	}}
-	b.Test = &record.Test{Outcome: record.Passed, Passed: 3, Skipped: 1}
+	b.Tests = []record.Test{{Outcome: record.Passed, Passed: 2}, {Outcome: record.Passed, Passed: 1, Skipped: 1}}
 	return b, []store.File{
 		{Name: b.Artifacts[0].Filename, MediaType: store.MediaTypeWheel, Data: wheel},
 		{Name: "build.log", MediaType: store.MediaTypeLog, Data: []byte("ok\n")},

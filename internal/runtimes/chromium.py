@@ -1,0 +1,114 @@
+# Runs natively, in the image with Chromium: python3 chromium.py MODE.
+#
+#   test     imports the job's modules and runs the recipe's own tests
+#   suite    runs the commands of the recipe's wasmill.test
+#   pyodide  runs the tests that are written for pytest-pyodide
+#
+# The events are those of run.mjs.
+import json
+import pathlib
+import shutil
+import sys
+
+import browser
+import host
+from host import job, tell
+
+dist = pathlib.Path("/tmp/dist")
+
+
+def lay_out():
+    """Makes what the pages load: the runtime, the job's wheels with their lock, and our own below wasmill/."""
+    ours = dist / "wasmill"
+    ours.mkdir()
+    (ours / "page.html").write_text("<!doctype html><title>wasmill</title>")
+    for name in ("page.mjs", "runtime.mjs", "run.py"):
+        shutil.copy(host.here / name, ours)
+    for name, folder in {"pytest": "/opt/pytest", "tests": "/job/tests", "suite": "/job/suite"}.items():
+        shutil.make_archive(ours / name, "zip", folder)
+
+
+def session(run):
+    host.distribution(dist)
+    lay_out()
+    with browser.served(dist, {"/told": lambda body: host.emit(body.decode()), "/printed": browser.printed}) as address:
+        pages = browser.Pages(address)
+        try:
+            with open("/opt/pyodide/package.json") as file:
+                tell(event="runtime", name=f"pyodide {json.load(file)['version']}, Chromium {pages.version()}")
+            run(pages)
+        finally:
+            pages.quit()
+    tell(event="done")
+
+
+def died(message):
+    tell(event="fatal", message=message)
+    sys.exit(1)
+
+
+def call(pages, function, *arguments):
+    """Gives how the function ended, and why it died."""
+    try:
+        ended = pages.call("/wasmill/page.mjs", function, job, *arguments)
+    except RuntimeError as error:
+        print("fatal:", error, flush=True)
+        return "died", f"the page ended: {error}"
+    ended, _, message = ended.partition(": ")
+    return ended, message
+
+
+def test(pages):
+    good = True
+    for name in job["imports"]:
+        ended, message = call(pages, "importOne", name)
+        if ended == "died":
+            died(message)
+        good = good and ended == "passed"
+    if not good or not job["tests"]:
+        return
+    ended, message = call(pages, "tests")
+    if ended == "died":
+        died(message)
+    if ended == "failed":
+        print(message, flush=True)
+        tell(event="gave-up", phase="test", message=message)
+        sys.exit(1)
+
+
+def suite(pages):
+    def run(words, ended):
+        how, message = call(pages, "command", words, ended)
+        return f"the runtime died: {message}" if how == "died" else None
+
+    host.commands(run)
+
+
+# Anything that a test configures comes later and wins.
+load = """
+let pyodide = await loadPyodide({ fullStdLib: false, jsglobals: self });
+await (await import("/wasmill/page.mjs")).prepare(pyodide);
+"""
+
+
+def pyodide():
+    from pytest_pyodide.config import get_global_config
+    from pytest_pyodide.runner import SeleniumChromeRunner
+
+    def get_driver(self, jspi=False):
+        return browser.chromium(self._config.get_flags("chrome"))
+
+    SeleniumChromeRunner.script_timeout = browser.FOREVER
+    SeleniumChromeRunner.get_driver = get_driver
+    get_global_config().set_load_pyodide_script("chrome", load)
+    host.distribution(dist, host.helpers())
+    lay_out()
+    shutil.make_archive(dist / "wasmill/helpers", "zip", "/tools", "tblib")
+    host.pytest_pyodide(dist, "chrome", SeleniumChromeRunner)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "pyodide":
+        pyodide()
+    else:
+        session({"test": test, "suite": suite}[sys.argv[1]])
