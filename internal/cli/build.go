@@ -39,28 +39,23 @@ again. A toolchain that is not baked yet is baked first, once. Where a farm has 
   wasmill build '*' '!tag:rust'                  # all but those with a tag
   wasmill build tag:core --no-cache`,
 		Args: command.Arguments(1, -1, "a recipe, a release or a project's folder"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			farm, done, err := a.farm(cmd.Context())
+		RunE: a.onFarm(func(ctx context.Context, farm api.Farm, args []string) error {
+			req, err := t.request(ctx, a, farm, args)
 			if err != nil {
 				return err
 			}
-			defer done()
-			req, err := t.request(cmd.Context(), a, farm, args)
+			run, err := a.carryOut(ctx, farm, req, slots)
 			if err != nil {
 				return err
 			}
-			run, err := a.carryOut(cmd.Context(), farm, req, slots)
-			if err != nil {
-				return err
-			}
-			if err := writeWheels(cmd.Context(), farm, run, out); err != nil {
+			if err := writeWheels(ctx, farm, run, out); err != nil {
 				return err
 			}
 			if err := a.print(run, func(w io.Writer) error { return runTable(w, run) }); err != nil {
 				return err
 			}
 			return outcome(run)
-		},
+		}),
 	}
 	t.flags(cmd)
 	command.MirrorsFlag(cmd.Flags(), &a.mirrors)

@@ -5,6 +5,8 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/spf13/cobra"
+
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/command"
 	"github.com/wasmill/wasmill/internal/datadir"
@@ -30,6 +32,18 @@ func (a *app) farm(ctx context.Context) (farm api.Farm, done func(), err error) 
 		return nil, nil, err
 	}
 	return o, o.Close, nil
+}
+
+// onFarm makes a command of what asks a farm; it has the farm of app.farm for as long as it takes.
+func (a *app) onFarm(do func(ctx context.Context, farm api.Farm, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		farm, done, err := a.farm(cmd.Context())
+		if err != nil {
+			return err
+		}
+		defer done()
+		return do(cmd.Context(), farm, args)
+	}
 }
 
 // running is a farm that runs by itself: what is given to it outlives this command.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -20,13 +21,8 @@ func (a *app) runsCommand() *cobra.Command {
 		Short:   "List the newest runs",
 		Example: "  wasmill runs\n  wasmill runs --limit 100 --json | jq '.[].state'",
 		Args:    command.Arguments(0, 0, "no arguments"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			farm, done, err := a.farm(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer done()
-			runs, err := farm.Runs(cmd.Context(), limit)
+		RunE: a.onFarm(func(ctx context.Context, farm api.Farm, _ []string) error {
+			runs, err := farm.Runs(ctx, limit)
 			if err != nil {
 				return err
 			}
@@ -42,7 +38,7 @@ func (a *app) runsCommand() *cobra.Command {
 				}
 				return term.Table(w, rows)
 			})
-		},
+		}),
 	}
 	cmd.Flags().IntVar(&limit, "limit", limit, "how many")
 	return cmd
@@ -55,18 +51,13 @@ func (a *app) runCommand() *cobra.Command {
 		Short:   "Show a run with its recipes",
 		Example: "  wasmill run show 20260105-101500-k3f9",
 		Args:    command.Arguments(1, 1, "the ID of a run"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			farm, done, err := a.farm(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer done()
-			run, err := farm.Run(cmd.Context(), args[0])
+		RunE: a.onFarm(func(ctx context.Context, farm api.Farm, args []string) error {
+			run, err := farm.Run(ctx, args[0])
 			if err != nil {
 				return err
 			}
 			return a.print(run, func(w io.Writer) error { return runTable(w, run) })
-		},
+		}),
 	}
 	cancel := &cobra.Command{
 		Use:     "cancel ID",
@@ -91,13 +82,8 @@ func (a *app) workersCommand() *cobra.Command {
 		Short:   "List the workers that have joined",
 		Example: "  wasmill workers --json",
 		Args:    command.Arguments(0, 0, "no arguments"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			farm, done, err := a.farm(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer done()
-			workers, err := farm.Workers(cmd.Context())
+		RunE: a.onFarm(func(ctx context.Context, farm api.Farm, _ []string) error {
+			workers, err := farm.Workers(ctx)
 			if err != nil {
 				return err
 			}
@@ -109,7 +95,7 @@ func (a *app) workersCommand() *cobra.Command {
 				}
 				return term.Table(w, rows)
 			})
-		},
+		}),
 	}
 }
 

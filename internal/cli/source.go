@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -217,13 +218,8 @@ func (a *app) sourceGet() *cobra.Command {
 		Short:   "Write a file that the farm keeps to this folder",
 		Example: "  wasmill source get a6533f45b1670b5d59b38a514d82b09c6fb70cc1050467220216335e873074e8 --out crc32c.tar.gz",
 		Args:    command.Arguments(1, 1, "a sha256"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			farm, done, err := a.farm(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer done()
-			list, err := farm.Sources(cmd.Context())
+		RunE: a.onFarm(func(ctx context.Context, farm api.Farm, args []string) error {
+			list, err := farm.Sources(ctx)
 			if err != nil {
 				return err
 			}
@@ -234,7 +230,7 @@ func (a *app) sourceGet() *cobra.Command {
 			if out == "" {
 				out = filepath.Base(list[i].Name)
 			}
-			r, err := farm.OpenBlob(cmd.Context(), record.Digest("sha256:"+args[0]))
+			r, err := farm.OpenBlob(ctx, record.Digest("sha256:"+args[0]))
 			if err != nil {
 				return err
 			}
@@ -246,7 +242,7 @@ func (a *app) sourceGet() *cobra.Command {
 				_, err := fmt.Fprintln(w, out)
 				return err
 			})
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&out, "out", "", "name of the file (default: the one it was fetched under)")
 	return cmd

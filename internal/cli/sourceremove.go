@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -32,13 +33,8 @@ keeps it again.`,
 		Example: `  wasmill source remove --dry-run a6533f45b1670b5d59b38a514d82b09c6fb70cc1050467220216335e873074e8
   wasmill source list --json | jq -r '.[] | select(.name | endswith(".whl")) | .sha256' | xargs wasmill source remove`,
 		Args: command.Arguments(1, -1, "at least one sha256"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			farm, done, err := a.farm(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer done()
-			list, err := farm.Sources(cmd.Context())
+		RunE: a.onFarm(func(ctx context.Context, farm api.Farm, args []string) error {
+			list, err := farm.Sources(ctx)
 			if err != nil {
 				return err
 			}
@@ -50,7 +46,7 @@ keeps it again.`,
 			for _, s := range wanted {
 				r := removedSource{Source: s}
 				if !dry {
-					answer, err := farm.RemoveSource(cmd.Context(), s.SHA256)
+					answer, err := farm.RemoveSource(ctx, s.SHA256)
 					if err != nil {
 						return fmt.Errorf("removing %s (%d of %d are removed): %w", s.Name, len(removed), len(wanted), err)
 					}
@@ -59,7 +55,7 @@ keeps it again.`,
 				removed = append(removed, r)
 			}
 			return a.print(removed, func(w io.Writer) error { return removedLines(w, removed, dry) })
-		},
+		}),
 	}
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "say what would be removed and remove nothing")
 	return cmd

@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
+	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/command"
 	"github.com/wasmill/wasmill/internal/term"
 )
@@ -59,17 +61,12 @@ func (a *app) planCommand() *cobra.Command {
 		Short:   "Say what a build would do, and why, without doing it",
 		Example: "  wasmill plan --recipes ./recipes '*'\n  wasmill plan --json markupsafe | jq '.[].reason'",
 		Args:    command.Arguments(1, -1, "at least one recipe"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			farm, done, err := a.farm(cmd.Context())
+		RunE: a.onFarm(func(ctx context.Context, farm api.Farm, args []string) error {
+			req, err := t.request(ctx, a, farm, args)
 			if err != nil {
 				return err
 			}
-			defer done()
-			req, err := t.request(cmd.Context(), a, farm, args)
-			if err != nil {
-				return err
-			}
-			actions, err := farm.Plan(cmd.Context(), req)
+			actions, err := farm.Plan(ctx, req)
 			if err != nil {
 				return err
 			}
@@ -80,7 +77,7 @@ func (a *app) planCommand() *cobra.Command {
 				}
 				return term.Table(w, rows)
 			})
-		},
+		}),
 	}
 	t.flags(cmd)
 	return cmd

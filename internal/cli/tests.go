@@ -27,13 +27,8 @@ asks for the comparison (wasmill.test.native), which tests end otherwise under t
   wasmill tests markupsafe --junit report.xml   # for a continuous integration
   wasmill tests markupsafe --json | jq '.[].native.differences'`,
 		Args: command.Arguments(1, 1, "a recipe's name or a build's key"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			farm, done, err := a.farm(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer done()
-			b, err := farm.Build(cmd.Context(), args[0])
+		RunE: a.onFarm(func(ctx context.Context, farm api.Farm, args []string) error {
+			b, err := farm.Build(ctx, args[0])
 			if err != nil {
 				return err
 			}
@@ -41,12 +36,12 @@ asks for the comparison (wasmill.test.native), which tests end otherwise under t
 				return fault.Errorf(fault.NotFound, "the build of %s was not tested: it is a %s build", b.Recipe, b.Outcome)
 			}
 			if junit != "" {
-				if err := writeJUnit(cmd.Context(), farm, &b, junit, a.out); err != nil || junit == "-" {
+				if err := writeJUnit(ctx, farm, &b, junit, a.out); err != nil || junit == "-" {
 					return err
 				}
 			}
 			return a.print(b.Tests, func(w io.Writer) error { return testReport(w, &b) })
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&junit, "junit", junit, "write the tests as JUnit XML to this file; - is standard output")
 	return cmd

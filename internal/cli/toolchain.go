@@ -37,18 +37,13 @@ func (a *app) toolchainList() *cobra.Command {
 		Short:   "List the toolchains, and whether their images are in the registry",
 		Example: "  wasmill toolchain list --json",
 		Args:    command.Arguments(0, 0, "no arguments"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			farm, done, err := a.farm(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer done()
-			list, err := farm.Toolchains(cmd.Context())
+		RunE: a.onFarm(func(ctx context.Context, farm api.Farm, _ []string) error {
+			list, err := farm.Toolchains(ctx)
 			if err != nil {
 				return err
 			}
 			return a.print(list, func(w io.Writer) error { return toolchainTable(w, list) })
-		},
+		}),
 	}
 }
 
