@@ -109,6 +109,8 @@ func TestAuditOfModules(t *testing.T) {
 		"relaxed SIMD":               {map[string]string{ext: side(wasmtest.Module{}), "a/x.so": coded("\xfd\x85\x02\x1a\x0b")}, []string{"newer-engine a/x.so relaxed-simd"}},
 		"an unknown instruction":     {map[string]string{ext: side(wasmtest.Module{}), "a/x.so": coded("\xff\x0b")}, []string{"not-wasm a/x.so "}},
 		"try and catch":              {map[string]string{ext: side(wasmtest.Module{}), "a/x.so": coded("\x06\x40\x19\x0b\x0b")}, nil},
+		"a package's __init__":       {map[string]string{"a/__init__" + suffix: library(wasm.Export{Name: "PyInit_a", Kind: wasm.Func, Signature: ":i"})}, nil},
+		"the __init__ of another":    {map[string]string{"a/__init__" + suffix: library(wasm.Export{Name: "PyInit_b", Kind: wasm.Func, Signature: ":i"})}, []string{"missing-init a/__init__" + suffix + " PyInit_a"}},
 		"init function mistyped":     {map[string]string{ext: library(wasm.Export{Name: "PyInit__c", Kind: wasm.Func, Signature: "d:i"})}, []string{"signature-mismatch " + ext + " PyInit__c"}},
 		"debug sections":             {map[string]string{ext: side(wasmtest.Module{}) + string(wasmtest.Custom(".debug_info", "x"))}, []string{"debug-sections " + ext + " "}},
 		"names of functions":         {map[string]string{ext: side(wasmtest.Module{}) + string(wasmtest.Custom("name", "x"))}, nil},

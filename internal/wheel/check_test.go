@@ -23,8 +23,10 @@ func TestCheckExtensions(t *testing.T) {
 		want wheel.Expectation
 		says string // empty: nothing to say
 	}{
-		"as announced":         {wheeltest.Spec{Tag: tag, Files: extension}, want, ""},
-		"any will do":          {wheeltest.Spec{Tag: tag, Files: extension}, wheel.Expectation{PlatformTag: platform}, ""},
+		"as announced": {wheeltest.Spec{Tag: tag, Files: extension}, want, ""},
+		"any will do":  {wheeltest.Spec{Tag: tag, Files: extension}, wheel.Expectation{PlatformTag: platform}, ""},
+		"a package's __init__": {wheeltest.Spec{Tag: tag, Files: map[string]string{"a/b/__init__.cpython-315-wasm32-emscripten.so": ""}},
+			wheel.Expectation{PlatformTag: platform, Extensions: []string{"a.b.__init__"}}, ""},
 		"pure instead":         {wheeltest.Spec{Files: map[string]string{"a.py": ""}}, want, "did not compile"},
 		"tagged for the host":  {wheeltest.Spec{Tag: "cp315-cp315-linux_x86_64", Files: extension}, want, "tagged linux_x86_64"},
 		"half":                 {wheeltest.Spec{Tag: tag, Files: map[string]string{"a/_other.cpython-315-wasm32-emscripten.so": ""}}, want, "lacks the extension module a._c"},

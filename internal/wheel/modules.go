@@ -10,7 +10,7 @@ import (
 // Extension is a file of machine code that Python can import.
 type Extension struct {
 	File   string // in the wheel
-	Module string // dotted name, "markupsafe._speedups"
+	Module string // dotted name as it is imported, "markupsafe._speedups"; that of the package for an __init__
 	Suffix string // ".cpython-315-wasm32-emscripten.so", ".abi3-wasm32-emscripten.so" (since 3.15), ".abi3.so" or ".so"
 }
 
@@ -41,7 +41,7 @@ func (w *Wheel) Extensions() []Extension {
 		if at == nil {
 			continue
 		}
-		module, ok := moduleName(w.Installed(file[:at[0]]))
+		module, ok := moduleName(packageOf(w.Installed(file[:at[0]])))
 		if ok {
 			out = append(out, Extension{File: file, Module: module, Suffix: file[at[0]:]})
 		}
@@ -62,7 +62,7 @@ func (w *Wheel) TopLevel() []string {
 		if !ok {
 			continue
 		}
-		if module, ok := moduleName(strings.TrimSuffix(stem, "/__init__")); ok {
+		if module, ok := moduleName(packageOf(stem)); ok {
 			top, _, _ := strings.Cut(module, ".")
 			found[top] = true
 		}
@@ -74,6 +74,10 @@ func (w *Wheel) TopLevel() []string {
 	slices.Sort(out)
 	return out
 }
+
+// packageOf is the package's own path for its __init__, and else the path itself. Python asks an __init__ of machine code,
+// too, for the init function of the package's name.
+func packageOf(stem string) string { return strings.TrimSuffix(stem, "/__init__") }
 
 func moduleName(stem string) (string, bool) {
 	parts := strings.Split(stem, "/")
