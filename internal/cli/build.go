@@ -31,7 +31,8 @@ func (a *app) buildCommand() *cobra.Command {
 		Short: "Build and test recipes here, without a server, and write the wheels to a folder",
 		Long: `Builds and tests recipes of a folder, a release on the package index, or a project's folder, and what they need, in
 this process, and writes the wheels of what was named to --out. What was built before with the same inputs is not built
-again. A toolchain that is not baked yet is baked first, once. Where a farm has the data folder, it does the work.`,
+again. A toolchain that is not baked yet is baked first, once. Where a farm has the data folder, it does the work; if that is
+another build which ends first, this one goes on by itself.`,
 		Example: `  wasmill build .                                # the project here
   wasmill build markupsafe==3.0.3                # a release
   wasmill build --recipes ./recipes lz4 xxhash   # recipes by name
@@ -39,7 +40,7 @@ again. A toolchain that is not baked yet is baked first, once. Where a farm has 
   wasmill build '*' '!tag:rust'                  # all but those with a tag
   wasmill build tag:core --no-cache`,
 		Args: command.Arguments(1, -1, "a recipe, a release or a project's folder"),
-		RunE: a.onFarm(func(ctx context.Context, farm api.Farm, args []string) error {
+		RunE: a.outliving(func(ctx context.Context, farm api.Farm, args []string) error {
 			req, err := t.request(ctx, a, farm, args)
 			if err != nil {
 				return err

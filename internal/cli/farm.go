@@ -2,10 +2,11 @@ package cli
 
 import (
 	"context"
-
-	"go.uber.org/zap"
+	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/command"
@@ -44,6 +45,55 @@ func (a *app) onFarm(do func(ctx context.Context, farm api.Farm, args []string) 
 		defer done()
 		return do(cmd.Context(), farm, args)
 	}
+}
+
+// outliving is onFarm for work that this process can do itself. Where the farm is another command on the same data folder,
+// it ends when that command ends, and the work is begun again: what is built already is not built again.
+func (a *app) outliving(do func(ctx context.Context, farm api.Farm, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		for {
+			lost := false
+			err := a.onFarm(func(ctx context.Context, farm api.Farm, args []string) error {
+				err := do(ctx, farm, args)
+				lost = err != nil && a.lost(ctx, farm, err)
+				return err
+			})(cmd, args)
+			if !lost {
+				return err
+			}
+			fmt.Fprintln(a.err, "wasmill: the command that had the data folder has ended; going on without it")
+		}
+	}
+}
+
+// lost says whether an error comes of a farm that has left the data folder: nobody has it now, or another that answers.
+func (a *app) lost(ctx context.Context, farm api.Farm, err error) bool {
+	_, remote := farm.(*api.Client)
+	if !remote || a.server != "" || fault.KindOf(err) != fault.Unavailable {
+		return false
+	}
+	dir, err := datadir.Open(a.data)
+	if err != nil {
+		return false
+	}
+	// It stops answering before it gives the folder back.
+	for range 100 {
+		if release, err := dir.Claim(); err == nil {
+			release()
+			return true
+		}
+		if owner, ok := dir.Owner(); ok {
+			if _, err := api.NewClient(owner.API).Join(ctx); err == nil {
+				return true
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return false
 }
 
 // running is a farm that runs by itself: what is given to it outlives this command.
