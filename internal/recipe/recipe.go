@@ -126,7 +126,7 @@ type ExportMode string
 
 // The modes of exporting.
 const (
-	ExportPyInit       ExportMode = "pyinit"        // PyInit_* only; the default
+	ExportPyInit       ExportMode = "pyinit"        // PyInit_* and PyModExport_* only; the default
 	ExportRequested    ExportMode = "requested"     // every symbol of the objects that is not hidden
 	ExportWholeArchive ExportMode = "whole_archive" // all, -sSIDE_MODULE=1
 	ExportList         ExportMode = "list"          // Exports.Symbols

@@ -7,6 +7,10 @@ import (
 	"strings"
 )
 
+// initFunctions begin the names of what Python calls to load a module: PEP 489's, and PEP 793's, which it prefers. A module
+// may have both, and the first of them be a stub.
+var initFunctions = []string{"PyInit", "PyModExport"}
+
 // exports are the symbols that a side module exports, each with emcc's leading underscore, sorted.
 func exports(all []arg, output string, env Env) ([]string, error) {
 	var names []string
@@ -19,7 +23,7 @@ func exports(all []arg, output string, env Env) ([]string, error) {
 		}
 		names = objects
 		if env.Settings.Exports != "requested" {
-			inits := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !strings.HasPrefix(n, "PyInit") })
+			inits := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !hasPrefix(n, initFunctions) })
 			switch {
 			case len(inits) > 0:
 				names = inits

@@ -30,6 +30,7 @@ func testEnv() wasmcc.Env {
 		"/work/src/p/build/loop.rsp":   "@loop.rsp",
 		"/work/src/p/build/m.o":        object(sym{name: "PyInit_m"}, sym{name: "helper"}, sym{name: "inner", flags: 0x4}, sym{name: "static", flags: 0x2}),
 		"/work/src/p/build/two.o":      object(sym{name: "PyInit_b"}, sym{name: "PyInit_a"}, sym{name: "malloc", flags: 0x10}),
+		"/work/src/p/build/slots.o":    object(sym{name: "PyModExport_m"}, sym{name: "PyInit_m"}, sym{name: "helper"}),
 		"/work/src/p/build/libfoo.a":   archive(map[string]string{"foo.o/": object(sym{name: "foo"}, sym{name: "table", kind: 1})}),
 		"/work/src/p/build/native.o":   "\x7fELF…",
 		"/work/src/p/build/damaged.o":  object(sym{name: "PyInit_m"})[:20],
@@ -84,6 +85,7 @@ func TestPlan(t *testing.T) {
 		// Linking modules.
 		{"an extension module exports its init function", "cc -shared m.o -o m.cpython-315-wasm32-emscripten.so", "/usr/bin/emcc m.o -o m.cpython-315-wasm32-emscripten.so" + side + "_PyInit_m"},
 		{"one file may hold several modules", "cc m.o two.o -o m.so", "/usr/bin/emcc m.o two.o -o m.so" + side + "_PyInit_a,_PyInit_b,_PyInit_m"},
+		{"and may be loaded by its slots", "cc slots.o -o m.so", "/usr/bin/emcc slots.o -o m.so" + side + "_PyInit_m,_PyModExport_m"},
 		{"a version behind .so", "cc m.o -o libm.so.1.2", "/usr/bin/emcc m.o -o libm.so.1.2" + side + "_PyInit_m"},
 		{"-shared, whatever the file is called", "cc -shared m.o -o m.wasm", "/usr/bin/emcc m.o -o m.wasm" + side + "_PyInit_m"},
 		{"a C++ driver links with em++", "c++ -shared m.o -o m.so", "/usr/bin/em++ m.o -o m.so" + side + "_PyInit_m"},
