@@ -98,13 +98,24 @@ type result struct {
 // wasmill runs the command to its end.
 func wasmill(t testing.TB, env []string, args ...string) result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	return wasmillWithin(t, patience, env, args...)
+}
+
+// wasmillWithin interrupts the command where it takes longer, so that it takes its containers with it.
+func wasmillWithin(t testing.TB, most time.Duration, env []string, args ...string) result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), most)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program(t, "wasmill"), args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	cmd.WaitDelay = time.Minute
 	cmd.Env = append(os.Environ(), env...)
 	var out, err bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &err
 	runErr := cmd.Run()
+	if ctx.Err() != nil {
+		t.Fatalf("it took longer than %s:\n%s", most, err.String())
+	}
 	if exit := (*exec.ExitError)(nil); runErr != nil && !errors.As(runErr, &exit) {
 		t.Fatal(runErr)
 	}
