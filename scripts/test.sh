@@ -22,6 +22,8 @@ bin/wasmill toolchain bake --data "$data" $toolchain | tee "$data/baked.txt"
 build=$(awk '$1 == "build" { print $2 }' "$data/baked.txt")
 runtime=$(awk '$1 == "runtime" { print $2 }' "$data/baked.txt")
 export WASMILL_BUILD_IMAGE=$registry/$build WASMILL_RUNTIME_IMAGE=$registry/$runtime WASMILL_TEST_REGISTRY=$registry
+browser=$(bin/wasmill toolchain bake --data "$data" --extension chromium $toolchain | tee /dev/stderr | awk '$1 == "chromium" { print $2 }')
+export WASMILL_BROWSER_IMAGE=$registry/$browser
 export WASMILL_BIN=$PWD/bin
 tags='engine integration' timeout=30m
 if [[ ${WASMILL_TEST_NIGHTLY:-} ]]; then

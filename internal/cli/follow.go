@@ -128,6 +128,9 @@ func testsInWords(act api.Action) string {
 	if t.NativeOnly > 0 {
 		words += fmt.Sprintf(", %d pass natively only", t.NativeOnly)
 	}
+	if len(t.Runtimes) > 1 {
+		words += ", in " + strings.Join(t.Runtimes, " and ")
+	}
 	if t.Notes > 0 {
 		words += fmt.Sprintf(", %d to look at (wasmill tests %s)", t.Notes, act.Recipe)
 	}

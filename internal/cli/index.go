@@ -13,6 +13,8 @@ import (
 	"github.com/wasmill/wasmill/internal/datadir"
 	"github.com/wasmill/wasmill/internal/engine"
 	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/fetch"
+	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/runtimes"
 	"github.com/wasmill/wasmill/internal/term"
 	"github.com/wasmill/wasmill/internal/toolchain"
@@ -32,13 +34,13 @@ type checked struct {
 }
 
 func (a *app) indexCheck() *cobra.Command {
-	t := targets{lane: "interactive"}
+	t, runtime := targets{lane: "interactive"}, recipe.Node
 	cmd := &cobra.Command{
 		Use:   "check [flags] NAME…",
-		Short: "Install recipes from the served index with micropip, in node, and import them",
-		Long: `Installs each recipe into a fresh Pyodide in node, with micropip and from the farm's index, as a user would, and
-imports its modules. The container has the host's network: it is a client, not a build.`,
-		Example: "  wasmill index check '*'\n  wasmill index check --server http://farm:7470 markupsafe",
+		Short: "Install recipes from the served index with micropip and import them",
+		Long: `Installs each recipe into a fresh Pyodide, under node or in a page of Chromium, with micropip and from the farm's index,
+as a user would, and imports its modules. The container has the host's network: it is a client, not a build.`,
+		Example: "  wasmill index check '*'\n  wasmill index check --runtime chromium markupsafe\n  wasmill index check --server http://farm:7470 markupsafe",
 		Args:    command.Arguments(1, -1, "at least one recipe"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			farm, err := a.running()
@@ -49,7 +51,7 @@ imports its modules. The container has the host's network: it is a client, not a
 			if err != nil {
 				return err
 			}
-			results, err := a.checkIndex(cmd.Context(), farm, req)
+			results, err := a.checkIndex(cmd.Context(), farm, req, runtime)
 			if err != nil {
 				return err
 			}
@@ -64,12 +66,13 @@ imports its modules. The container has the host's network: it is a client, not a
 			return nil
 		},
 	}
-	t.flags(cmd)
+	t.which(cmd)
+	cmd.Flags().StringVar(&runtime, "runtime", runtime, "where to install: node or chromium")
 	return cmd
 }
 
-func (a *app) checkIndex(ctx context.Context, farm api.Farm, req api.RunRequest) ([]checked, error) {
-	client, err := a.client(ctx, farm, req.Toolchain)
+func (a *app) checkIndex(ctx context.Context, farm api.Farm, req api.RunRequest, runtime string) ([]checked, error) {
+	client, err := a.client(ctx, farm, req.Toolchain, runtime)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +109,10 @@ func (a *app) checkIndex(ctx context.Context, farm api.Farm, req api.RunRequest)
 }
 
 // client runs in the runtime of a toolchain that the farm's registry has.
-func (a *app) client(ctx context.Context, farm api.Farm, name string) (*runtimes.Client, error) {
+func (a *app) client(ctx context.Context, farm api.Farm, name, runtime string) (*runtimes.Client, error) {
+	if runtime != recipe.Node && runtime != recipe.Chromium {
+		return nil, fault.Errorf(fault.Invalid, "there is no runtime %s; there are %s and %s", runtime, recipe.Node, recipe.Chromium)
+	}
 	join, err := farm.Join(ctx)
 	if err != nil {
 		return nil, err
@@ -131,7 +137,21 @@ func (a *app) client(ctx context.Context, farm api.Farm, name string) (*runtimes
 		if err != nil {
 			return nil, err
 		}
-		return &runtimes.Client{Engine: docker, Image: join.Registry + "/" + image.Runtime, Work: dir.Scratch()}, nil
+		client := &runtimes.Client{Engine: docker, Image: join.Registry + "/" + image.Runtime, Work: dir.Scratch()}
+		if runtime == recipe.Node {
+			return client, nil
+		}
+		for _, e := range t.Extensions {
+			if e.Runtime == runtime && e.Baked {
+				client.Browser = join.Registry + "/toolchains/" + t.Name + "@" + e.Digest
+			}
+		}
+		if client.Browser == "" {
+			return nil, fault.Errorf(fault.NotFound, "the farm has no image with %s: `wasmill toolchain bake --extension %s %s` makes it", runtime, runtime, t.Name)
+		}
+		tools := &runtimes.Tools{Fetcher: &fetch.Fetcher{Cache: dir.Downloads()}, Dir: dir.Environments()}
+		client.Pyodide = &runtimes.Pyodide{Engine: docker, Cache: dir.Environments(), Work: dir.Scratch(), Tools: tools.Folder}
+		return client, nil
 	}
 	return nil, fault.Errorf(fault.NotFound, "the farm has no baked toolchain %s", name)
 }

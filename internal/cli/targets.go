@@ -26,9 +26,14 @@ type targets struct {
 	runtimes  []string
 }
 
-func (t *targets) flags(cmd *cobra.Command) {
+// which are the flags that say what is meant; flags, all of a command that builds.
+func (t *targets) which(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&t.recipes, "recipes", "recipes", "folder of recipes")
 	cmd.Flags().StringVar(&t.toolchain, "toolchain", defaultToolchain, "toolchain to build with")
+}
+
+func (t *targets) flags(cmd *cobra.Command) {
+	t.which(cmd)
 	cmd.Flags().StringSliceVar(&t.runtimes, "runtime", nil, "test in this runtime, too, whatever the recipes say: chromium (repeatable)")
 	cmd.Flags().BoolVar(&t.noCache, "no-cache", false, "build even what was built before")
 }

@@ -24,6 +24,9 @@ def chromium(flags=()):
     return driver
 
 
+PAGE = "<!doctype html><title>wasmill</title>"
+
+
 class Pages:
     """Chromium with a page for each call of a module's function."""
 

@@ -21,7 +21,7 @@ def lay_out():
     """Makes what the pages load: the runtime, the job's wheels with their lock, and our own below wasmill/."""
     ours = dist / "wasmill"
     ours.mkdir()
-    (ours / "page.html").write_text("<!doctype html><title>wasmill</title>")
+    (ours / "page.html").write_text(browser.PAGE)
     for name in ("page.mjs", "runtime.mjs", "run.py"):
         shutil.copy(host.here / name, ours)
     for name, folder in {"pytest": "/opt/pytest", "tests": "/job/tests", "suite": "/job/suite"}.items():

@@ -19,7 +19,7 @@ func TestChromium(t *testing.T) {
 	t.Run("pytest-pyodide", func(t *testing.T) { pytestPyodide(t, l) })
 	t.Run("suite", func(t *testing.T) { suite(t, l) })
 	t.Run("outcomes", func(t *testing.T) {
-		outcomes(t, l, "kinds of outcomes", "an import that ends the process", "a test that aborts", "an endless loop", "too much memory", "endless output")
+		outcomes(t, l, "kinds of outcomes", "an import that ends the process", "a test that aborts", "too much memory", "endless output")
 	})
 	t.Run("dependencies", func(t *testing.T) { dependencies(t, l) })
 }

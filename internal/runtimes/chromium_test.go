@@ -62,7 +62,7 @@ func TestPagesHaveAnImageOfTheirOwn(t *testing.T) {
 			targets = append(targets, m.Target)
 		}
 		slices.Sort(targets)
-		if want := "/job /opt/pyodide /opt/pytest /out /snapshot /tools"; strings.Join(targets, " ") != want {
+		if want := "/job /opt/micropip /opt/pyodide /opt/pytest /out /snapshot /tools"; strings.Join(targets, " ") != want {
 			t.Errorf("%q sees %q, want %s", spec.Command, targets, want)
 		}
 	}

@@ -17,13 +17,15 @@ type HostRunner interface {
 	RunOnHost(ctx context.Context, spec engine.Spec, out io.Writer) (engine.Result, error)
 }
 
-// Client installs packages into a fresh Pyodide under node as any user would, from an index that this machine
-// reaches, 127.0.0.1 included.
+// Client installs packages into a fresh Pyodide as any user would, from an index that this machine reaches, 127.0.0.1
+// included: under node, or in a page of Chromium.
 type Client struct {
-	Engine HostRunner
-	Image  string    // a Runtime image, with digest
-	Work   string    // a folder for temporary files
-	Log    io.Writer // gets what the runtime prints; nil discards it
+	Engine  HostRunner
+	Image   string    // a Runtime image, with digest
+	Work    string    // a folder for temporary files
+	Log     io.Writer // gets what the runtime prints; nil discards it
+	Browser string    // the image with Chromium; empty for node
+	Pyodide *Pyodide  // for Chromium: where the runtime's files and the browser's driver come from
 }
 
 // Installation is what became of an installation.
@@ -55,7 +57,8 @@ func (c *Client) Micropip(ctx context.Context, index string, names, imports []st
 }
 
 // LoadPackage runs pyodide.loadPackage(names) with the lock served at a URL and imports the modules. Under node that
-// reads local files only, so the wheels are downloaded before, and their hashes checked. Errors are as for Micropip.
+// reads local files only, so the wheels are downloaded before, and their hashes checked; Chromium does both itself. Errors
+// are as for Micropip.
 func (c *Client) LoadPackage(ctx context.Context, lock string, names, imports []string) (*Installation, error) {
 	return c.run(ctx, clientJob{Lock: lock, Names: names, Imports: imports})
 }
@@ -77,7 +80,7 @@ func (c *Client) run(ctx context.Context, job clientJob) (*Installation, error) 
 	if err := os.WriteFile(stage.path("in/client.json"), text, 0o644); err != nil {
 		return nil, staging(err)
 	}
-	spec, err := stage.spec(Job{Image: c.Image}, "client", "/usr/bin/node", "/job/client.mjs")
+	spec, err := c.spec(ctx, stage)
 	if err != nil {
 		return nil, err
 	}
@@ -88,9 +91,25 @@ func (c *Client) run(ctx context.Context, job clientJob) (*Installation, error) 
 	}
 	report, err := stage.report()
 	if err != nil {
-		return nil, fault.Errorf(fault.Internal, "installing %q: node ended with status %d: %s: %w", job.Names, result.ExitStatus, log.tail(), err)
+		return nil, fault.Errorf(fault.Internal, "installing %q: the client ended with status %d: %s: %w", job.Names, result.ExitStatus, log.tail(), err)
 	}
 	return report, nil
+}
+
+func (c *Client) spec(ctx context.Context, stage *stage) (engine.Spec, error) {
+	spec, err := stage.spec(Job{Image: c.Image}, "client", "/usr/bin/node", "/job/client.mjs")
+	if err != nil || c.Browser == "" {
+		return spec, err
+	}
+	snapshot, err := c.Pyodide.snapshot(ctx, Job{Image: c.Image})
+	if err != nil {
+		return spec, err
+	}
+	natively(&spec, snapshot, c.Browser, "client.py")
+	if err := c.Pyodide.withTools(ctx, &spec); err != nil {
+		return spec, err
+	}
+	return spec, c.Engine.Pull(ctx, c.Browser)
 }
 
 // report reads report.json without following a link out of the folder, which installed packages could write to.

@@ -153,34 +153,40 @@ func (t *tester) spec(ctx context.Context, p part) (engine.Spec, error) {
 	switch {
 	case t.page:
 		p.tools = true // they drive the browser
-		err = t.natively(ctx, &spec, t.job.Browser, "chromium.py", p.command)
+		natively(&spec, t.snapshot, t.job.Browser, "chromium.py", p.command)
 	case p.host:
-		err = t.natively(ctx, &spec, t.job.Host, "host.py", p.command)
-	}
-	if err != nil {
-		return spec, err
+		natively(&spec, t.snapshot, t.job.Host, "host.py", p.command)
+	default:
+		return spec, nil
 	}
 	if p.tools {
-		tools, err := t.Tools(ctx)
-		if err != nil {
-			return spec, fmt.Errorf("preparing pytest-pyodide: %w", err)
+		if err := t.withTools(ctx, &spec); err != nil {
+			return spec, err
 		}
-		spec.Mounts = append(spec.Mounts, engine.Mount{Source: tools, Target: "/tools"})
 	}
-	return spec, nil
+	return spec, t.Engine.Pull(ctx, spec.Image)
 }
 
 // natively makes it a container of an image that has a Python of its own, and brings the runtime into it.
-func (t *tester) natively(ctx context.Context, spec *engine.Spec, image, program, command string) error {
-	spec.Image, spec.Command = image, []string{"/usr/bin/python3", "/job/" + program, command}
+func natively(spec *engine.Spec, snapshot, image, program string, arguments ...string) {
+	spec.Image, spec.Command = image, append([]string{"/usr/bin/python3", "/job/" + program}, arguments...)
 	spec.Pids, spec.Tmpfs, spec.Env = nativePids, map[string]int64{"/tmp": 1 << 30}, []string{"HOME=/tmp", "PYTHONDONTWRITEBYTECODE=1"}
-	for _, name := range []string{"pyodide", "pytest"} {
-		spec.Mounts = append(spec.Mounts, engine.Mount{Source: filepath.Join(t.snapshot, name), Target: "/opt/" + name})
+	for _, name := range []string{"pyodide", "pytest", "micropip"} {
+		spec.Mounts = append(spec.Mounts, engine.Mount{Source: filepath.Join(snapshot, name), Target: "/opt/" + name})
 	}
-	return t.Engine.Pull(ctx, image)
 }
 
-// snapshot is the folder that holds the memory of started interpreters, and a copy of the runtime. It only saves time,
+// withTools puts pytest-pyodide, and what it drives a browser with, into a container.
+func (p *Pyodide) withTools(ctx context.Context, spec *engine.Spec) error {
+	tools, err := p.Tools(ctx)
+	if err != nil {
+		return fmt.Errorf("preparing pytest-pyodide: %w", err)
+	}
+	spec.Mounts = append(spec.Mounts, engine.Mount{Source: tools, Target: "/tools"})
+	return nil
+}
+
+// snapshot is the folder that holds the memory of started interpreters, and a copy of the runtime and what goes with it. It only saves time,
 // 4 s of 5 for a small job, and is made by the image itself.
 func (p *Pyodide) snapshot(ctx context.Context, job Job) (string, error) {
 	p.making.Lock()

@@ -96,7 +96,7 @@ func TestStage(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"browser.py", "chromium.py", "client.mjs", "host.py", "job.json", "node.mjs", "page.mjs", "run.mjs", "run.py", "runtime.mjs", "tests/conftest.py", "tests/data/x.bin", "tests/test_tiny.py",
+		"browser.py", "chromium.py", "client.mjs", "client.py", "clientpage.mjs", "host.py", "install.py", "installation.mjs", "job.json", "node.mjs", "page.mjs", "run.mjs", "run.py", "runtime.mjs", "tests/conftest.py", "tests/data/x.bin", "tests/test_tiny.py",
 		"wheels/Some_Dep-2.0-py3-none-any.whl", "wheels/tiny-1.0-py3-none-any.whl",
 	}
 	if diff := cmp.Diff(want, slices.Sorted(slices.Values(seen))); diff != "" {

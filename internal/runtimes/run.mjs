@@ -61,7 +61,7 @@ async function snapshot() {
   warm.FS.unmount(rt.files.pytest);
   fs.writeFileSync("/out/pytest.bin", warm.makeMemorySnapshot());
   fs.cpSync("/opt/pyodide", "/out/pyodide", { recursive: true, filter: (name) => !/\.(map|html|d\.ts)$/.test(name) });
-  fs.cpSync(rt.files.pytest, "/out/pytest", { recursive: true });
+  for (const name of ["pytest", "micropip"]) fs.cpSync("/opt/" + name, "/out/" + name, { recursive: true });
   tell({ event: "done" });
 }
 

@@ -5,6 +5,7 @@ package clients
 import (
 	"bytes"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wasmill/wasmill/internal/engine"
+	"github.com/wasmill/wasmill/internal/fetch"
 	"github.com/wasmill/wasmill/internal/runtimes"
 	"github.com/wasmill/wasmill/internal/runtimes/runtimestest"
 	"github.com/wasmill/wasmill/internal/wheel"
@@ -32,6 +34,47 @@ func client(t *testing.T) *runtimes.Client {
 		}
 	})
 	return &runtimes.Client{Engine: docker, Image: image, Work: t.TempDir(), Log: &log}
+}
+
+// page is Pyodide in Chromium.
+func page(t *testing.T) *runtimes.Client {
+	c := client(t)
+	c.Browser = os.Getenv("WASMILL_BROWSER_IMAGE")
+	if c.Browser == "" {
+		t.Skip("WASMILL_BROWSER_IMAGE does not name an image with Chromium; `make test` sets it")
+	}
+	tools := &runtimes.Tools{Fetcher: &fetch.Fetcher{Cache: t.TempDir()}, Dir: t.TempDir()}
+	c.Pyodide = &runtimes.Pyodide{Engine: c.Engine.(*engine.Docker), Cache: t.TempDir(), Work: t.TempDir(), Tools: tools.Folder}
+	return c
+}
+
+// What a page may fetch from another origin, and how it reads a lock, differs from node.
+func TestAPageInstalls(t *testing.T) {
+	c, s := page(t), serve(t)
+	got, err := c.Micropip(t.Context(), s.simple(), []string{"wasmill-test-app"}, []string{"wasmill_test_app"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Error != "" || got.Tag != "cp315-cp315-pyemscripten_2026_5_wasm32" || !strings.Contains(got.Client, "Chromium") {
+		t.Errorf("%+v", got)
+	}
+	checkInstalled(t, got, "wasmill-test-app 1.0", "wasmill-test-dep 2.0")
+	got, err = c.LoadPackage(t.Context(), s.lock(), []string{"wasmill-test-app"}, []string{"wasmill_test_app"})
+	if err != nil || got.Error != "" {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	checkInstalled(t, got, "wasmill-test-app 1.0", "wasmill-test-dep 2.0")
+	s.tamper = func(path string, body []byte) []byte {
+		if strings.HasSuffix(path, ".whl") {
+			body[len(body)-1]++
+		}
+		return body
+	}
+	got, err = c.LoadPackage(t.Context(), s.lock(), []string{"wasmill-test-app"}, nil)
+	if err != nil || got.Error == "" {
+		t.Errorf("the browser took what the lock does not name: %+v, %v", got, err)
+	}
+	t.Log(got.Error)
 }
 
 // Names that no lock and no other index has: what is installed can only have come from here.

@@ -39,7 +39,11 @@ func loneFolder(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, image := range []string{"toolchains/" + toolchainName + "@" + tc.Lock.Build, "runtimes/" + toolchainName + "@" + tc.Lock.Runtime} {
+	images := []string{"toolchains/" + toolchainName + "@" + tc.Lock.Build, "runtimes/" + toolchainName + "@" + tc.Lock.Runtime}
+	if nightly() {
+		images = append(images, "toolchains/"+toolchainName+"@"+tc.Lock.Extensions["chromium"])
+	}
+	for _, image := range images {
 		copyImage(t, from+"/"+image, r.Addr()+"/"+image)
 	}
 	lone = dir

@@ -5,6 +5,8 @@ package e2e
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/wasmill/wasmill/internal/api"
@@ -23,8 +25,11 @@ func corpus(t testing.TB, name string) string {
 	return dir
 }
 
+// nightly says that what takes long is tested, too.
+func nightly() bool { return os.Getenv("WASMILL_TEST_NIGHTLY") != "" }
+
 // Other people's recipes, as they are: libraries, packages that are compiled against others, hosted wheels, patches. Two
-// of the sources come from the source store, since their hosts may be gone.
+// of the sources come from the source store, since their hosts may be gone. By night they are tested in Chromium, too.
 func TestCorpus(t *testing.T) {
 	recipes, sources := corpus(t, "recipes"), corpus(t, "sources")
 	archives, err := filepath.Glob(filepath.Join(sources, "*"))
@@ -33,8 +38,11 @@ func TestCorpus(t *testing.T) {
 	}
 	env := []string{"WASMILL_DATA=" + loneFolder(t)}
 	wasmill(t, env, append([]string{"source", "add"}, archives...)...).expect(t, 0)
-	out := t.TempDir()
-	r := alone(t, "--json", "--recipes", recipes, "--out", out, "*")
+	args, in := []string{"--json", "--recipes", recipes, "--out", t.TempDir()}, []string{"node"}
+	if nightly() {
+		args, in = append(args, "--runtime", "chromium"), append(in, "chromium")
+	}
+	r := alone(t, append(args, "*")...)
 	run := read[api.Run](t, r)
 	passed(t, run)
 	if entries, err := os.ReadDir(recipes); err != nil || len(run.Actions) != len(entries) {
@@ -43,6 +51,9 @@ func TestCorpus(t *testing.T) {
 	for _, a := range run.Actions {
 		if a.Artifact == "" {
 			t.Errorf("%s left nothing", a.Recipe)
+		}
+		if strings.HasSuffix(a.Artifact, ".whl") && (a.Tests == nil || !slices.Equal(a.Tests.Runtimes, in)) {
+			t.Errorf("%s was tested in %+v, not in %q", a.Recipe, a.Tests, in)
 		}
 	}
 }
