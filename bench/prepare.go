@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,12 +26,16 @@ func (b *bench) prepare(patterns []string) error {
 	if err != nil {
 		return err
 	}
-	if len(patterns) == 0 {
-		patterns = []string{"*", "!tag:rust"} // for which another image would have to be baked
+	all := len(patterns) == 0
+	if all {
+		patterns = []string{"*"}
 	}
 	chosen, err := set.Select(patterns...)
 	if err != nil {
 		return err
+	}
+	if all { // without those for which another image would have to be baked
+		chosen = slices.DeleteFunc(chosen, func(r *recipe.Recipe) bool { return slices.Contains(r.Tags, "rust") })
 	}
 	if b.chosen, err = set.Closure(chosen); err != nil {
 		return err

@@ -137,12 +137,12 @@ def test_known(): assert 0
 			kind: record.TestFailed, message: "test_tiny.py::test: the runtime died: RuntimeError: unreachable", log: "last words",
 		},
 		{
-			name: "an endless loop", module: "", test: "def test():\n    while True: pass\n", limits: runtimes.Limits{Time: 20 * time.Second},
+			name: "an endless loop", module: "", test: "def test():\n    while True: pass\n", limits: runtimes.Limits{Time: 10 * time.Second},
 			want: []record.Case{
 				{Name: "tiny", Outcome: record.Passed},
-				{Name: "test_tiny.py::test", Outcome: record.Failed, Message: "out of time: more than 20s"},
+				{Name: "test_tiny.py::test", Outcome: record.Failed, Message: "out of time: more than 10s"},
 			},
-			kind: record.OutOfTime, message: "test_tiny.py::test: out of time: more than 20s",
+			kind: record.OutOfTime, message: "test_tiny.py::test: out of time: more than 10s",
 		},
 		{
 			name: "too much memory", module: "hoard = []\nwhile True: hoard.append(b'x' * (1 << 24))", limits: runtimes.Limits{Memory: 512 << 20},

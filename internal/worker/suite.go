@@ -47,7 +47,7 @@ func (s *step) test(ctx context.Context, image *toolchain.Image, dir string, job
 			return nil, err
 		}
 		if failure != nil {
-			return []record.Test{refused(failure)}, nil
+			return []record.Test{refused(s.job.Runtimes[0], failure)}, nil
 		}
 	}
 	var all []record.Test
@@ -85,8 +85,8 @@ func (p *suite) in(ctx context.Context, name string) (*record.Test, error) {
 }
 
 // refused is a test that did not begin.
-func refused(f *record.Failure) record.Test {
-	return record.Test{Outcome: record.Failed, In: recipe.Node, Imports: []record.Case{}, Cases: []record.Case{}, Failure: f}
+func refused(in string, f *record.Failure) record.Test {
+	return record.Test{Outcome: record.Failed, In: in, Imports: []record.Case{}, Cases: []record.Case{}, Failure: f}
 }
 
 func (p *suite) prepare(ctx context.Context, t *recipe.TestSuite) (*record.Failure, error) {
