@@ -28,14 +28,19 @@ def lay_out():
         shutil.make_archive(ours / name, "zip", folder)
 
 
+def version():
+    """The runtime's version as it says it itself; npm spells it in another way."""
+    version = json.loads(pathlib.Path("/opt/pyodide/package.json").read_text())["version"]
+    return version.replace("-alpha.", "a").replace("-beta.", "b").replace("-rc.", "rc")
+
+
 def session(run):
     host.distribution(dist)
     lay_out()
     with browser.served(dist, {"/told": lambda body: host.emit(body.decode()), "/printed": browser.printed}) as address:
         pages = browser.Pages(address)
         try:
-            with open("/opt/pyodide/package.json") as file:
-                tell(event="runtime", name=f"pyodide {json.load(file)['version']}, Chromium {pages.version()}")
+            tell(event="runtime", name=f"pyodide {version()}, Chromium {pages.version()}")
             run(pages)
         finally:
             pages.quit()
