@@ -35,6 +35,9 @@ type Farm interface {
 	Runs(ctx context.Context, limit int) ([]Run, error)
 	// Run is one run with its actions.
 	Run(ctx context.Context, id string) (Run, error)
+	// Explain says why a recipe of a run is built, reused or skipped, and what it waits for. An empty run is the newest that
+	// has the recipe, one that goes on before all others.
+	Explain(ctx context.Context, run, recipe string) (Explanation, error)
 	// CancelRun asks a run to stop; its containers are killed. It returns before that has happened.
 	CancelRun(ctx context.Context, id string) error
 
@@ -124,6 +127,7 @@ type Action struct {
 	Reason   string   `json:"reason"`
 	Needs    []string `json:"needs,omitempty"`
 	Key      string   `json:"key,omitempty"`
+	Wants    *Wants   `json:"wants,omitempty"` // in a plan: what must be known before Key can be
 	Status   string   `json:"status"`          // planned, queued, running, passed, failed, skipped, cached, canceled
 	Cause    string   `json:"cause,omitempty"` // why failed or skipped
 	Fault    string   `json:"fault,omitempty"` // the fault.Kind, where the machinery failed and not the recipe
@@ -136,6 +140,12 @@ type Action struct {
 	Size     int64    `json:"size_bytes,omitempty"`
 	Warnings int      `json:"audit_warnings,omitempty"`
 	Tests    *Tests   `json:"tests,omitempty"`
+}
+
+// Wants is what a key depends on and that only the run finds out.
+type Wants struct {
+	Lock  bool     `json:"lock,omitempty"`  // the build requirements are to be locked
+	Hosts []string `json:"hosts,omitempty"` // recipes that are built before, whose output enters the key
 }
 
 // Tests counts what a runtime said.
@@ -197,10 +207,12 @@ type Extension struct {
 
 // Worker is a worker daemon.
 type Worker struct {
-	Name     string    `json:"name"`
-	Classes  []string  `json:"classes"`
-	Slots    int       `json:"slots"`
-	LastSeen time.Time `json:"last_seen"`
+	Name    string   `json:"name"`
+	Classes []string `json:"classes"`
+	Slots   int      `json:"slots"`
+	// ClassSlots are the slots by class; nil for a worker that has not been heard of since the orchestrator was started.
+	ClassSlots map[string]int `json:"class_slots,omitempty"`
+	LastSeen   time.Time      `json:"last_seen"`
 }
 
 // Schedule is a run that starts by itself.

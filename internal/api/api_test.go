@@ -28,6 +28,7 @@ func TestClientSeesWhatTheFarmSays(t *testing.T) {
 	fake := &Fake{
 		JoinAnswer: Join{Temporal: "127.0.0.1:7233", Namespace: "wasmill", Registry: "127.0.0.1:5000", Version: "1"},
 		Planned:    []Action{{Recipe: "toolz", Kind: "build", Reason: "no earlier build", Status: "planned"}},
+		Explained:  map[string]Explanation{"run/1/to olz": {Why: "it is new", Wait: &Wait{For: WaitSlot, Ahead: 2}}, "/toolz": {Why: "cached"}},
 		Builds:     map[string]record.Build{"toolz": {Recipe: "toolz", Outcome: record.Passed}},
 		Baked:      []Toolchain{{Name: "pyemscripten_2026_5", Size: 1}},
 		Seen:       []Worker{{Name: "w1", Slots: 2, LastSeen: time.Unix(1, 0).UTC()}},
@@ -50,6 +51,8 @@ func TestClientSeesWhatTheFarmSays(t *testing.T) {
 	for name, same := range map[string]func(Farm) (any, error){
 		"join":       func(f Farm) (any, error) { return f.Join(ctx) },
 		"plan":       func(f Farm) (any, error) { return f.Plan(ctx, req) },
+		"why":        func(f Farm) (any, error) { return f.Explain(ctx, "run/1", "to olz") },
+		"why at all": func(f Farm) (any, error) { return f.Explain(ctx, "", "toolz") },
 		"build":      func(f Farm) (any, error) { return f.Build(ctx, "toolz") },
 		"toolchains": func(f Farm) (any, error) { return f.Toolchains(ctx) },
 		"workers":    func(f Farm) (any, error) { return f.Workers(ctx) },

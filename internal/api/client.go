@@ -159,6 +159,15 @@ func (c *Client) Run(ctx context.Context, id string) (Run, error) {
 	return ask[Run](ctx, c, http.MethodGet, "/runs/"+url.PathEscape(id), nil)
 }
 
+// Explain implements Farm.
+func (c *Client) Explain(ctx context.Context, run, recipe string) (Explanation, error) {
+	path := "/recipes/" + url.PathEscape(recipe) + "/explanation"
+	if run != "" {
+		path = "/runs/" + url.PathEscape(run) + path
+	}
+	return ask[Explanation](ctx, c, http.MethodGet, path, nil)
+}
+
 // CancelRun implements Farm.
 func (c *Client) CancelRun(ctx context.Context, id string) error {
 	return c.call(ctx, http.MethodPost, "/runs/"+url.PathEscape(id)+"/cancel", nil, nil)

@@ -20,6 +20,7 @@ type Fake struct {
 	JoinAnswer Join
 	Planned    []Action
 	Script     func(looks int, run *Run)
+	Explained  map[string]Explanation // by "run/recipe"; the run may be empty
 	Builds     map[string]record.Build
 	Logs       map[string][]byte
 	Baked      []Toolchain
@@ -152,6 +153,22 @@ func (f *Fake) Run(_ context.Context, id string) (Run, error) {
 		return out, nil
 	}
 	return Run{}, fault.Errorf(fault.NotFound, "no run %s", id)
+}
+
+// Explain implements Farm.
+func (f *Fake) Explain(_ context.Context, run, recipe string) (Explanation, error) {
+	e, ok := f.Explained[run+"/"+recipe]
+	if !ok {
+		return e, fault.Errorf(fault.NotFound, "no recipe %s in run %q", recipe, run)
+	}
+	return e, nil
+}
+
+// Keep puts a run into the farm's memory.
+func (f *Fake) Keep(run Run) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.runs = append(f.runs, &run)
 }
 
 // CancelRun implements Farm.

@@ -47,6 +47,11 @@ func Handler(f Farm) http.Handler {
 		return f.Runs(r.Context(), int(limit))
 	})
 	route("GET /api/v1/runs/{id}", func(r *http.Request) (any, error) { return f.Run(r.Context(), r.PathValue("id")) })
+	explain := func(r *http.Request) (any, error) {
+		return f.Explain(r.Context(), r.PathValue("id"), r.PathValue("name"))
+	}
+	route("GET /api/v1/runs/{id}/recipes/{name}/explanation", explain)
+	route("GET /api/v1/recipes/{name}/explanation", explain)
 	route("POST /api/v1/runs/{id}/cancel", func(r *http.Request) (any, error) {
 		return struct{}{}, f.CancelRun(r.Context(), r.PathValue("id"))
 	})

@@ -25,7 +25,7 @@ import (
 )
 
 func (a *app) buildCommand() *cobra.Command {
-	t, out, slots := targets{lane: "interactive"}, "dist", worker.DefaultSlots()
+	t, out, slots, dry := targets{lane: "interactive"}, "dist", worker.DefaultSlots(), false
 	cmd := &cobra.Command{
 		Use:   "build [flags] NAME… | NAME==VERSION | PROJECT-DIR",
 		Short: "Build and test recipes here, without a server, and write the wheels to a folder",
@@ -45,6 +45,9 @@ another build which ends first, this one goes on by itself.`,
 			if err != nil {
 				return err
 			}
+			if dry {
+				return a.showPlan(ctx, farm, req)
+			}
 			run, err := a.carryOut(ctx, farm, req, slots)
 			if err != nil {
 				return err
@@ -62,6 +65,7 @@ another build which ends first, this one goes on by itself.`,
 	command.MirrorsFlag(cmd.Flags(), &a.mirrors)
 	command.CacheFlag(cmd.Flags(), &a.cache, worker.DefaultCache)
 	command.CratesFlag(cmd.Flags(), &a.crates)
+	dryFlag(cmd, &dry, "built", "build")
 	cmd.Flags().StringVar(&out, "out", out, "folder for the wheels")
 	cmd.Flags().IntVar(&slots, "slots", slots, "how many small builds run at a time; half as many medium and a quarter as many large ones beside them")
 	return cmd

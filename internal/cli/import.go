@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -43,7 +44,7 @@ func remarks(list []*recipe.Error) (out []remark) {
 }
 
 func (a *app) recipeImport() *cobra.Command {
-	out, have := "recipes", ""
+	out, have, dry := "recipes", "", false
 	cmd := &cobra.Command{
 		Use:   "import recipe.yaml…",
 		Short: "Convert recipes of emscripten-forge",
@@ -59,11 +60,14 @@ Exit status: 0 all were converted · 2 some were refused; the others are written
 			"  wasmill recipe import --json forge/* | jq '.[] | select(.refused)'",
 		Args: command.Arguments(1, -1, "a recipe.yaml, or the folder that holds one"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			exists := func(name string) bool { return hasRecipe(out, name) || have != "" && hasRecipe(have, name) }
 			var done []*importedRecipe
+			exists := func(name string) bool {
+				would := func(r *importedRecipe) bool { return r.err == nil && r.Recipe == name }
+				return hasRecipe(out, name) || have != "" && hasRecipe(have, name) || dry && slices.ContainsFunc(done, would)
+			}
 			var refused []error
 			for _, arg := range args {
-				r, err := importOne(arg, out, exists)
+				r, err := importOne(arg, out, exists, dry)
 				if err != nil {
 					return err
 				}
@@ -72,13 +76,17 @@ Exit status: 0 all were converted · 2 some were refused; the others are written
 					refused = append(refused, r.err)
 				}
 			}
+			verb := "converted"
+			if dry {
+				verb = "would be converted"
+			}
 			err := a.print(done, func(w io.Writer) error {
 				for _, r := range done {
 					for _, n := range r.notes {
 						fmt.Fprintf(a.err, "%v\n", n)
 					}
 					if r.err == nil {
-						if _, err := fmt.Fprintf(w, "%s: converted from %s\n", r.File, r.From); err != nil {
+						if _, err := fmt.Fprintf(w, "%s: %s from %s\n", r.File, verb, r.From); err != nil {
 							return err
 						}
 					}
@@ -95,6 +103,7 @@ Exit status: 0 all were converted · 2 some were refused; the others are written
 		},
 	}
 	cmd.Flags().StringVar(&out, "out", out, "folder of recipes to write to")
+	dryFlag(cmd, &dry, "written", "write")
 	cmd.Flags().StringVar(&have, "recipes", "", "another folder of recipes, in which libraries are looked for too")
 	return cmd
 }
@@ -105,7 +114,7 @@ func hasRecipe(dir, name string) bool {
 }
 
 // importOne converts one recipe and writes it. That it is refused is part of the answer; an error is trouble with files.
-func importOne(from, out string, have func(string) bool) (*importedRecipe, error) {
+func importOne(from, out string, have func(string) bool, dry bool) (*importedRecipe, error) {
 	r := &importedRecipe{From: from}
 	im, err := recipe.Import(from, have)
 	if mistakes := (*recipe.Errors)(nil); errors.As(err, &mistakes) {
@@ -119,6 +128,9 @@ func importOne(from, out string, have func(string) bool) (*importedRecipe, error
 	r.Recipe, r.Version, r.File, r.Notes, r.notes = im.Recipe.Name, im.Recipe.Version, filepath.Join(dir, recipe.MetaFile), remarks(im.Notes), im.Notes
 	if _, err := os.Stat(r.File); err == nil {
 		return nil, fault.Errorf(fault.Conflict, "%s is there already: remove it, or name another folder with --out", r.File)
+	}
+	if dry {
+		return r, nil
 	}
 	for i := len(im.Files) - 1; i >= 0; i-- { // meta.yaml last: what has one is whole
 		file := filepath.Join(dir, filepath.FromSlash(im.Files[i].Name))

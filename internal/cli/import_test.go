@@ -17,6 +17,12 @@ func TestImportWritesWhatItCan(t *testing.T) {
 	const forge = "../recipe/testdata/forge/"
 	out := filepath.Join(t.TempDir(), "recipes")
 	args := []string{"recipe", "import", "--json", "--out", out, forge + "whole", forge + "refused-outputs/recipe.yaml"}
+	if _, err := wasmill(t, &api.Fake{}, append(args, "--dry-run")...); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "1 of 2 refused") {
+		t.Errorf("a dry run: %v", err)
+	}
+	if _, err := os.Stat(out); err == nil {
+		t.Error("a dry run has written something")
+	}
 	text, err := wasmill(t, &api.Fake{}, args...)
 	if fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "1 of 2 refused") || !strings.Contains(err.Error(), "recipe.yaml:9:1: `outputs`") {
 		t.Errorf("%v", err)

@@ -59,19 +59,24 @@ func (a *app) runCommand() *cobra.Command {
 			return a.print(run, func(w io.Writer) error { return runTable(w, run) })
 		}),
 	}
+	dry := false
 	cancel := &cobra.Command{
 		Use:     "cancel ID",
 		Short:   "Cancel a run; its containers are killed, what has passed stays",
-		Example: "  wasmill run cancel 20260105-101500-k3f9",
+		Example: "  wasmill run cancel 20260105-101500-k3f9\n  wasmill run cancel --dry-run 20260105-101500-k3f9    # what it would stop",
 		Args:    command.Arguments(1, 1, "the ID of a run"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			farm, err := a.running()
 			if err != nil {
 				return err
 			}
+			if dry {
+				return a.showCancel(cmd.Context(), farm, args[0])
+			}
 			return farm.CancelRun(cmd.Context(), args[0])
 		},
 	}
+	dryFlag(cancel, &dry, "stopped", "stop")
 	cmd.AddCommand(show, cancel)
 	return cmd
 }

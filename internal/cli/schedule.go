@@ -23,13 +23,15 @@ due is not doubled, and after a failure of the farm itself the schedule pauses.`
 	for _, c := range []struct {
 		use, short string
 		change     api.ScheduleChange
+		done       string
 	}{
-		{"trigger", "Start a schedule's run now", api.Trigger},
-		{"pause", "Start no more runs until resumed", api.Pause},
-		{"resume", "Start runs again", api.Resume},
-		{"remove", "Forget a schedule; its runs stay", api.Remove},
+		{"trigger", "Start a schedule's run now", api.Trigger, "started"},
+		{"pause", "Start no more runs until resumed", api.Pause, "paused"},
+		{"resume", "Start runs again", api.Resume, "resumed"},
+		{"remove", "Forget a schedule; its runs stay", api.Remove, "removed"},
 	} {
-		cmd.AddCommand(&cobra.Command{
+		dry := false
+		change := &cobra.Command{
 			Use:     c.use + " NAME",
 			Short:   c.short,
 			Example: "  wasmill schedule " + c.use + " nightly",
@@ -39,15 +41,20 @@ due is not doubled, and after a failure of the farm itself the schedule pauses.`
 				if err != nil {
 					return err
 				}
+				if dry {
+					return a.showSchedule(cmd.Context(), farm, args[0], c.change)
+				}
 				return farm.ChangeSchedule(cmd.Context(), args[0], c.change)
 			},
-		})
+		}
+		dryFlag(change, &dry, c.done, "change")
+		cmd.AddCommand(change)
 	}
 	return cmd
 }
 
 func (a *app) scheduleAdd() *cobra.Command {
-	t, cron := targets{}, "0 2 * * *"
+	t, cron, dry := targets{}, "0 2 * * *", false
 	cmd := &cobra.Command{
 		Use:     "add NAME [RECIPE…]",
 		Short:   "Make a schedule, or replace the one of this name",
@@ -67,10 +74,15 @@ func (a *app) scheduleAdd() *cobra.Command {
 				return err
 			}
 			req.Lane, req.Publish = "nightly", true
-			return farm.AddSchedule(cmd.Context(), api.Schedule{Name: args[0], Cron: cron, Run: req})
+			s := api.Schedule{Name: args[0], Cron: cron, Run: req}
+			if dry {
+				return a.showAdd(cmd.Context(), farm, s)
+			}
+			return farm.AddSchedule(cmd.Context(), s)
 		},
 	}
 	t.flags(cmd)
+	dryFlag(cmd, &dry, "added", "add")
 	cmd.Flags().StringVar(&cron, "cron", cron, "minute hour day month weekday, UTC")
 	return cmd
 }

@@ -32,7 +32,7 @@ type writtenRecipe struct {
 }
 
 func (a *app) recipeSkeleton() *cobra.Command {
-	dir, stdout, needs := "recipes", false, false
+	dir, stdout, needs, dry := "recipes", false, false, false
 	cmd := &cobra.Command{
 		Use:   "skeleton NAME[==VERSION]",
 		Short: "Write a recipe to begin with from what the package index says",
@@ -65,7 +65,7 @@ the folder has recipes for are put under requirements.host, others are named in 
 			}
 			var written []writtenRecipe
 			for _, s := range made {
-				file, err := writeSkeleton(dir, s)
+				file, err := writeSkeleton(dir, s, dry)
 				if err != nil {
 					return err
 				}
@@ -73,6 +73,12 @@ the folder has recipes for are put under requirements.host, others are named in 
 			}
 			return a.print(written, func(w io.Writer) error {
 				for i, r := range written {
+					if dry {
+						if _, err := fmt.Fprintf(w, "%s: would be written, for %s %s\n", r.File, r.Recipe, r.Version); err != nil {
+							return err
+						}
+						continue
+					}
 					text := r.File + ": for what it requires"
 					if i == 0 {
 						text = fmt.Sprintf("%s: look through it, add tests beside it, then `wasmill build %s`", r.File, r.Recipe)
@@ -86,15 +92,19 @@ the folder has recipes for are put under requirements.host, others are named in 
 		},
 	}
 	cmd.Flags().StringVar(&dir, "recipes", dir, "folder of recipes to write to")
+	dryFlag(cmd, &dry, "written", "write")
 	cmd.Flags().BoolVar(&stdout, "stdout", false, "print it and write nothing")
 	cmd.Flags().BoolVar(&needs, "needs", false, "write recipes for what it requires at run time too, where the folder has none")
 	return cmd
 }
 
-func writeSkeleton(dir string, s *recipe.Skeleton) (string, error) {
+func writeSkeleton(dir string, s *recipe.Skeleton, dry bool) (string, error) {
 	file := filepath.Join(dir, s.Recipe.Name, recipe.MetaFile)
 	if _, err := os.Stat(file); err == nil {
 		return "", fault.Errorf(fault.Conflict, "%s is there already; --stdout prints the skeleton instead", file)
+	}
+	if dry {
+		return file, nil
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return "", fmt.Errorf("writing the skeleton: %w", err)

@@ -39,17 +39,18 @@ repeated when the host is gone. A file whose host can't be reached can be given 
 type addedSource struct {
 	api.Source
 	WantedBy []string `json:"wanted_by,omitempty"`
+	Kept     bool     `json:"kept,omitempty"` // of one that would be added: the farm has it already
 }
 
 func (a *app) sourceAdd() *cobra.Command {
-	recipes := ""
+	recipes, dry := "", false
 	cmd := &cobra.Command{
 		Use:   "add FILE…",
 		Short: "Give files to the farm whose hosts can't be reached",
 		Long: `Gives files to the farm: to the one that --server names, or that has the data folder, or else to the data folder
 itself, from which ` + "`wasmill build`" + ` takes them. A recipe finds its source there by the sha256 alone; the file's name
 does not matter.`,
-		Example: "  wasmill source add ~/Downloads/crc32c-1.1.1.tar.gz\n  wasmill source add --recipes recipes downloads/*     # and say which recipes want them",
+		Example: "  wasmill source add ~/Downloads/crc32c-1.1.1.tar.gz\n  wasmill source add --recipes recipes downloads/*     # and say which recipes want them\n  wasmill source add --dry-run downloads/*               # which are kept already?",
 		Args:    command.Arguments(1, -1, "at least one file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			wanted, err := wantedSources(recipes)
@@ -66,22 +67,37 @@ does not matter.`,
 				return err
 			}
 			defer done()
+			add := farm.PutSource
+			var kept []api.Source
+			if dry {
+				add = hashSource
+				if kept, err = farm.Sources(cmd.Context()); err != nil {
+					return err
+				}
+			}
 			added := []addedSource{}
 			for _, file := range args {
 				f, err := os.Open(file)
 				if err != nil {
 					return fault.Errorf(fault.Invalid, "adding a source: %w", err)
 				}
-				src, err := farm.PutSource(cmd.Context(), filepath.Base(file), f)
+				src, err := add(cmd.Context(), filepath.Base(file), f)
 				f.Close()
 				if err != nil {
 					return fmt.Errorf("adding %s: %w", file, err)
 				}
-				added = append(added, addedSource{src, namesOf(wanted[src.SHA256])})
+				has := slices.ContainsFunc(kept, func(s api.Source) bool { return s.SHA256 == src.SHA256 })
+				added = append(added, addedSource{src, namesOf(wanted[src.SHA256]), has})
 			}
 			return a.print(added, func(w io.Writer) error {
 				for _, s := range added {
 					line := s.SHA256 + "  " + s.Name
+					switch {
+					case s.Kept:
+						line += " is kept already"
+					case dry:
+						line += " would be added"
+					}
 					switch {
 					case recipes == "":
 					case len(s.WantedBy) == 0:
@@ -98,7 +114,15 @@ does not matter.`,
 		},
 	}
 	cmd.Flags().StringVar(&recipes, "recipes", "", "folder of recipes: say which of them want the files")
+	dryFlag(cmd, &dry, "added", "add")
 	return cmd
+}
+
+// hashSource is what would become of a file that is given to a farm.
+func hashSource(_ context.Context, name string, r io.Reader) (api.Source, error) {
+	sum := sha256.New()
+	size, err := io.Copy(sum, r)
+	return api.Source{SHA256: hex.EncodeToString(sum.Sum(nil)), Name: name, Size: size}, err
 }
 
 // wantedSources are the recipes of a folder by the sha256 of their source; none without a folder.

@@ -9,15 +9,15 @@ import (
 
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/command"
-	"github.com/wasmill/wasmill/internal/term"
 )
 
 func (a *app) submitCommand() *cobra.Command {
-	t, wait := targets{publish: true, lane: "submission"}, false
+	t, wait, dry := targets{publish: true, lane: "submission"}, false, false
 	cmd := &cobra.Command{
 		Use:   "submit [flags] NAME… | NAME==VERSION | PROJECT-DIR",
 		Short: "Give recipes to a farm that is running, and publish what passes",
 		Example: `  wasmill submit --recipes ./recipes markupsafe
+  wasmill submit --dry-run '*'      # what would be built, and why
   wasmill submit --server http://farm:7470 --wait '*'`,
 		Args: command.Arguments(1, -1, "at least one recipe"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -28,6 +28,9 @@ func (a *app) submitCommand() *cobra.Command {
 			req, err := t.request(cmd.Context(), a, farm, args)
 			if err != nil {
 				return err
+			}
+			if dry {
+				return a.showPlan(cmd.Context(), farm, req)
 			}
 			run, err := farm.StartRun(cmd.Context(), req)
 			if err != nil {
@@ -49,6 +52,7 @@ func (a *app) submitCommand() *cobra.Command {
 		},
 	}
 	t.flags(cmd)
+	dryFlag(cmd, &dry, "built", "start")
 	cmd.Flags().BoolVar(&wait, "wait", false, "show the run until it has ended; the exit status is then the run's")
 	cmd.Flags().StringVar(&t.lane, "lane", t.lane, "priority: interactive, submission, nightly, migration")
 	return cmd
@@ -57,26 +61,23 @@ func (a *app) submitCommand() *cobra.Command {
 func (a *app) planCommand() *cobra.Command {
 	t := targets{lane: "interactive"}
 	cmd := &cobra.Command{
-		Use:     "plan [flags] NAME… | NAME==VERSION | PROJECT-DIR",
-		Short:   "Say what a build would do, and why, without doing it",
-		Example: "  wasmill plan --recipes ./recipes '*'\n  wasmill plan --json markupsafe | jq '.[].reason'",
-		Args:    command.Arguments(1, -1, "at least one recipe"),
+		Use:   "plan [flags] [NAME… | NAME==VERSION | PROJECT-DIR]",
+		Short: "Say what a build would do, and why, without doing it",
+		Long: `Says of each recipe that is named, or of all of the folder, and of what they need: is it to be built, does an earlier
+build stand, or is it skipped, and why. With --json also the keys, what each of them needs, and what a key that is not
+known yet depends on.`,
+		Example: `  wasmill plan --recipes ./recipes
+  wasmill plan --json markupsafe | jq '.[] | {recipe, kind, key, reason, needs, wants}'`,
+		Args: command.Arguments(0, -1, ""),
 		RunE: a.onFarm(func(ctx context.Context, farm api.Farm, args []string) error {
+			if len(args) == 0 {
+				args = []string{"*"}
+			}
 			req, err := t.request(ctx, a, farm, args)
 			if err != nil {
 				return err
 			}
-			actions, err := farm.Plan(ctx, req)
-			if err != nil {
-				return err
-			}
-			return a.print(actions, func(w io.Writer) error {
-				rows := [][]string{{"recipe", "version", "action", "reason"}}
-				for _, act := range actions {
-					rows = append(rows, []string{act.Recipe, act.Version, act.Kind, act.Reason})
-				}
-				return term.Table(w, rows)
-			})
+			return a.showPlan(ctx, farm, req)
 		}),
 	}
 	t.flags(cmd)

@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -67,11 +70,13 @@ func toolchainTable(w io.Writer, list []api.Toolchain) error {
 }
 
 func (a *app) toolchainLock() *cobra.Command {
-	return &cobra.Command{
-		Use:     "lock NAME",
-		Short:   "Resolve what a spec asks for and write lock.json",
-		Example: "  wasmill toolchain lock --toolchains ./toolchains pyemscripten_2026_5",
-		Args:    command.Arguments(1, 1, "the name of a toolchain"),
+	dry := false
+	cmd := &cobra.Command{
+		Use:   "lock NAME",
+		Short: "Resolve what a spec asks for and write lock.json",
+		Example: `  wasmill toolchain lock --toolchains ./toolchains pyemscripten_2026_5
+  wasmill toolchain lock --toolchains ./toolchains --dry-run pyemscripten_2026_5    # which inputs would be others`,
+		Args: command.Arguments(1, 1, "the name of a toolchain"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if a.toolchains == "" {
 				return fault.Errorf(fault.Invalid, "name the folder whose lock is to be written with --toolchains")
@@ -82,19 +87,85 @@ func (a *app) toolchainLock() *cobra.Command {
 			}
 			p := a.progress()
 			defer p.Close()
+			before := t.Lock
+			if dry {
+				if t.Dir, err = os.MkdirTemp("", "wasmill-lock-*"); err != nil {
+					return fmt.Errorf("locking %s: %w", args[0], err)
+				}
+				defer os.RemoveAll(t.Dir)
+			}
 			if err := t.Relock(cmd.Context(), toolchain.LockOptions{
 				Progress: show(p), Note: func(text string) { p.Line("%s", text) },
 			}); err != nil {
 				return err
 			}
+			if dry {
+				changes := changedInputs(before, t.Lock)
+				return a.print(changes, func(w io.Writer) error { return changedInputLines(w, args[0], changes, len(t.Lock.Inputs)) })
+			}
 			p.Line("%s: %d inputs locked", args[0], len(t.Lock.Inputs))
 			return nil
 		},
 	}
+	dryFlag(cmd, &dry, "locked", "write")
+	return cmd
+}
+
+// changedInput is an input of a toolchain that another lock has otherwise. An empty version: it has none.
+type changedInput struct {
+	Kind   toolchain.Kind `json:"kind"`
+	Name   string         `json:"name"`
+	Before string         `json:"before,omitempty"`
+	After  string         `json:"after,omitempty"`
+}
+
+// changedInputs holds two locks against each other; there may be none before.
+func changedInputs(before, after *toolchain.Lock) []changedInput {
+	type id struct {
+		kind      toolchain.Kind
+		name, ext string
+	}
+	of := func(in toolchain.Input) id { return id{in.Kind, in.Name, in.Extension} }
+	old := map[id]toolchain.Input{}
+	if before != nil {
+		for _, in := range before.Inputs {
+			old[of(in)] = in
+		}
+	}
+	changes := []changedInput{}
+	for _, in := range after.Inputs {
+		was, had := old[of(in)]
+		delete(old, of(in))
+		if !had || was.SHA256 != in.SHA256 {
+			changes = append(changes, changedInput{in.Kind, in.Name, was.Version, in.Version})
+		}
+	}
+	if before != nil {
+		for _, in := range before.Inputs {
+			if _, gone := old[of(in)]; gone {
+				changes = append(changes, changedInput{in.Kind, in.Name, in.Version, ""})
+			}
+		}
+	}
+	return changes
+}
+
+func changedInputLines(w io.Writer, name string, changes []changedInput, all int) error {
+	rows := [][]string{{"input", "kind", "before", "after"}}
+	for _, c := range changes {
+		rows = append(rows, []string{c.Name, string(c.Kind), cmp.Or(c.Before, "-"), cmp.Or(c.After, "-")})
+	}
+	if len(changes) > 0 {
+		if err := term.Table(w, rows); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(w, "%s: %d inputs would be locked, %d of them changed\n", name, all, len(changes))
+	return err
 }
 
 func (a *app) toolchainBake() *cobra.Command {
-	again, update, extension := false, false, ""
+	again, update, dry, extension := false, false, false, ""
 	cmd := &cobra.Command{
 		Use:   "bake NAME",
 		Short: "Make a toolchain's images from its lock, where the registry does not have them",
@@ -105,6 +176,9 @@ func (a *app) toolchainBake() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if update && a.toolchains == "" {
 				return fault.Errorf(fault.Invalid, "name the folder whose lock is to be changed with --toolchains")
+			}
+			if dry {
+				return a.showBake(cmd.Context(), args[0], extension, again)
 			}
 			return a.withBaking(cmd.Context(), args[0], func(t *toolchain.Toolchain, o toolchain.BakeOptions) error {
 				// An extension stands on the image that the lock names, whatever is asked for the extension itself.
@@ -129,10 +203,53 @@ func (a *app) toolchainBake() *cobra.Command {
 			})
 		},
 	}
+	dryFlag(cmd, &dry, "baked", "bake")
 	cmd.Flags().BoolVar(&again, "again", false, "bake even where the registry has the images; the digests must come out the same")
 	cmd.Flags().BoolVar(&update, "update", false, "write the new digests into the lock instead of comparing")
 	cmd.Flags().StringVar(&extension, "extension", "", "bake the image of this extension, and what it stands on where that is not there")
 	return cmd
+}
+
+// showBake says which images a bake would make.
+func (a *app) showBake(ctx context.Context, name, extension string, again bool) error {
+	farm, done, err := a.farm(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	list, err := farm.Toolchains(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(list, func(t api.Toolchain) bool { return t.Name == name })
+	if i < 0 {
+		return fault.Errorf(fault.NotFound, "there is no toolchain %s: `wasmill toolchain list` shows those that are", name)
+	}
+	t := list[i]
+	type image struct {
+		Image string `json:"image"`
+		Bake  bool   `json:"would_bake"`
+	}
+	images := []image{{name, !t.Baked || again && extension == ""}}
+	if extension != "" {
+		i := slices.IndexFunc(t.Extensions, func(e api.Extension) bool { return e.Name == extension })
+		if i < 0 {
+			return fault.Errorf(fault.NotFound, "toolchain %s has no extension %s", name, extension)
+		}
+		images = append(images, image{name + ", " + extension, !t.Extensions[i].Baked || again})
+	}
+	return a.print(images, func(w io.Writer) error {
+		for _, m := range images {
+			what := state(false)
+			if m.Bake {
+				what = "would be baked"
+			}
+			if _, err := fmt.Fprintf(w, "%s: %s\n", m.Image, what); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // purpose says what an extension's image is for.

@@ -146,6 +146,13 @@ func TestSkeletonLooksIntoTheRelease(t *testing.T) {
 	}
 	golden(t, "skeleton.txt", strings.ReplaceAll(out, strings.TrimSuffix(index, "/simple/"), "INDEX"))
 
+	out, err = wasmill(t, &api.Fake{}, append(args, "--needs", "--dry-run", "fast")...)
+	if err != nil || strings.Count(out, "would be written") != 2 {
+		t.Errorf("a dry run: %v: %s", err, out)
+	}
+	if made, err := os.ReadDir(dir); err != nil || len(made) != 1 {
+		t.Errorf("a dry run has written something: %v, %v", made, err)
+	}
 	out, err = wasmill(t, &api.Fake{}, append(args, "--needs", "fast")...)
 	if err != nil || strings.Count(out, "\n") != 2 {
 		t.Fatalf("%v: %s", err, out)

@@ -198,6 +198,9 @@ func changed(s store.RunAction, c workflows.Change) store.RunAction {
 	if c.Cause != "" {
 		s.Cause = c.Reason
 	}
+	if status == store.Queued {
+		s.Started = c.At
+	}
 	if status.Ended() {
 		s.Ended = c.At
 	}

@@ -124,6 +124,7 @@ func (o *Orchestrator) ReportAttempt(ctx context.Context, a api.Attempt) error {
 // ReportWorker implements api.Farm.
 func (o *Orchestrator) ReportWorker(ctx context.Context, w api.Worker) error {
 	now := time.Now()
+	o.crews.seen(w)
 	return o.db.SeeWorker(ctx, store.Worker{Name: w.Name, Classes: w.Classes, Slots: w.Slots, Version: version.Version, FirstSeen: now, LastSeen: now})
 }
 
@@ -135,7 +136,7 @@ func (o *Orchestrator) Workers(ctx context.Context) ([]api.Worker, error) {
 	}
 	out := []api.Worker{}
 	for _, w := range list {
-		out = append(out, api.Worker{Name: w.Name, Classes: w.Classes, Slots: w.Slots, LastSeen: w.LastSeen})
+		out = append(out, api.Worker{Name: w.Name, Classes: w.Classes, Slots: w.Slots, LastSeen: w.LastSeen, ClassSlots: o.crews.slots(w.Name)})
 	}
 	return out, nil
 }

@@ -65,6 +65,7 @@ type Orchestrator struct {
 	address  string          // of the registry
 	builder  plan.Builder
 	logs     liveLogs
+	crews    workforce
 	url      string
 	http     *http.Server
 	release  func()

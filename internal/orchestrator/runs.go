@@ -54,6 +54,9 @@ func (o *Orchestrator) Plan(ctx context.Context, request api.RunRequest) ([]api.
 		if err != nil {
 			return nil, err
 		}
+		if a.Wants.Lock || len(a.Wants.Hosts) > 0 {
+			shown.Wants = &api.Wants{Lock: a.Wants.Lock, Hosts: a.Wants.Hosts}
+		}
 		out = append(out, shown)
 	}
 	return out, nil

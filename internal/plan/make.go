@@ -20,7 +20,11 @@ func Make(req Request) (*Plan, error) {
 	p := &Plan{Toolchain: req.Toolchain, Builder: req.Builder, Actions: make([]Action, 0, len(order))}
 	done := make(map[string]*Action, len(order))
 	for _, r := range order {
-		p.Actions = append(p.Actions, decide(&req, r, done))
+		a := decide(&req, r, done)
+		if a.Kind == KindBuild {
+			a.Last = req.History.Last[r.Name].Key
+		}
+		p.Actions = append(p.Actions, a)
 		done[r.Name] = &p.Actions[len(p.Actions)-1]
 	}
 	return p, nil

@@ -130,6 +130,8 @@ type Action struct {
 	Needs []string `json:"needs,omitempty"`
 	// Wants says what must be known before Key can be.
 	Wants Wants `json:"wants,omitzero"`
+	// Last is the key of the build with which the reason of a build compares; empty where there was none.
+	Last string `json:"last,omitempty"`
 	// Reused is the build that a reuse stands on.
 	Reused *Build `json:"reused,omitempty"`
 	// Inputs are what the key is made of, as far as it is known.

@@ -21,6 +21,7 @@ type DB interface {
 	Attempts
 	Workers
 	Settings
+	Waiting
 	// Close waits for running transactions. It is safe to call twice.
 	Close() error
 }
@@ -83,8 +84,8 @@ type RunAction struct {
 	Phase   record.Phase
 	Attempt int // counts from 1
 	Worker  string
-	Seconds float64 // wall of the build and its test
-	Started time.Time
+	Seconds float64   // wall of the build and its test
+	Started time.Time // of the attempt; of a queued action, since when it waits for a slot
 	Ended   time.Time
 }
 
@@ -95,8 +96,8 @@ type Runs interface {
 	// PlanRun gives a run its plan and actions, and notes when it began. A run that has a plan keeps it.
 	PlanRun(ctx context.Context, id string, p *plan.Plan, at time.Time) error
 	// UpdateAction notes how far a recipe is; Needs, Action, Reason and Version stay as planned, and an empty Key leaves
-	// the one that is known. News of an earlier attempt than the one noted, and of an action that has ended in this
-	// attempt, is dropped: a heartbeat may arrive late.
+	// the one that is known, and of a running attempt the first Started stands. News of an earlier attempt than the one
+	// noted, and of an action that has ended in this attempt, is dropped: a heartbeat may arrive late.
 	UpdateAction(ctx context.Context, run string, a RunAction) error
 	// FinishRun notes a run's end. The first end stands.
 	FinishRun(ctx context.Context, id string, end RunEnd, at time.Time) error

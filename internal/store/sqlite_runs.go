@@ -73,16 +73,21 @@ func (s *SQLite) UpdateAction(ctx context.Context, run string, a RunAction) erro
 	return s.change(ctx, what, func(tx *sql.Tx) error {
 		var status Status
 		var attempt int
-		err := tx.QueryRowContext(ctx, `SELECT status, attempt FROM run_actions WHERE run = ? AND recipe = ?`, run, a.Recipe).Scan(&status, &attempt)
+		var began int64
+		err := tx.QueryRowContext(ctx, `SELECT status, attempt, started FROM run_actions WHERE run = ? AND recipe = ?`, run, a.Recipe).Scan(&status, &attempt, &began)
 		if err != nil {
 			return err
 		}
 		if a.Attempt < attempt || a.Attempt == attempt && status.Ended() && !a.Status.Ended() {
 			return nil
 		}
+		started := micros(a.Started)
+		if a.Attempt == attempt && a.Status == Running && status == Running { // another phase of it
+			started = began
+		}
 		_, err = tx.ExecContext(ctx, `UPDATE run_actions SET key = CASE ? WHEN '' THEN key ELSE ? END, status = ?, cause = ?, fault = ?, phase = ?,
 			attempt = ?, worker = ?, seconds = ?, started = ?, ended = ? WHERE run = ? AND recipe = ?`,
-			a.Key, a.Key, a.Status, a.Cause, a.Fault, a.Phase, a.Attempt, a.Worker, a.Seconds, micros(a.Started), micros(a.Ended), run, a.Recipe)
+			a.Key, a.Key, a.Status, a.Cause, a.Fault, a.Phase, a.Attempt, a.Worker, a.Seconds, started, micros(a.Ended), run, a.Recipe)
 		return err
 	})
 }
@@ -118,12 +123,14 @@ func (s *SQLite) Run(ctx context.Context, id string) (Run, []RunAction, error) {
 				return fmt.Errorf("decoding its plan: %w", err)
 			}
 		}
-		actions, err = query(ctx, tx, scanAction, `SELECT recipe, version, action, reason, needs, key, status, cause, fault, phase, attempt,
-			worker, seconds, started, ended FROM run_actions WHERE run = ? ORDER BY position`, id)
+		actions, err = query(ctx, tx, scanAction, selectActions+` WHERE run = ? ORDER BY position`, id)
 		return err
 	})
 	return run, actions, err
 }
+
+const selectActions = `SELECT recipe, version, action, reason, needs, key, status, cause, fault, phase, attempt, worker, seconds, started,
+	ended FROM run_actions`
 
 const selectRuns = `SELECT id, lane, workflow, request, outcome, error, fault, created, started, finished FROM runs`
 

@@ -166,10 +166,11 @@ const lifeEvery = 10 * time.Second
 func (w *Worker) showLife(ctx context.Context) {
 	tick := time.NewTicker(lifeEvery)
 	defer tick.Stop()
-	me := api.Worker{Name: w.cfg.Name}
+	me := api.Worker{Name: w.cfg.Name, ClassSlots: map[string]int{}}
 	for _, class := range []workflows.Class{workflows.Small, workflows.Medium, workflows.Large} {
 		if n := w.cfg.Slots[class]; n > 0 {
 			me.Classes, me.Slots = append(me.Classes, string(class)), me.Slots+n
+			me.ClassSlots[string(class)] = n
 		}
 	}
 	for {

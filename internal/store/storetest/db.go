@@ -32,6 +32,7 @@ func DB(t *testing.T, open func(t *testing.T) store.DB) {
 		"the life of an attempt":                attemptLife,
 		"workers are seen":                      workersSeen,
 		"settings are kept":                     settingsKept,
+		"what waits, and for how long":          waiting,
 		"writers do not disturb each other":     manyWriters,
 	} {
 		t.Run(name, func(t *testing.T) {

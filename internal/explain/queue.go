@@ -1,0 +1,237 @@
+package explain
+
+import (
+	"cmp"
+	"container/heap"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/wasmill/wasmill/internal/store"
+)
+
+// lanes are the priorities of builds, highest first (workflows.Lane).
+var lanes = []string{"interactive", "submission", "nightly", "migration"}
+
+func priority(lane string) int {
+	if i := slices.Index(lanes, lane); i >= 0 {
+		return i
+	}
+	return 1 // as the queue treats what it does not know
+}
+
+// task is one build as the queue sees it.
+type task struct {
+	open    *store.OpenAction
+	class   string
+	seconds float64 // that it takes, or that are left of it where it is running
+	needs   []int   // tasks that must end before
+	same    int     // the task that builds the same key, for which this one waits; else -1
+	guessed bool    // seconds are a guess
+}
+
+// tasks are the open actions with what is known of them. What needs a recipe that is no task has it already.
+func tasks(f *Facts) []task {
+	list := make([]task, len(f.Open))
+	byName := make(map[[2]string]int, len(f.Open))
+	byKey := map[[2]string]int{}
+	for i := range f.Open {
+		byName[[2]string{f.Open[i].Run, f.Open[i].Recipe}] = i
+	}
+	usual := typical(f.Seconds)
+	for i := range f.Open {
+		o := &f.Open[i]
+		t := task{open: o, class: f.class(o.Run, o.Recipe), same: -1}
+		known := false
+		if t.seconds, known = f.Seconds[o.Recipe]; !known {
+			t.seconds, t.guessed = usual, true
+		}
+		if o.Status == store.Running && !o.Started.IsZero() {
+			// One that takes longer than ever may end at any time.
+			t.seconds = max(t.seconds-f.Now.Sub(o.Started).Seconds(), 1)
+		}
+		for _, name := range o.Needs {
+			if j, open := byName[[2]string{o.Run, name}]; open {
+				t.needs = append(t.needs, j)
+			}
+		}
+		list[i] = t
+	}
+	// The one of several builds of a key that is running, or was queued first, is the one that is carried out.
+	order := make([]int, len(list))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return compareTurn(&f.Open[a], &f.Open[b]) })
+	for _, i := range order {
+		o := list[i].open
+		if o.Key == "" || o.Status == store.Planned {
+			continue
+		}
+		key := [2]string{o.Recipe, o.Key}
+		if first, taken := byKey[key]; taken {
+			list[i].same = first
+		} else {
+			byKey[key] = i
+		}
+	}
+	return list
+}
+
+// compareTurn puts what is running first, then what was queued earlier, then what is not queued yet.
+func compareTurn(a, b *store.OpenAction) int {
+	rank := func(o *store.OpenAction) int {
+		return slices.Index([]store.Status{store.Running, store.Queued, store.Planned}, o.Status)
+	}
+	if n := cmp.Compare(rank(a), rank(b)); n != 0 || a.Status == store.Planned {
+		return n
+	}
+	return a.Started.Compare(b.Started)
+}
+
+// typical is what a build is taken to need of which nothing is known: as long as the one in the middle of those that are.
+func typical(seconds map[string]float64) float64 {
+	var all []float64
+	for _, s := range seconds {
+		all = append(all, s)
+	}
+	if len(all) == 0 {
+		return 30
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+// starts estimates in how many seconds each task starts: tasks take the slots of their class by lane, then by the time
+// at which they came to wait, then in the order of the list. Infinity is for those whose turn never comes.
+func starts(list []task, slots map[string]int, now time.Time) []float64 {
+	q := &queue{list: list, free: map[string]int{}, waiting: map[string]*turns{}, start: make([]float64, len(list)), end: &ends{}}
+	for class, n := range slots {
+		q.free[class] = n
+	}
+	missing, dependents := make([]int, len(list)), make([][]int, len(list))
+	for i := range list {
+		q.start[i] = math.Inf(1)
+		needs := list[i].needs
+		if list[i].same >= 0 {
+			needs = []int{list[i].same}
+		}
+		missing[i] = len(needs)
+		for _, n := range needs {
+			dependents[n] = append(dependents[n], i)
+		}
+	}
+	for i := range list {
+		switch o := list[i].open; {
+		case list[i].same >= 0:
+		case o.Status == store.Running:
+			q.free[list[i].class]--
+			q.begin(i, 0)
+		case o.Status == store.Queued && !o.Started.IsZero():
+			q.wait(i, -now.Sub(o.Started).Seconds())
+		case missing[i] == 0 || o.Status == store.Queued:
+			q.wait(i, 0)
+		}
+	}
+	for at := 0.0; ; {
+		q.fill(at)
+		if q.end.Len() == 0 {
+			return q.start
+		}
+		next := heap.Pop(q.end).(ending)
+		at = next.at
+		q.free[list[next.task].class]++
+		for done := []int{next.task}; len(done) > 0; done = done[1:] {
+			for _, d := range dependents[done[0]] {
+				missing[d]--
+				switch {
+				case missing[d] > 0 || !math.IsInf(q.start[d], 1):
+				case list[d].same >= 0: // the build that it waits for is its own end
+					q.start[d] = at
+					done = append(done, d)
+				case list[d].open.Status == store.Planned:
+					q.wait(d, at)
+				}
+			}
+		}
+	}
+}
+
+// queue is what happens to tasks as time passes.
+type queue struct {
+	list    []task
+	free    map[string]int
+	waiting map[string]*turns
+	start   []float64
+	end     *ends
+}
+
+func (q *queue) begin(i int, at float64) {
+	q.start[i] = at
+	heap.Push(q.end, ending{i, at + q.list[i].seconds})
+}
+
+func (q *queue) wait(i int, since float64) {
+	class := q.list[i].class
+	if q.waiting[class] == nil {
+		q.waiting[class] = &turns{}
+	}
+	heap.Push(q.waiting[class], turn{i, priority(q.list[i].open.Lane), since})
+}
+
+// fill gives free slots to those whose turn it is.
+func (q *queue) fill(at float64) {
+	for class, waiting := range q.waiting {
+		for q.free[class] > 0 && waiting.Len() > 0 {
+			q.free[class]--
+			q.begin(heap.Pop(waiting).(turn).task, at)
+		}
+	}
+}
+
+type turn struct {
+	task, lane int
+	since      float64
+}
+
+// turns is a heap of what waits for a slot.
+type turns []turn
+
+func (t turns) Len() int      { return len(t) }
+func (t turns) Swap(i, j int) { t[i], t[j] = t[j], t[i] }
+func (t turns) Less(i, j int) bool {
+	switch a, b := t[i], t[j]; {
+	case a.lane != b.lane:
+		return a.lane < b.lane
+	case a.since != b.since:
+		return a.since < b.since
+	default:
+		return a.task < b.task
+	}
+}
+func (t *turns) Push(x any) { *t = append(*t, x.(turn)) }
+func (t *turns) Pop() any {
+	last := (*t)[len(*t)-1]
+	*t = (*t)[:len(*t)-1]
+	return last
+}
+
+type ending struct {
+	task int
+	at   float64
+}
+
+// ends is a heap of what is running.
+type ends []ending
+
+func (e ends) Len() int      { return len(e) }
+func (e ends) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
+func (e ends) Less(i, j int) bool {
+	return e[i].at < e[j].at || e[i].at == e[j].at && e[i].task < e[j].task
+}
+func (e *ends) Push(x any) { *e = append(*e, x.(ending)) }
+func (e *ends) Pop() any {
+	last := (*e)[len(*e)-1]
+	*e = (*e)[:len(*e)-1]
+	return last
+}

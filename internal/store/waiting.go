@@ -1,0 +1,103 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+)
+
+// OpenAction is an action that has not ended, of a run that goes on.
+type OpenAction struct {
+	Run     string
+	Lane    string
+	Created time.Time // the run
+	RunAction
+}
+
+// Past is a build as the run that carried it out knows it.
+type Past struct {
+	Run    string
+	Reason string // why it was built
+	Status Status
+	Ended  time.Time
+}
+
+// Waiting is what tells why something waits, and how long it will.
+type Waiting interface {
+	// OpenActions are all actions that have not ended: the runs in the order in which they were made, each with its actions
+	// in the order of its plan.
+	OpenActions(ctx context.Context) ([]OpenAction, error)
+	// Seconds are how long each of the recipes took when it was last built, if it ever was: to pass, if it ever did.
+	Seconds(ctx context.Context, recipes []string) (map[string]float64, error)
+	// NewestRun is the run that has a recipe: of those that go on, the newest, or else the newest of all.
+	NewestRun(ctx context.Context, recipe string) (id string, err error)
+	// BuiltIn is where a recipe was built under a key, the first time.
+	BuiltIn(ctx context.Context, recipe, key string) (Past, error)
+}
+
+// OpenActions implements Waiting.
+func (s *SQLite) OpenActions(ctx context.Context) (list []OpenAction, err error) {
+	err = s.look(ctx, "listing what is to be built", func(tx *sql.Tx) error {
+		runs, err := query(ctx, tx, scanRun, selectRuns+` WHERE finished = 0 ORDER BY created, id`)
+		if err != nil {
+			return err
+		}
+		for _, r := range runs {
+			actions, err := query(ctx, tx, scanAction, selectActions+` WHERE run = ? AND status IN ('planned', 'queued', 'running') ORDER BY position`, r.ID)
+			if err != nil {
+				return err
+			}
+			for _, a := range actions {
+				list = append(list, OpenAction{Run: r.ID, Lane: r.Lane, Created: r.Created, RunAction: a})
+			}
+		}
+		return nil
+	})
+	return list, err
+}
+
+// Seconds implements Waiting.
+func (s *SQLite) Seconds(ctx context.Context, recipes []string) (map[string]float64, error) {
+	took := map[string]float64{}
+	err := s.look(ctx, "reading how long builds take", func(tx *sql.Tx) error {
+		last, err := tx.PrepareContext(ctx, `SELECT seconds FROM run_actions WHERE recipe = ? AND seconds > 0 AND status IN ('passed', 'failed')
+			ORDER BY status = 'passed' DESC, ended DESC LIMIT 1`)
+		if err != nil {
+			return err
+		}
+		defer last.Close()
+		for _, recipe := range recipes {
+			var seconds float64
+			switch err := last.QueryRowContext(ctx, recipe).Scan(&seconds); {
+			case err == nil:
+				took[recipe] = seconds
+			case !errors.Is(err, sql.ErrNoRows):
+				return err
+			}
+		}
+		return nil
+	})
+	return took, err
+}
+
+// NewestRun implements Waiting.
+func (s *SQLite) NewestRun(ctx context.Context, recipe string) (id string, err error) {
+	err = s.look(ctx, "finding a run of "+recipe, func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, `SELECT r.id FROM run_actions a JOIN runs r ON r.id = a.run WHERE a.recipe = ?
+			ORDER BY r.finished = 0 DESC, r.created DESC, r.id LIMIT 1`, recipe).Scan(&id)
+	})
+	return id, err
+}
+
+// BuiltIn implements Waiting.
+func (s *SQLite) BuiltIn(ctx context.Context, recipe, key string) (p Past, err error) {
+	err = s.look(ctx, "finding where "+recipe+" was built", func(tx *sql.Tx) error {
+		var ended int64
+		err := tx.QueryRowContext(ctx, `SELECT run, reason, status, ended FROM run_actions WHERE recipe = ? AND key = ? AND action = 'build'
+			AND status IN ('passed', 'failed') ORDER BY ended, run LIMIT 1`, recipe, key).Scan(&p.Run, &p.Reason, &p.Status, &ended)
+		p.Ended = moment(ended)
+		return err
+	})
+	return p, err
+}
