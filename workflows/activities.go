@@ -17,6 +17,9 @@ type FarmActivities interface {
 	// build, now with key and job; or reuse, because what it needs came out as before (early cutoff), or another run has
 	// built this key since; or skip.
 	Resolve(ctx context.Context, in ResolveInput) (Action, error)
+	// Built looks once more, as a build starts, whether its key has passed since Resolve; an empty Outcome says no. It must
+	// return in a few seconds.
+	Built(ctx context.Context, task Task) (BuildResult, error)
 	// Record notes changes, in their order. It is called within a task of the workflow and must return in a few
 	// seconds.
 	Record(ctx context.Context, in RecordInput) error

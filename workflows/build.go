@@ -10,8 +10,15 @@ import (
 )
 
 // Build is the workflow of one build. A build that fails is its result; its error is fault.Canceled, or the machinery's
-// after all attempts.
+// after all attempts. When the run that has started it is canceled, it goes on as long as another run waits for it.
 func Build(ctx workflow.Context, in BuildInput) (BuildResult, error) {
+	ctx = whileWanted(ctx)
+	if workflow.GetVersion(ctx, lookingFirst, workflow.DefaultVersion, 1) > workflow.DefaultVersion {
+		// Another run's build of this key may have ended after this run had decided and before it started this one.
+		if built, err := callBuilt(ctx, in); err != nil || built.Outcome != "" {
+			return built, err
+		}
+	}
 	result, err := buildAndTest(ctx, in)
 	if err != nil {
 		if temporal.IsCanceledError(err) {
@@ -28,6 +35,43 @@ func Build(ctx workflow.Context, in BuildInput) (BuildResult, error) {
 		return BuildResult{}, asFailure(err)
 	}
 	return result, nil
+}
+
+// wait is what a run tells a build of another run that it has joined.
+type wait struct {
+	RunID string `json:"run_id"`
+	Over  bool   `json:"over,omitempty"` // it no longer waits
+}
+
+// whileWanted gives a build the context that ends when nobody wants it any more: the run that has started it is canceled, and
+// no other waits. If one does, the canceled run is told that it need not.
+func whileWanted(ctx workflow.Context) workflow.Context {
+	inner, end := workflow.NewDisconnectedContext(ctx)
+	waiting := map[string]bool{}
+	workflow.Go(inner, func(inner workflow.Context) {
+		for {
+			var w wait
+			workflow.GetSignalChannel(inner, waitSignal).Receive(inner, &w)
+			if w.Over {
+				delete(waiting, w.RunID)
+			} else {
+				waiting[w.RunID] = true
+			}
+		}
+	})
+	workflow.Go(inner, func(inner workflow.Context) {
+		if workflow.Await(inner, func() bool { return ctx.Err() != nil }) != nil {
+			return
+		}
+		if run := workflow.GetInfo(inner).ParentWorkflowExecution; len(waiting) > 0 && run != nil {
+			// Not by the ID of an execution: the run may have continued as new.
+			_ = workflow.SignalExternalWorkflow(inner, run.ID, "", keptSignal, workflow.GetInfo(inner).WorkflowExecution.ID).Get(inner, nil)
+		}
+		if workflow.Await(inner, func() bool { return len(waiting) == 0 }) == nil {
+			end()
+		}
+	})
+	return inner
 }
 
 func buildAndTest(ctx workflow.Context, in BuildInput) (BuildResult, error) {

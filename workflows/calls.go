@@ -50,6 +50,24 @@ func callRecord(ctx workflow.Context, in RunInput, changes []Change) error {
 	return workflow.ExecuteLocalActivity(ctx, recordActivity, RecordInput{in.RunID, changes}).Get(ctx, nil)
 }
 
+// callBuilt is a local activity: most often the answer is no, and it comes at once.
+func callBuilt(ctx workflow.Context, in BuildInput) (BuildResult, error) {
+	if in.Key == "" || in.NoCache {
+		return BuildResult{}, nil
+	}
+	retry := in.Tunables.retry()
+	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{ScheduleToCloseTimeout: in.Tunables.FarmTimeout, RetryPolicy: retry})
+	var built BuildResult
+	err := workflow.ExecuteLocalActivity(ctx, builtActivity, in.Task).Get(ctx, &built)
+	switch {
+	case err == nil:
+		return built, nil
+	case temporal.IsCanceledError(err):
+		return BuildResult{}, temporal.NewCanceledError()
+	}
+	return BuildResult{}, asFailure(err)
+}
+
 func callFinish(ctx workflow.Context, in RunInput, result RunResult) error {
 	return workflow.ExecuteActivity(farmOptions(ctx, in.Tunables), finishActivity, result).Get(ctx, nil)
 }

@@ -38,6 +38,18 @@ func StartRun(ctx context.Context, c client.Client, in RunInput) error {
 	return fromTemporal(err)
 }
 
+// Running says whether a run goes on.
+func Running(ctx context.Context, c client.Client, runID string) (bool, error) {
+	reply, err := c.DescribeWorkflowExecution(ctx, RunWorkflowID(runID), "")
+	if err = fromTemporal(err); err != nil {
+		if fault.KindOf(err) == fault.NotFound {
+			return false, nil
+		}
+		return false, err
+	}
+	return reply.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
+}
+
 // CancelRun asks a run to stop. It ends when its containers are gone, and its workflow with it.
 func CancelRun(ctx context.Context, c client.Client, runID string) error {
 	return fromTemporal(c.CancelWorkflow(ctx, RunWorkflowID(runID), ""))

@@ -14,7 +14,8 @@ type fakeFarm struct {
 	plan     []Action
 	plans    map[string][]Action // of runs that have one of their own
 	planErr  error
-	resolved map[string]Action // what Resolve says; absent: build
+	resolved map[string]Action      // what Resolve says; absent: build
+	built    map[string]BuildResult // what another run has built since
 
 	mu        sync.Mutex
 	resolves  []string
@@ -41,6 +42,12 @@ func (f *fakeFarm) Resolve(_ context.Context, in ResolveInput) (Action, error) {
 		return a, nil
 	}
 	return Action{Recipe: in.Recipe, Kind: KindBuild, Key: "key-" + in.Recipe, Job: "sha256:job"}, nil
+}
+
+func (f *fakeFarm) Built(_ context.Context, task Task) (BuildResult, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.built[task.Recipe], nil
 }
 
 func (f *fakeFarm) Record(_ context.Context, in RecordInput) error {

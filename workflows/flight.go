@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"slices"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -28,7 +29,7 @@ func (r *run) do(ctx workflow.Context, a Action) Change {
 		a.Key, a.Job = now.Key, now.Job
 		f := &Flight{
 			Recipe: a.Recipe, Key: a.Key,
-			Build: BuildWorkflowID(a.Recipe, r.in.Toolchain, a.Key, r.in.RunID, r.in.NoCache),
+			Build: BuildWorkflowID(a.Recipe, r.in.Toolchain, cmp.Or(a.Key, now.Shared), r.in.RunID, r.in.NoCache),
 		}
 		child, err := r.start(ctx, a, f)
 		switch {
@@ -37,7 +38,7 @@ func (r *run) do(ctx workflow.Context, a Action) Change {
 		case !temporal.IsWorkflowExecutionAlreadyStartedError(err):
 			return failure(err)
 		}
-		// Another run is building this key. If that build is canceled, it was not for our sake: start our own.
+		// Another run is building this key. If that build was canceled before it heard of this run: start our own.
 		end := r.join(ctx, f)
 		if end.State != Canceled || ctx.Err() != nil {
 			return end
@@ -80,19 +81,49 @@ func (r *run) start(ctx workflow.Context, a Action, f *Flight) (workflow.ChildWo
 	return child, err
 }
 
-// watch awaits a child of this execution.
+// watch awaits a child of this execution. One that goes on for another run is no longer awaited by this one, which was canceled.
 func (r *run) watch(ctx workflow.Context, f *Flight, child workflow.ChildWorkflowFuture) Change {
 	defer r.takeOff(ctx, f)()
+	calm, _ := workflow.NewDisconnectedContext(ctx)
+	if err := workflow.Await(calm, func() bool { return child.IsReady() || r.kept[f.Build] }); err != nil {
+		return failure(err)
+	}
+	if !child.IsReady() {
+		return f.left()
+	}
 	var result BuildResult
 	err := child.Get(ctx, &result)
 	return f.end(result, err)
 }
 
-// join awaits a build that another run has started.
+// left is the end of a build for a run that was canceled, while others go on waiting for it.
+func (f *Flight) left() Change {
+	return Change{State: Canceled, Reason: "canceled; the build goes on for another run", Build: f.Build, Joined: !f.Owned, Key: f.Key}
+}
+
+// join awaits a build that another run has started, and tells it so: it then goes on when its own run is canceled.
 func (r *run) join(ctx workflow.Context, f *Flight) Change {
 	defer r.takeOff(ctx, f)()
+	if workflow.GetVersion(ctx, tellingJoined, workflow.DefaultVersion, 1) > workflow.DefaultVersion {
+		f.Told = true
+		r.tell(ctx, f, wait{RunID: r.in.RunID})
+	}
+	return r.await(ctx, f)
+}
+
+// await awaits the end of a build that another run has started. When this run is canceled before, the build is told.
+func (r *run) await(ctx workflow.Context, f *Flight) Change {
 	result, err := callJoin(ctx, r.in, *f).get(ctx)
+	if f.Told && ctx.Err() != nil {
+		calm, _ := workflow.NewDisconnectedContext(ctx)
+		r.tell(calm, f, wait{RunID: r.in.RunID, Over: true})
+	}
 	return f.end(result, err)
+}
+
+// tell sends to a build that may have just ended; then there is nobody to be told.
+func (r *run) tell(ctx workflow.Context, f *Flight, w wait) {
+	_ = workflow.SignalExternalWorkflow(ctx, f.Build, f.RunID, waitSignal, w).Get(ctx, nil)
 }
 
 // resume awaits a build that was asked for before the run continued as new.
@@ -100,9 +131,9 @@ func (r *run) resume(ctx workflow.Context, f *Flight, a Action) Change {
 	if f.Owned {
 		return r.awaitOwned(ctx, f)
 	}
-	result, err := callJoin(ctx, r.in, *f).get(ctx)
+	end := r.await(ctx, f)
 	r.land(f)
-	if end := f.end(result, err); end.State != Canceled || ctx.Err() != nil {
+	if end.State != Canceled || ctx.Err() != nil {
 		return end
 	}
 	return r.do(ctx, a)
@@ -116,6 +147,12 @@ func (r *run) awaitOwned(ctx workflow.Context, f *Flight) Change {
 	call := callJoin(calm, r.in, *f)
 	if err := workflow.Await(ctx, call.future.IsReady); err != nil {
 		_ = workflow.RequestCancelExternalWorkflow(calm, f.Build, f.RunID).Get(calm, nil) // fails if it has just ended
+	}
+	if err := workflow.Await(calm, func() bool { return call.future.IsReady() || r.kept[f.Build] }); err != nil {
+		return failure(err)
+	}
+	if !call.future.IsReady() {
+		return f.left()
 	}
 	result, err := call.get(calm)
 	return f.end(result, err)

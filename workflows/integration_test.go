@@ -152,35 +152,96 @@ func TestTwoRunsShareABuild(t *testing.T) {
 	s.keep("run-joined", "run/second", "")
 }
 
-func TestAJoinedBuildThatIsCanceledIsStartedAgain(t *testing.T) {
-	s := newStage(t, &fakeFarm{plan: builds(map[string][]string{"a": nil})})
+// Whoever of two runs that share a build is canceled, the build goes on for the other; it ends when both are.
+func TestASharedBuildEndsWithTheLastRunThatWantsIt(t *testing.T) {
+	for _, story := range []struct {
+		name   string
+		cancel []string
+		want   map[string]State
+		ended  int32 // containers that end because nobody wants them
+		keep   []string
+	}{
+		{"the one that has started it is canceled", []string{"first"}, map[string]State{"first": Canceled, "second": Passed}, 0,
+			[]string{"run-canceled-build-kept", "run/first", "run-joined-told", "run/second", "build-kept", "build/a/tc/key-a"}},
+		{"the one that has joined it is canceled", []string{"second"}, map[string]State{"first": Passed, "second": Canceled}, 0, nil},
+		{"first one, then the other is canceled", []string{"first", "second"}, map[string]State{"first": Canceled, "second": Canceled}, 1, nil},
+		{"the other way round", []string{"second", "first"}, map[string]State{"first": Canceled, "second": Canceled}, 1,
+			[]string{"build-wanted-by-nobody", "build/a/tc/key-a"}},
+	} {
+		t.Run(story.name, func(t *testing.T) {
+			s := newStage(t, &fakeFarm{plan: builds(map[string][]string{"a": nil})})
+			g := newGate()
+			w := &fakeWorker{build: map[string]step{"a": g.step}}
+			s.hire(w, 2)
+			s.ask("first", Nightly, Tunables{})
+			<-g.begun
+			s.ask("second", Submission, Tunables{})
+			for !s.signaled("build/a/tc/key-a") {
+				time.Sleep(10 * time.Millisecond)
+			}
+			for _, run := range story.cancel {
+				if err := CancelRun(t.Context(), s.client, run); err != nil {
+					t.Fatal(err)
+				}
+				if got := s.await(run); got.Outcome != Canceled { // without waiting for the build, where that goes on
+					t.Errorf("run %s ended as %v", run, got)
+				}
+			}
+			if story.ended > 0 {
+				for g.ended.Load() == 0 {
+					time.Sleep(10 * time.Millisecond)
+				}
+			} else if g.ended.Load() > 0 {
+				t.Error("the build has not gone on")
+			}
+			close(g.open)
+			for run, want := range story.want {
+				if got := s.await(run); got.Outcome != want {
+					t.Errorf("run %s ended as %v, want %s", run, got, want)
+				}
+			}
+			if n := w.built()["a"]; n != 1 {
+				t.Errorf("%d builds of one key", n)
+			}
+			if err := s.client.GetWorkflow(t.Context(), "build/a/tc/key-a", "").Get(t.Context(), nil); (err != nil) != (story.ended > 0) {
+				t.Errorf("the build ended as %v", err)
+			}
+			for i := 0; i < len(story.keep); i += 2 {
+				s.keep(story.keep[i], story.keep[i+1], "")
+			}
+		})
+	}
+}
+
+// Requirements that nobody has locked yet leave the key open; two runs that want the same build share it all the same.
+func TestTwoRunsShareABuildWhoseKeyIsNotKnown(t *testing.T) {
+	unlocked := func(shared string) map[string]Action {
+		return map[string]Action{"a": {Recipe: "a", Kind: KindBuild, Job: "sha256:job", Shared: shared}}
+	}
+	s := newStage(t, &fakeFarm{plan: builds(map[string][]string{"a": nil}), resolved: unlocked("unlocked-1")})
 	g := newGate()
-	s.hire(&fakeWorker{build: map[string]step{"a": g.step}}, 1)
+	w := &fakeWorker{build: map[string]step{"a": g.step}}
+	s.hire(w, 3)
 	s.ask("first", Nightly, Tunables{})
 	<-g.begun
-	joined := make(chan Change, 10)
+	s.ask("second", Nightly, Tunables{})
+	for !s.signaled("build/a/tc/unlocked-1") {
+		time.Sleep(10 * time.Millisecond)
+	}
 	s.farm.mu.Lock()
-	s.farm.onChange = func(c Change) {
-		if c.Joined {
-			joined <- c
-		}
-	}
+	s.farm.resolved = unlocked("unlocked-2") // say, of another day
 	s.farm.mu.Unlock()
-	s.ask("second", Submission, Tunables{})
-	<-joined
-	if err := CancelRun(t.Context(), s.client, "first"); err != nil {
-		t.Fatal(err)
-	}
-	if got := s.await("first"); got.Outcome != Canceled || g.ended.Load() != 1 {
-		t.Errorf("the canceled run ended as %v, %d containers gone", got, g.ended.Load())
-	}
+	s.ask("third", Nightly, Tunables{})
 	<-g.begun
 	close(g.open)
-	if got := s.await("second"); got.Outcome != Passed {
-		t.Errorf("the other run ended as %v", got)
+	for _, run := range []string{"first", "second", "third"} {
+		if got := s.await(run); got.Counts[Passed] != 1 {
+			t.Errorf("run %s ended as %v", run, got)
+		}
 	}
-	s.keep("run-canceled", "run/first", "")
-	s.keep("run-joined-canceled", "run/second", "")
+	if n := w.built()["a"]; n != 2 {
+		t.Errorf("%d builds, want one for the first two runs and one for the third", n)
+	}
 }
 
 func TestRunContinuesAsNewWithBuildsInFlight(t *testing.T) {

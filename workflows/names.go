@@ -28,8 +28,22 @@ const (
 	storeActivity   = "Store"
 	finishActivity  = "FinishRun"
 	joinActivity    = "AwaitBuild"
+	builtActivity   = "Built"
 	buildActivity   = "Build"
 	testActivity    = "Test"
+)
+
+// Names of signals. Wait tells a build of another run that a run waits for it, or no longer does; kept tells the run that has
+// started a build and was canceled that the build goes on for others.
+const (
+	waitSignal = "Wait"
+	keptSignal = "Kept"
+)
+
+// Names of what has changed in the workflows since there were farms, for those that began before.
+const (
+	tellingJoined = "tell-joined-builds"
+	lookingFirst  = "look-before-building"
 )
 
 const runPrefix = "run/"
@@ -39,8 +53,9 @@ func RunWorkflowID(runID string) string { return runPrefix + runID }
 
 func runIDOf(workflowID string) string { return strings.TrimPrefix(workflowID, runPrefix) }
 
-// BuildWorkflowID is the ID of a build's workflow. Two runs that want the same key get the same ID, and so one build. A
-// build whose key is not known, or that must not use the cache, belongs to its run alone.
+// BuildWorkflowID is the ID of a build's workflow. Two runs that want the same key get the same ID, and so one build;
+// Action.Shared takes the key's place while it is not known. A build that has neither, or that must not use the cache, belongs to
+// its run alone.
 func BuildWorkflowID(recipe, toolchain, key, runID string, noCache bool) string {
 	last := key
 	if key == "" || noCache {

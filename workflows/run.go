@@ -23,6 +23,7 @@ type Flight struct {
 	Build  string `json:"build"`            // workflow ID
 	RunID  string `json:"run_id,omitempty"` // Temporal's ID of that execution; empty for the latest
 	Owned  bool   `json:"owned,omitempty"`  // this run has started it, and cancels it when it is canceled itself
+	Told   bool   `json:"told,omitempty"`   // the build knows that this run waits for it
 }
 
 // run is one execution of the Run workflow. Its methods run in the workflow's coroutines, of which only one runs at a
@@ -31,12 +32,13 @@ type run struct {
 	in       RunInput
 	graph    *graph
 	counts   map[State]int
-	changes  []Change  // not recorded yet
-	flights  []*Flight // builds that were asked for and have not ended
-	busy     int       // coroutines that carry out an action
-	starting int       // children asked for that may not have started yet
-	started  int       // children started by this execution
-	leaving  bool      // nothing is started any more: the run continues as new
+	changes  []Change        // not recorded yet
+	flights  []*Flight       // builds that were asked for and have not ended
+	kept     map[string]bool // builds of this run, canceled, that go on for others
+	busy     int             // coroutines that carry out an action
+	starting int             // children asked for that may not have started yet
+	started  int             // children started by this execution
+	leaving  bool            // nothing is started any more: the run continues as new
 }
 
 // Run is the workflow of a run. Its error is fault.Canceled, with the RunResult in the details, or says why the run as
@@ -46,7 +48,14 @@ func Run(ctx workflow.Context, in RunInput) (RunResult, error) {
 		in.RunID = runIDOf(workflow.GetInfo(ctx).WorkflowExecution.ID)
 	}
 	in.Tunables = in.Tunables.withDefaults()
-	r := &run{in: in, counts: map[State]int{}}
+	r := &run{in: in, counts: map[State]int{}, kept: map[string]bool{}}
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		for {
+			var build string
+			workflow.GetSignalChannel(ctx, keptSignal).Receive(ctx, &build)
+			r.kept[build] = true
+		}
+	})
 
 	inner, cancel := workflow.WithCancel(ctx)
 	err := r.begin(inner)

@@ -338,3 +338,21 @@ func TestPlanOfTenThousandFitsIntoAPayload(t *testing.T) {
 		t.Errorf("the plan takes %d bytes", len(data))
 	}
 }
+
+// Between the decision to build and its start another run's build of the key may end.
+func TestWhatWasBuiltMeanwhileIsNotBuiltAgain(t *testing.T) {
+	farm := &fakeFarm{plan: builds(map[string][]string{"a": nil, "b": {"a"}}), built: map[string]BuildResult{"a": {Outcome: record.Passed, Key: "key-a"}}}
+	w := &fakeWorker{}
+	got, err := carryOut(t, farm, w, request)
+	if err != nil || got.Counts[Passed] != 2 {
+		t.Errorf("the run: %+v, %v", got, err)
+	}
+	if diff := cmp.Diff(map[string]int{"b": 1}, w.built()); diff != "" {
+		t.Errorf("built (-want +got):\n%s", diff)
+	}
+	again := request
+	again.NoCache = true
+	if _, err := carryOut(t, farm, w, again); err != nil || w.built()["a"] != 1 {
+		t.Errorf("without the cache: %v, %v", w.built(), err)
+	}
+}

@@ -26,6 +26,7 @@ func RegisterFarm(r worker.Registry, c client.Client, farm FarmActivities) {
 	register(r, recordActivity, done(farm.Record))
 	register(r, storeActivity, done(farm.Store))
 	register(r, finishActivity, done(farm.FinishRun))
+	register(r, builtActivity, answering(farm.Built))
 	register(r, joinActivity, answering(joiner{c}.await))
 }
 

@@ -190,6 +190,21 @@ func (s *stage) begun(build string) (step string, running bool) {
 	return "", false
 }
 
+// signaled says whether a workflow was told something.
+func (s *stage) signaled(workflowID string) bool {
+	events := s.client.GetWorkflowHistory(context.Background(), workflowID, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		e, err := events.Next()
+		if err != nil {
+			s.Fatal(err)
+		}
+		if e.GetEventType() == enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED {
+			return true
+		}
+	}
+	return false
+}
+
 var (
 	identities = regexp.MustCompile(`"identity": *"[^"]*"`)
 	times      = regexp.MustCompile(`"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z"`)

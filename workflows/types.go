@@ -52,6 +52,8 @@ type Action struct {
 	// while requirements are not locked yet; Job the blob that tells a worker all about the build.
 	Key string        `json:"key,omitempty"`
 	Job record.Digest `json:"job,omitempty"`
+	// Shared stands for Key while that is not known: two runs that want the same build get the same.
+	Shared string `json:"shared,omitempty"`
 
 	// Outcome is that of the reused build: Passed or Failed.
 	Outcome record.Outcome `json:"outcome,omitempty"`

@@ -101,7 +101,9 @@ type RunRequest struct {
 	Toolchain string        `json:"toolchain"`
 	Lane      string        `json:"lane"` // interactive, submission, nightly, migration
 	NoCache   bool          `json:"no_cache,omitempty"`
-	Publish   bool          `json:"publish"` // put what passed on the index
+	// RetryFailed builds again what failed before with the same inputs. The lane interactive does so by itself.
+	RetryFailed bool `json:"retry_failed,omitempty"`
+	Publish     bool `json:"publish"` // put what passed on the index
 	// Runtimes are where all is tested, beside those that the recipes name.
 	Runtimes []string `json:"runtimes,omitempty"`
 }

@@ -18,6 +18,7 @@ func (a *app) submitCommand() *cobra.Command {
 		Short: "Give recipes to a farm that is running, and publish what passes",
 		Example: `  wasmill submit --recipes ./recipes markupsafe
   wasmill submit --dry-run '*'      # what would be built, and why
+  wasmill submit --retry-failed lz4 # a failure, too, is remembered: try it again
   wasmill submit --server http://farm:7470 --wait '*'`,
 		Args: command.Arguments(1, -1, "at least one recipe"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -22,6 +22,7 @@ type targets struct {
 	toolchain string
 	lane      string
 	noCache   bool
+	retry     bool
 	publish   bool
 	runtimes  []string
 }
@@ -36,11 +37,12 @@ func (t *targets) flags(cmd *cobra.Command) {
 	t.which(cmd)
 	cmd.Flags().StringSliceVar(&t.runtimes, "runtime", nil, "test in this runtime, too, whatever the recipes say: chromium (repeatable)")
 	cmd.Flags().BoolVar(&t.noCache, "no-cache", false, "build even what was built before")
+	cmd.Flags().BoolVar(&t.retry, "retry-failed", false, "build again what failed before with the same inputs; the lane interactive always does")
 }
 
 // request loads and checks the recipes here, before anything is sent, so that a mistake in one is told at once.
 func (t *targets) request(ctx context.Context, a *app, farm api.Farm, args []string) (api.RunRequest, error) {
-	req := api.RunRequest{Toolchain: t.toolchain, Lane: t.lane, NoCache: t.noCache, Publish: t.publish, Runtimes: t.runtimes}
+	req := api.RunRequest{Toolchain: t.toolchain, Lane: t.lane, NoCache: t.noCache, RetryFailed: t.retry, Publish: t.publish, Runtimes: t.runtimes}
 	var given []*recipe.Recipe
 	var patterns, releases []string
 	for _, arg := range args {

@@ -117,9 +117,12 @@ func (a activities) Resolve(ctx context.Context, in workflows.ResolveInput) (wor
 	if act.Key != "" && !req.NoCache {
 		b, err := a.o.db.Build(ctx, act.Key)
 		switch {
-		case err == nil && (b.Record.Outcome == record.Passed || req.Lane != "interactive"):
+		case err == nil && (b.Record.Outcome == record.Passed || !retries(req.RunRequest)):
 			act.Kind, act.Reason = plan.KindReuse, "what it needs came out unchanged"
 			act.Reused = &plan.Build{Key: act.Key, Outcome: b.Record.Outcome}
+			if err := a.o.db.UseBuilds(ctx, []string{act.Key}, time.Now()); err != nil { // so that it stays as long as the run goes on
+				return workflows.Action{}, err
+			}
 			if req.Publish {
 				if err := a.o.publish(ctx, req.toolchain.Name, run.ID, []string{act.Key}); err != nil {
 					return workflows.Action{}, err
@@ -131,9 +134,33 @@ func (a activities) Resolve(ctx context.Context, in workflows.ResolveInput) (wor
 	}
 	out := step(req, &act)
 	if act.Kind == plan.KindBuild {
+		if act.Key == "" {
+			out.Shared = act.Shared()
+		}
 		out.Job, err = a.o.job(ctx, req, &act, keys)
 	}
 	return out, err
+}
+
+// Built implements workflows.FarmActivities. A failure is none: a retry of it may be what the run wants.
+func (a activities) Built(ctx context.Context, task workflows.Task) (workflows.BuildResult, error) {
+	b, err := a.o.db.Build(ctx, task.Key)
+	switch {
+	case fault.KindOf(err) == fault.NotFound && err != nil:
+		return workflows.BuildResult{}, nil
+	case err != nil:
+		return workflows.BuildResult{}, err
+	case b.Record.Outcome != record.Passed:
+		return workflows.BuildResult{}, nil
+	}
+	if err := a.o.db.UseBuilds(ctx, []string{task.Key}, time.Now()); err != nil {
+		return workflows.BuildResult{}, err
+	}
+	run, _, err := a.o.db.Run(ctx, task.RunID)
+	if err == nil && publishes(run) {
+		err = a.o.publish(ctx, b.Record.Toolchain.Name, task.RunID, []string{task.Key})
+	}
+	return workflows.BuildResult{Outcome: record.Passed, Key: task.Key}, err
 }
 
 // complete puts into the action what has become known since it was planned. Its key stays empty where the build
@@ -156,11 +183,20 @@ func (o *Orchestrator) complete(ctx context.Context, act *plan.Action, keys map[
 
 // Record implements workflows.FarmActivities.
 func (a activities) Record(ctx context.Context, in workflows.RecordInput) error {
-	_, actions, err := a.o.db.Run(ctx, in.RunID)
+	run, actions, err := a.o.db.Run(ctx, in.RunID)
 	if err != nil {
 		return err
 	}
 	for _, c := range in.Changes {
+		if c.Joined && c.State == workflows.Passed && publishes(run) { // the run that has built it may not publish
+			b, err := a.o.db.Build(ctx, c.Key)
+			if err != nil {
+				return err
+			}
+			if err := a.o.publish(ctx, b.Record.Toolchain.Name, in.RunID, []string{c.Key}); err != nil {
+				return err
+			}
+		}
 		i := slices.IndexFunc(actions, func(s store.RunAction) bool { return s.Recipe == c.Recipe })
 		if i < 0 {
 			return fault.Errorf(fault.Internal, "run %s has no recipe %s", in.RunID, c.Recipe)

@@ -109,6 +109,12 @@ func begin(t *testing.T, o *Orchestrator, id string, req api.RunRequest) map[str
 // build does what a worker does, without building: it resolves the action and puts a result into the registry.
 func build(t *testing.T, o *Orchestrator, run, name string) workflows.Change {
 	t.Helper()
+	return buildAs(t, o, run, name, record.Passed)
+}
+
+// buildAs is build with an outcome.
+func buildAs(t *testing.T, o *Orchestrator, run, name string, outcome record.Outcome) workflows.Change {
+	t.Helper()
 	ctx := t.Context()
 	act, err := activities{o}.Resolve(ctx, workflows.ResolveInput{RunID: run, Recipe: name})
 	if err != nil {
@@ -121,7 +127,12 @@ func build(t *testing.T, o *Orchestrator, run, name string) workflows.Change {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wheel, err := o.blobs.Put(ctx, store.MediaTypeWheel, strings.NewReader("the wheel of "+name))
+	set, err := jobs.Recipes(ctx, o.blobs, job.Recipes, o.cfg.Dir.Packs())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, printed, _ := strings.Cut(set.Get(name).Build.Script, "echo") // what a script prints is in the wheel
+	wheel, err := o.blobs.Put(ctx, store.MediaTypeWheel, strings.NewReader("the wheel of "+name+printed))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,6 +149,11 @@ func build(t *testing.T, o *Orchestrator, run, name string) workflows.Change {
 		res.Lock = &fetch.Lock{Packages: []fetch.LockedWheel{{Name: "setuptools", Version: "80"}}}
 		res.LockKey, res.Inputs.Lock = job.LockKey, record.Digest(res.Lock.Digest())
 	}
+	state := workflows.Passed
+	if outcome == record.Failed {
+		state, res.Record.Outcome, res.Record.Artifacts = workflows.Failed, outcome, nil
+		res.Record.Failure = &record.Failure{Kind: record.CompileFailed, Message: "unknown type name 'foo'"}
+	}
 	res.Record.Key = plan.Key(res.Inputs)
 	digest, err := jobs.Put(ctx, o.blobs, res)
 	if err != nil {
@@ -147,7 +163,7 @@ func build(t *testing.T, o *Orchestrator, run, name string) workflows.Change {
 	if err := (activities{o}).Store(ctx, task); err != nil {
 		t.Fatal(err)
 	}
-	return workflows.Change{Recipe: name, State: workflows.Passed, Key: res.Record.Key, Record: digest, At: time.Now()}
+	return workflows.Change{Recipe: name, State: state, Key: res.Record.Key, Record: digest, At: time.Now()}
 }
 
 // carryOut is a whole run, in the order of the plan.

@@ -13,6 +13,7 @@ import (
 	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/store"
+	"github.com/wasmill/wasmill/workflows"
 )
 
 // builderVersion rises when the worker's own part of a build (fetching, checks, packing) would give other bytes for
@@ -50,6 +51,12 @@ func (o *Orchestrator) read(ctx context.Context, req api.RunRequest) (*requested
 	return &requested{RunRequest: req, set: set, toolchain: tc}, nil
 }
 
+// retries says whether what failed before is built again. Who waits at a terminal has changed something, or wants to see the
+// failure happen.
+func retries(req api.RunRequest) bool {
+	return req.RetryFailed || req.Lane == string(workflows.Interactive)
+}
+
 // plan decides what a request makes necessary.
 func (o *Orchestrator) plan(ctx context.Context, req *requested) (*plan.Plan, error) {
 	history, err := o.db.History(ctx, req.toolchain.Name)
@@ -60,8 +67,7 @@ func (o *Orchestrator) plan(ctx context.Context, req *requested) (*plan.Plan, er
 		Toolchain: plan.Toolchain{Name: req.toolchain.Name, Digest: req.toolchain.digest(), ExcludeNewer: req.toolchain.Spec.ExcludeNewer},
 		Builder:   o.builder,
 		History:   history,
-		// Who waits at a terminal has changed something, or wants to see the failure happen.
-		Options: plan.Options{NoCache: req.NoCache, RetryFailed: req.Lane == "interactive"},
+		Options:   plan.Options{NoCache: req.NoCache, RetryFailed: retries(req.RunRequest)},
 	}
 	if in.Recipes, err = plan.FromSet(req.set, req.Select, (*recipe.Recipe).Digests); err != nil {
 		return nil, err

@@ -146,7 +146,7 @@ func (o *Orchestrator) runInput(ctx context.Context, request api.RunRequest) (wo
 	}
 	return workflows.RunInput{
 		Request: blob.Digest, Lane: lane, Toolchain: req.toolchain.Name + "@" + req.toolchain.Lock.Build,
-		NoCache: request.NoCache, RetryFailed: lane == workflows.Interactive,
+		NoCache: request.NoCache, RetryFailed: retries(request),
 	}, nil
 }
 

@@ -56,7 +56,8 @@ func (o *Orchestrator) store(ctx context.Context, task workflows.Task) error {
 		return err
 	}
 	o.logs.remove(jobs.LogName(task.Recipe, task.Build, task.RunID))
-	if publishes(run) && res.Record.Outcome == record.Passed {
+	// A build that outlives its canceled run is published by the run that waits for it.
+	if publishes(run) && run.Outcome == "" && res.Record.Outcome == record.Passed {
 		return o.publish(ctx, res.Record.Toolchain.Name, task.RunID, []string{res.Record.Key})
 	}
 	return nil

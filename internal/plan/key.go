@@ -135,6 +135,15 @@ func (a *Action) Complete(lock record.Digest, outputs map[string]record.Digest) 
 	return nil
 }
 
+// Shared names what the action builds while its key is not known because the requirements are still to be locked: two runs that
+// want the same are to lock and build once. It is only good for telling builds in flight apart.
+func (a *Action) Shared() string {
+	e := newEncoder("wasmill-unlocked-v1")
+	e.text(Key(a.Inputs))
+	e.text(a.LockKey)
+	return "unlocked-" + e.sum()
+}
+
 func byName(list []Input) []Input {
 	return slices.SortedFunc(slices.Values(list), func(a, b Input) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Digest, b.Digest))

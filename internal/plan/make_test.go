@@ -242,20 +242,44 @@ func TestFailureIsRemembered(t *testing.T) {
 	}
 }
 
+// What a change in lib makes necessary, by counting builds: it spreads as far as outputs change, and no further.
 func TestEarlyCutoff(t *testing.T) {
-	f := newFarm(t, a("lib", nil, nil), a("binding", []string{"lib"}, nil), a("app", []string{"binding"}, nil))
-	if built := f.carryOut(); len(built) != 3 {
-		t.Fatalf("the first run built %v", built)
-	}
-	f.recipe("lib").Parts[0].Digest = digest("a comment was added")
-	if n := f.plan().Count()[plan.KindBuild]; n != 3 {
-		t.Errorf("%d builds planned; before lib is built nobody can know that its output stays the same", n)
-	}
-	if built := f.carryOut(); !slices.Equal(built, []string{"lib"}) {
-		t.Errorf("built %v, want lib only: its output has not changed", built)
-	}
-	if built := f.carryOut(); len(built) != 0 {
-		t.Errorf("the run after it built %v", built)
+	for _, story := range []struct {
+		name    string
+		change  func(f *farm)
+		planned int      // builds that may be necessary, as far as anybody can know before lib is built
+		built   []string // those that were
+	}{
+		{"nothing", func(*farm) {}, 0, nil},
+		{"a comment in the recipe", func(f *farm) { f.recipe("lib").Parts[0].Digest = digest("a comment was added") }, 4, []string{"lib"}},
+		{"a test", func(f *farm) { f.recipe("lib").Tests = digest("more tests") }, 4, []string{"lib"}},
+		{"a patch that changes nothing", func(f *farm) { f.recipe("lib").Patches = []plan.Input{{Name: "p", Digest: digest("p")}} }, 4, []string{"lib"}},
+		{"its source", func(f *farm) { f.recipe("lib").Sources[0].Digest = digest("lib 2") }, 4, []string{"lib", "left", "right"}},
+		{"the source of one that is built with it, and a comment", func(f *farm) {
+			f.recipe("left").Sources[0].Digest = digest("left 2")
+			f.recipe("lib").Parts[0].Digest = digest("a comment was added")
+		}, 4, []string{"lib", "left", "top"}},
+		{"what it only runs with", func(f *farm) { f.recipe("tool").Sources[0].Digest = digest("tool 2") }, 1, []string{"tool"}},
+		{"the toolchain", func(f *farm) { f.Toolchain.Digest = digest("image 2") }, 6, []string{"lib", "tool", "app", "left", "right", "top"}},
+	} {
+		t.Run(story.name, func(t *testing.T) {
+			// left and right are built with lib, top with both; app runs with tool.
+			f := newFarm(t, a("tool", nil, nil), a("lib", nil, nil), a("left", []string{"lib"}, nil), a("right", []string{"lib"}, nil),
+				a("top", []string{"left", "right"}, nil), a("app", nil, []string{"tool"}))
+			if built := f.carryOut(); len(built) != 6 {
+				t.Fatalf("the first run built %v", built)
+			}
+			story.change(f)
+			if n := f.plan().Count()[plan.KindBuild]; n != story.planned {
+				t.Errorf("%d builds planned, want %d", n, story.planned)
+			}
+			if built := f.carryOut(); !slices.Equal(built, story.built) {
+				t.Errorf("built %v, want %v", built, story.built)
+			}
+			if built := f.carryOut(); len(built) != 0 {
+				t.Errorf("the run after it built %v", built)
+			}
+		})
 	}
 }
 
