@@ -53,6 +53,15 @@ type Farm interface {
 	// ReportWorker is a worker's sign of life. LastSeen is the farm's to set.
 	ReportWorker(ctx context.Context, w Worker) error
 
+	// Collect forgets builds that nothing keeps and frees their bytes. What is published, pinned, named by a run in flight, or
+	// held by a reader stays.
+	Collect(ctx context.Context, req Collect) (Collected, error)
+	// Pin keeps a build, by its key, or all builds of a recipe, by its name; fault.NotFound where there is no build.
+	Pin(ctx context.Context, keyOrRecipe string) error
+	// Unpin is fault.NotFound for what is not pinned.
+	Unpin(ctx context.Context, keyOrRecipe string) error
+	Pins(ctx context.Context) ([]Pin, error)
+
 	// Toolchains lists what the farm can build with.
 	Toolchains(ctx context.Context) ([]Toolchain, error)
 	// Workers lists the workers that were seen, newest sign of life first.

@@ -226,3 +226,23 @@ func (c *Client) Schedules(ctx context.Context) ([]Schedule, error) {
 func (c *Client) ChangeSchedule(ctx context.Context, name string, change ScheduleChange) error {
 	return c.call(ctx, http.MethodPost, "/schedules/"+url.PathEscape(name)+"/"+string(change), nil, nil)
 }
+
+// Collect implements Farm.
+func (c *Client) Collect(ctx context.Context, req Collect) (Collected, error) {
+	return ask[Collected](ctx, c, http.MethodPost, "/collect", req)
+}
+
+// Pin implements Farm.
+func (c *Client) Pin(ctx context.Context, keyOrRecipe string) error {
+	return c.call(ctx, http.MethodPut, "/pins/"+url.PathEscape(keyOrRecipe), nil, nil)
+}
+
+// Unpin implements Farm.
+func (c *Client) Unpin(ctx context.Context, keyOrRecipe string) error {
+	return c.call(ctx, http.MethodDelete, "/pins/"+url.PathEscape(keyOrRecipe), nil, nil)
+}
+
+// Pins implements Farm.
+func (c *Client) Pins(ctx context.Context) ([]Pin, error) {
+	return ask[[]Pin](ctx, c, http.MethodGet, "/pins", nil)
+}

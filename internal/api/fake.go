@@ -26,6 +26,8 @@ type Fake struct {
 	Baked      []Toolchain
 	Seen       []Worker
 	Reported   []Attempt // what ReportAttempt was told, in order
+	Garbage    Collected // what Collect answers
+	Collects   []Collect // what it was asked
 
 	mu        sync.Mutex
 	blobs     map[record.Digest][]byte
@@ -33,6 +35,7 @@ type Fake struct {
 	looks     map[string]int
 	schedules []Schedule
 	sources   []Source
+	pins      []Pin
 }
 
 var _ Farm = (*Fake)(nil)
@@ -278,4 +281,44 @@ func (f *Fake) ChangeSchedule(_ context.Context, name string, change ScheduleCha
 		return fault.Errorf(fault.Invalid, "a schedule can be triggered, paused, resumed or removed, not %q", change)
 	}
 	return nil
+}
+
+// Collect implements Farm.
+func (f *Fake) Collect(_ context.Context, req Collect) (Collected, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.Collects = append(f.Collects, req)
+	out := f.Garbage
+	out.DryRun = req.DryRun
+	return out, nil
+}
+
+// Pin implements Farm.
+func (f *Fake) Pin(ctx context.Context, keyOrRecipe string) error {
+	if _, err := f.Build(ctx, keyOrRecipe); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.pins = append(f.pins, Pin{Name: keyOrRecipe})
+	return nil
+}
+
+// Unpin implements Farm.
+func (f *Fake) Unpin(_ context.Context, keyOrRecipe string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i := slices.IndexFunc(f.pins, func(p Pin) bool { return p.Name == keyOrRecipe })
+	if i < 0 {
+		return fault.Errorf(fault.NotFound, "%s is not pinned", keyOrRecipe)
+	}
+	f.pins = slices.Delete(f.pins, i, i+1)
+	return nil
+}
+
+// Pins implements Farm.
+func (f *Fake) Pins(context.Context) ([]Pin, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]Pin{}, f.pins...), nil
 }

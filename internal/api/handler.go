@@ -86,6 +86,16 @@ func Handler(f Farm) http.Handler {
 		w.Name = r.PathValue("name")
 		return struct{}{}, f.ReportWorker(r.Context(), w)
 	})
+	route("POST /api/v1/collect", func(r *http.Request) (any, error) {
+		var req Collect
+		if err := readJSON(r, &req); err != nil {
+			return nil, err
+		}
+		return f.Collect(r.Context(), req)
+	})
+	route("GET /api/v1/pins", func(r *http.Request) (any, error) { return f.Pins(r.Context()) })
+	route("PUT /api/v1/pins/{name}", func(r *http.Request) (any, error) { return struct{}{}, f.Pin(r.Context(), r.PathValue("name")) })
+	route("DELETE /api/v1/pins/{name}", func(r *http.Request) (any, error) { return struct{}{}, f.Unpin(r.Context(), r.PathValue("name")) })
 	route("GET /api/v1/toolchains", func(r *http.Request) (any, error) { return f.Toolchains(r.Context()) })
 	route("GET /api/v1/workers", func(r *http.Request) (any, error) { return f.Workers(r.Context()) })
 	route("GET /api/v1/schedules", func(r *http.Request) (any, error) { return f.Schedules(r.Context()) })

@@ -23,6 +23,8 @@ type activities struct{ o *Orchestrator }
 
 // Plan implements workflows.FarmActivities.
 func (a activities) Plan(ctx context.Context, in workflows.RunInput) (workflows.Plan, error) {
+	a.o.garbage.RLock()
+	defer a.o.garbage.RUnlock()
 	var out workflows.Plan
 	request, err := a.o.request(ctx, in.Request)
 	if err != nil {
@@ -94,6 +96,8 @@ func step(req *requested, act *plan.Action) workflows.Action {
 
 // Resolve implements workflows.FarmActivities.
 func (a activities) Resolve(ctx context.Context, in workflows.ResolveInput) (workflows.Action, error) {
+	a.o.garbage.RLock()
+	defer a.o.garbage.RUnlock()
 	run, actions, err := a.o.db.Run(ctx, in.RunID)
 	if err != nil {
 		return workflows.Action{}, err
@@ -144,6 +148,8 @@ func (a activities) Resolve(ctx context.Context, in workflows.ResolveInput) (wor
 
 // Built implements workflows.FarmActivities. A failure is none: a retry of it may be what the run wants.
 func (a activities) Built(ctx context.Context, task workflows.Task) (workflows.BuildResult, error) {
+	a.o.garbage.RLock()
+	defer a.o.garbage.RUnlock()
 	b, err := a.o.db.Build(ctx, task.Key)
 	switch {
 	case fault.KindOf(err) == fault.NotFound && err != nil:
@@ -266,6 +272,8 @@ func (a activities) FinishRun(ctx context.Context, r workflows.RunResult) error 
 
 // Store implements workflows.FarmActivities.
 func (a activities) Store(ctx context.Context, task workflows.Task) error {
+	a.o.garbage.RLock()
+	defer a.o.garbage.RUnlock()
 	return a.o.store(ctx, task)
 }
 

@@ -69,6 +69,7 @@ type Orchestrator struct {
 	url      string
 	http     *http.Server
 	release  func()
+	garbage  sync.RWMutex // held by a collection; those who decide which builds are used, or bring one, hold it together
 
 	mu       sync.Mutex
 	temporal *temporald.Server // nil where an external one is used, or before StartTemporal

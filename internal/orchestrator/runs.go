@@ -64,6 +64,8 @@ func (o *Orchestrator) Plan(ctx context.Context, request api.RunRequest) ([]api.
 
 // StartRun implements api.Farm.
 func (o *Orchestrator) StartRun(ctx context.Context, request api.RunRequest) (api.Run, error) {
+	o.garbage.RLock()
+	defer o.garbage.RUnlock()
 	in, err := o.runInput(ctx, request)
 	if err != nil {
 		return api.Run{}, err

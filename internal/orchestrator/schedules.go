@@ -14,6 +14,8 @@ import (
 
 // AddSchedule implements api.Farm.
 func (o *Orchestrator) AddSchedule(ctx context.Context, s api.Schedule) error {
+	o.garbage.RLock()
+	defer o.garbage.RUnlock()
 	in, err := o.runInput(ctx, s.Run)
 	if err != nil {
 		return err

@@ -36,6 +36,8 @@ func (o *Orchestrator) PutSource(ctx context.Context, name string, r io.Reader) 
 
 // RemoveSource implements api.Farm.
 func (o *Orchestrator) RemoveSource(ctx context.Context, sha256 string) (api.RemovedSource, error) {
+	o.garbage.RLock()
+	defer o.garbage.RUnlock()
 	shared, err := o.blobs.RemoveSource(ctx, sha256)
 	if err == nil && !shared && o.registry != nil {
 		err = o.registry.Free(ctx, record.Digest("sha256:"+sha256))

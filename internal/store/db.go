@@ -22,6 +22,7 @@ type DB interface {
 	Workers
 	Settings
 	Waiting
+	Garbage
 	// Close waits for running transactions. It is safe to call twice.
 	Close() error
 }

@@ -31,6 +31,7 @@ type Registry struct {
 	silent   sync.Map // net.Conn → nothing: connections on which no request came yet
 	stop     context.CancelFunc
 	finished sync.WaitGroup
+	sweeping sync.RWMutex // held by a Sweep between its look at something and its removal
 }
 
 // StartRegistry serves the registry in dir, which is made if needed, at addr ("127.0.0.1:0" picks a free port). Without
@@ -52,15 +53,11 @@ func StartRegistry(ctx context.Context, dir, addr string) (*Registry, error) {
 
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	app := handlers.NewApp(background, settings(dir))
-	r := &Registry{
-		addr: listener.Addr().String(),
-		dir:  dir,
-		stop: stop,
-		server: &http.Server{
-			Handler:           tellFullDisk(dir, app),
-			ReadHeaderTimeout: 10 * time.Second,
-			ErrorLog:          log.New(io.Discard, "", 0),
-		},
+	r := &Registry{addr: listener.Addr().String(), dir: dir, stop: stop}
+	r.server = &http.Server{
+		Handler:           r.noting(tellFullDisk(dir, app)),
+		ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog:          log.New(io.Discard, "", 0),
 	}
 	r.server.ConnState = func(c net.Conn, state http.ConnState) {
 		if state == http.StateNew {

@@ -3,10 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"sync/atomic"
 
@@ -125,22 +123,9 @@ func (r *Registry) Free(ctx context.Context, digest record.Digest) error {
 	if err != nil {
 		return fault.Errorf(fault.Invalid, "freeing a blob: %w", err)
 	}
-	const root = "docker/registry/v2"
-	linked := false
-	err = filepath.WalkDir(filepath.Join(r.dir, root, "repositories"), func(path string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case !entry.IsDir() || entry.Name() != "_layers" && entry.Name() != "_manifests" && entry.Name() != "_uploads":
-			return nil
-		case entry.Name() == "_layers":
-			if links, err := filepath.Glob(filepath.Join(path, hash.Algorithm, hash.Hex, "link")); err == nil && len(links) > 0 {
-				linked = true
-			}
-		}
-		return fs.SkipDir
-	})
-	if err != nil || linked {
+	r.sweeping.Lock()
+	defer r.sweeping.Unlock()
+	if n, err := r.linked(hash); err != nil || n > 0 {
 		return err
 	}
 	files := filesystem.New(filesystem.DriverParameters{RootDirectory: r.dir, MaxThreads: 4})

@@ -34,6 +34,7 @@ func DB(t *testing.T, open func(t *testing.T) store.DB) {
 		"settings are kept":                     settingsKept,
 		"what waits, and for how long":          waiting,
 		"writers do not disturb each other":     manyWriters,
+		"what nothing keeps is forgotten":       garbage,
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := open(t)

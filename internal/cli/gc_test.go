@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/record"
+)
+
+// An operator looks what would go, keeps one recipe, and lets the rest go.
+func TestGarbageIsLookedAtAndCollected(t *testing.T) {
+	used := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	farm := &api.Fake{
+		Builds: map[string]record.Build{"numpy": {Recipe: "numpy"}},
+		Garbage: api.Collected{
+			Removed: []api.ForgottenBuild{
+				{Recipe: "lz4", Version: "4.4.4", Toolchain: "pyemscripten_2026_5", Key: strings.Repeat("ab", 32), Outcome: "passed", Used: used},
+				{Recipe: "h3", Version: "4.3.0", Toolchain: "pyemscripten_2026_5", Key: strings.Repeat("cd", 32), Outcome: "failed", Used: used.AddDate(0, -1, 0)},
+			},
+			Kept: map[string]int{"published": 300, "newest": 32, "pinned": 1}, Blobs: 7, FreedBytes: 3 << 20, KeptBytes: 5 << 30,
+		},
+	}
+	var story strings.Builder
+	for _, args := range [][]string{
+		{"gc", "--dry-run"}, {"pin", "numpy"}, {"pin"}, {"gc", "--keep", "1", "--older-than", "12h"}, {"unpin", "numpy"},
+	} {
+		out, err := wasmill(t, farm, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		story.WriteString(out + "\n")
+	}
+	golden(t, "gc.txt", story.String())
+	want := []api.Collect{{Keep: 3, OlderThan: 30 * 24 * 3600, DryRun: true}, {Keep: 1, OlderThan: 12 * 3600}}
+	if diff := cmp.Diff(want, farm.Collects); diff != "" {
+		t.Errorf("what the farm was asked (-want +got):\n%s", diff)
+	}
+	for _, c := range []struct {
+		args []string
+		kind fault.Kind
+	}{
+		{[]string{"gc", "--older-than", "a week"}, fault.Invalid}, {[]string{"gc", "--older-than", "-1h"}, fault.Invalid},
+		{[]string{"gc", "--older-than", "99999999d"}, fault.Invalid}, {[]string{"gc", "--keep", "-1"}, fault.Invalid},
+		{[]string{"pin", "nix"}, fault.NotFound}, {[]string{"unpin", "numpy"}, fault.NotFound},
+	} {
+		if _, err := wasmill(t, farm, c.args...); err == nil || fault.KindOf(err) != c.kind {
+			t.Errorf("%v: %v, want %v", c.args, err, c.kind)
+		}
+	}
+}

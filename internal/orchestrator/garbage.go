@@ -1,0 +1,224 @@
+package orchestrator
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/client"
+
+	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/store"
+	"github.com/wasmill/wasmill/workflows"
+)
+
+// held is for how long content stays after somebody asked for it, or brought it: readers and writers that take several steps
+// are done by then.
+const held = time.Hour
+
+// Pin implements api.Farm.
+func (o *Orchestrator) Pin(ctx context.Context, name string) error {
+	_, err := o.Build(ctx, name)
+	if err != nil {
+		return fmt.Errorf("pinning %s: %w", name, err)
+	}
+	return o.db.Pin(ctx, name, time.Now())
+}
+
+// Unpin implements api.Farm.
+func (o *Orchestrator) Unpin(ctx context.Context, name string) error {
+	err := o.db.Unpin(ctx, name)
+	if err != nil && fault.KindOf(err) == fault.NotFound {
+		return fault.Errorf(fault.NotFound, "%s is not pinned: `wasmill pin` shows what is", name)
+	}
+	return err
+}
+
+// Pins implements api.Farm.
+func (o *Orchestrator) Pins(ctx context.Context) ([]api.Pin, error) {
+	list, err := o.db.Pins(ctx)
+	out := []api.Pin{}
+	for _, p := range list {
+		out = append(out, api.Pin(p))
+	}
+	return out, err
+}
+
+// Collect implements api.Farm.
+func (o *Orchestrator) Collect(ctx context.Context, req api.Collect) (api.Collected, error) {
+	var out api.Collected
+	if req.Keep < 0 || req.OlderThan < 0 {
+		return out, fault.Errorf(fault.Invalid, "collecting garbage: keep is %d, older_than_seconds %d; neither can be negative", req.Keep, req.OlderThan)
+	}
+	if o.registry == nil {
+		return out, fault.Errorf(fault.Invalid, "the registry at %s is not the farm's own: it has to collect its garbage itself", o.address)
+	}
+	memory, err := o.memory(ctx)
+	if err != nil {
+		return out, err
+	}
+	return o.collect(ctx, req, memory)
+}
+
+func (o *Orchestrator) collect(ctx context.Context, req api.Collect, memory memory) (api.Collected, error) {
+	out := api.Collected{DryRun: req.DryRun, Removed: []api.ForgottenBuild{}, Kept: map[string]int{}}
+	o.garbage.Lock() // nobody plans, decides to use a build, or stores one meanwhile
+	defer o.garbage.Unlock()
+	now := time.Now()
+	recent := now.Add(-held)
+	wanted, runs, err := o.wanted(ctx, memory)
+	if err != nil {
+		return out, err
+	}
+	var ids []string
+	for _, run := range runs {
+		ids = append(ids, run.ID)
+		// What came before the run, as its recipes, came with the request.
+		if begun := run.Created.Add(-held); begun.Before(recent) {
+			recent = begun
+		}
+	}
+	before := now.Add(-time.Duration(req.OlderThan) * time.Second)
+	builds, err := o.db.Collect(ctx, store.Policy{Keep: req.Keep, Before: before, Runs: ids, Dry: req.DryRun})
+	if err != nil {
+		return out, err
+	}
+	if recent.Before(before) {
+		before = recent
+	}
+	swept, err := o.registry.Sweep(ctx, store.Sweep{Before: before, Recent: recent, Dry: req.DryRun, Dead: func(tag string) bool {
+		if blob, ok := strings.CutPrefix(tag, "blob-"); ok {
+			return !wanted[record.Digest("sha256:"+blob)]
+		}
+		return keyForm.MatchString(tag) && builds.Kept[tag] == ""
+	}})
+	if err != nil {
+		return out, err
+	}
+	for _, root := range builds.Kept {
+		out.Kept[string(root)]++
+	}
+	for _, b := range builds.Forgotten {
+		out.Removed = append(out.Removed, api.ForgottenBuild{
+			Recipe: b.Recipe, Version: b.Version, Toolchain: b.Toolchain, Key: b.Key, Outcome: string(b.Outcome), Used: b.Used,
+		})
+	}
+	out.Blobs, out.FreedBytes, out.KeptBytes = swept.Blobs, swept.Freed, swept.Kept
+	return out, nil
+}
+
+// memory is who knows which runs go on, and what schedules will ask for.
+type memory interface {
+	// Running says whether a run goes on.
+	Running(ctx context.Context, runID string) (bool, error)
+	// Scheduled are the requests of all schedules.
+	Scheduled(ctx context.Context) ([][]byte, error)
+}
+
+// oblivion is the memory of a farm without one: no run and no schedule outlives its process.
+type oblivion struct{}
+
+func (oblivion) Running(context.Context, string) (bool, error) { return false, nil }
+func (oblivion) Scheduled(context.Context) ([][]byte, error)   { return nil, nil }
+
+// temporal is that of a Temporal server.
+type temporal struct{ client client.Client }
+
+func (t temporal) Running(ctx context.Context, runID string) (bool, error) {
+	return workflows.Running(ctx, t.client, runID)
+}
+
+func (t temporal) Scheduled(ctx context.Context) (requests [][]byte, err error) {
+	list, err := workflows.ListSchedules(ctx, t.client)
+	for _, s := range list {
+		if s.About != "" {
+			requests = append(requests, []byte(s.About))
+		}
+	}
+	return requests, err
+}
+
+// wanted are the blobs that belong to no build and are needed: the program that drives builds, and what the runs in flight and
+// the schedules were asked with. The runs in flight come with them.
+func (o *Orchestrator) wanted(ctx context.Context, memory memory) (map[record.Digest]bool, []store.Run, error) {
+	wanted := map[record.Digest]bool{o.builder.Digest: true}
+	asked := func(request []byte) error {
+		var req api.RunRequest
+		if err := json.Unmarshal(request, &req); err != nil {
+			return fault.Errorf(fault.Internal, "reading the request of a run: %w", err)
+		}
+		sum := sha256.Sum256(request)
+		wanted[record.Digest("sha256:"+hex.EncodeToString(sum[:]))], wanted[req.Recipes] = true, true
+		return nil
+	}
+	list, err := o.db.Runs(ctx, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	var running []store.Run
+	for _, r := range list {
+		if !r.Finished.IsZero() {
+			continue
+		}
+		if goes, err := memory.Running(ctx, r.ID); err != nil {
+			return nil, nil, err
+		} else if !goes {
+			continue // its end was lost with the memory of it
+		}
+		run, _, err := o.db.Run(ctx, r.ID)
+		if err != nil {
+			return nil, nil, err
+		}
+		if run.Plan != nil {
+			wanted[run.Plan.Builder.Digest] = true
+		}
+		if err := asked(run.Request); err != nil {
+			return nil, nil, err
+		}
+		running = append(running, run)
+	}
+	schedules, err := memory.Scheduled(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, request := range schedules {
+		if err := asked(request); err != nil {
+			return nil, nil, err
+		}
+	}
+	return wanted, running, nil
+}
+
+// memory is the Temporal server that knows the farm's runs and schedules, started where it has ever kept any.
+func (o *Orchestrator) memory(ctx context.Context) (memory, error) {
+	_, err := os.Stat(o.cfg.Dir.Temporal())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("looking for Temporal's memory: %w", err)
+	}
+	kept := err == nil
+	o.mu.Lock()
+	started := o.client != nil
+	switch {
+	case o.cfg.Temporal != "":
+	case !started && !kept:
+		o.mu.Unlock()
+		return oblivion{}, nil
+	case started && kept && o.cfg.Forget:
+		o.mu.Unlock()
+		return nil, fault.Errorf(fault.Conflict, "a command that builds has the data folder and does not see the farm's schedules: try again when it has ended")
+	case !started:
+		o.cfg.Forget = false
+	}
+	o.mu.Unlock()
+	c, err := o.temporalClient(ctx)
+	return temporal{c}, err
+}
