@@ -66,8 +66,8 @@ func TestNoFalseAlarmOnPublishedWheels(t *testing.T) {
 			}
 			// The audit must have looked: without the runtime's exports, what is imported is undefined.
 			target.Runtime = nil
-			if found, _ := audit.Wheel(file, target); audit.Errors(found) == 0 {
-				t.Error("an empty runtime provides all that it needs?")
+			if without, _ := audit.Wheel(file, target); len(without) <= len(found) {
+				t.Errorf("an empty runtime provides all that it needs? %+v", without)
 			}
 		})
 	}
