@@ -62,7 +62,7 @@ func (f *Facts) decision(e *api.Explanation, act *store.RunAction) {
 	case plan.KindReuse:
 		e.Why = "an earlier build had the same inputs: all fields of the key are what they were"
 		if act.Status == store.Failed {
-			e.Why = act.Reason + "; a failure stands until an input changes, or somebody asks for another try"
+			e.Why = act.Reason + "; a failure stands until an input changes, or somebody asks for another try (--retry-failed)"
 		}
 		return
 	}

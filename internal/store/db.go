@@ -98,7 +98,8 @@ type Runs interface {
 	PlanRun(ctx context.Context, id string, p *plan.Plan, at time.Time) error
 	// UpdateAction notes how far a recipe is; Needs, Action, Reason and Version stay as planned, and an empty Key leaves
 	// the one that is known, and of a running attempt the first Started stands. News of an earlier attempt than the one
-	// noted, and of an action that has ended in this attempt, is dropped: a heartbeat may arrive late.
+	// noted, and of an action that has ended in this attempt, is dropped: a heartbeat may arrive late. So is that of a
+	// canceled action: what another run wants goes on.
 	UpdateAction(ctx context.Context, run string, a RunAction) error
 	// FinishRun notes a run's end. The first end stands.
 	FinishRun(ctx context.Context, id string, end RunEnd, at time.Time) error

@@ -78,7 +78,8 @@ func (s *SQLite) UpdateAction(ctx context.Context, run string, a RunAction) erro
 		if err != nil {
 			return err
 		}
-		if a.Attempt < attempt || a.Attempt == attempt && status.Ended() && !a.Status.Ended() {
+		// A build that another run wants outlives the run that was canceled, and may be tried again.
+		if a.Attempt < attempt || !a.Status.Ended() && (a.Attempt == attempt && status.Ended() || status == Canceled) {
 			return nil
 		}
 		started := micros(a.Started)

@@ -98,6 +98,12 @@ func runLife(t *testing.T, db store.DB) {
 	actions[3].Status, actions[3].Cause, actions[3].Fault, actions[3].Ended = broken.Status, broken.Cause, broken.Fault, broken.Ended
 	wantRun(t, db, want, actions)
 
+	canceled := store.RunAction{Recipe: "c", Status: store.Canceled, Attempt: 1, Ended: At(4)}
+	must(t, db.UpdateAction(ctx, "r1", canceled))
+	must(t, db.UpdateAction(ctx, "r1", store.RunAction{Recipe: "c", Status: store.Running, Attempt: 2, Started: At(5)}))
+	actions[3].Status, actions[3].Attempt, actions[3].Cause, actions[3].Fault = canceled.Status, 1, "", ""
+	wantRun(t, db, want, actions)
+
 	must(t, db.FinishRun(ctx, "r1", store.RunEnd{Outcome: "failed", Error: "the registry is away", Fault: "unavailable"}, At(5)))
 	must(t, db.FinishRun(ctx, "r1", store.RunEnd{Outcome: "canceled", Error: "too late"}, At(6)))
 	want.Outcome, want.Error, want.Fault, want.Finished = "failed", "the registry is away", "unavailable", At(5)
