@@ -18,7 +18,7 @@ stop: ## end the farm that the demo left running
 test: build ## all tests, those on the real engine and the real Temporal server included
 	scripts/test.sh
 
-nightly: build ## all tests and those that take long: numpy from its source, recipes in Rust
+nightly: build ## all tests and those that take long: numpy from its source, recipes in Rust, the corpus in Chromium
 	WASMILL_TEST_NIGHTLY=1 scripts/test.sh
 
 unit: ## fast tests: no container engine, no Temporal server, no network

@@ -19,18 +19,18 @@ for _ in $(seq 300); do
   sleep 0.2
 done
 bin/wasmill toolchain bake --data "$data" $toolchain | tee "$data/baked.txt"
-build=$(awk '$1 == "build" { print $2 }' "$data/baked.txt")
-runtime=$(awk '$1 == "runtime" { print $2 }' "$data/baked.txt")
-export WASMILL_BUILD_IMAGE=$registry/$build WASMILL_RUNTIME_IMAGE=$registry/$runtime WASMILL_TEST_REGISTRY=$registry
-browser=$(bin/wasmill toolchain bake --data "$data" --extension chromium $toolchain | tee /dev/stderr | awk '$1 == "chromium" { print $2 }')
-export WASMILL_BROWSER_IMAGE=$registry/$browser
+bin/wasmill toolchain bake --data "$data" --extension chromium $toolchain | tee -a "$data/baked.txt"
+image() { echo "$registry/$(awk -v of="$1" '$1 == of { print $2 }' "$data/baked.txt")"; }
+WASMILL_BUILD_IMAGE=$(image build) WASMILL_RUNTIME_IMAGE=$(image runtime) WASMILL_BROWSER_IMAGE=$(image chromium)
+export WASMILL_BUILD_IMAGE WASMILL_RUNTIME_IMAGE WASMILL_BROWSER_IMAGE WASMILL_TEST_REGISTRY=$registry
 export WASMILL_BIN=$PWD/bin
 tags='engine integration' timeout=30m
 if [[ ${WASMILL_TEST_NIGHTLY:-} ]]; then
   # What takes long: Rust's image is minutes in the making, numpy too.
   tags+=' nightly' timeout=2h
-  rust=$(bin/wasmill toolchain bake --data "$data" --extension rust $toolchain | tee /dev/stderr | awk '$1 == "rust" { print $2 }')
-  export WASMILL_RUST_IMAGE=$registry/$rust
+  bin/wasmill toolchain bake --data "$data" --extension rust $toolchain | tee -a "$data/baked.txt"
+  WASMILL_RUST_IMAGE=$(image rust)
+  export WASMILL_RUST_IMAGE
 fi
 
 # Packages one after the other: each may load the machine with containers.
