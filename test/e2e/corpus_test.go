@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/wasmill/wasmill/internal/api"
 )
@@ -42,7 +43,7 @@ func TestCorpus(t *testing.T) {
 	if nightly() {
 		args, in = append(args, "--runtime", "chromium"), append(in, "chromium")
 	}
-	r := alone(t, append(args, "*")...)
+	r := wasmillWithin(t, time.Hour, env, append(append([]string{"build"}, args...), "*")...)
 	run := read[api.Run](t, r)
 	passed(t, run)
 	if entries, err := os.ReadDir(recipes); err != nil || len(run.Actions) != len(entries) {
