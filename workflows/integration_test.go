@@ -176,9 +176,7 @@ func TestASharedBuildEndsWithTheLastRunThatWantsIt(t *testing.T) {
 			s.ask("first", Nightly, Tunables{})
 			<-g.begun
 			s.ask("second", Submission, Tunables{})
-			for !s.signaled("build/a/tc/key-a") {
-				time.Sleep(10 * time.Millisecond)
-			}
+			s.joined("build/a/tc/key-a")
 			for _, run := range story.cancel {
 				if err := CancelRun(t.Context(), s.client, run); err != nil {
 					t.Fatal(err)
@@ -225,9 +223,7 @@ func TestTwoRunsShareABuildWhoseKeyIsNotKnown(t *testing.T) {
 	s.ask("first", Nightly, Tunables{})
 	<-g.begun
 	s.ask("second", Nightly, Tunables{})
-	for !s.signaled("build/a/tc/unlocked-1") {
-		time.Sleep(10 * time.Millisecond)
-	}
+	s.joined("build/a/tc/unlocked-1")
 	s.farm.mu.Lock()
 	s.farm.resolved = unlocked("unlocked-2") // say, of another day
 	s.farm.mu.Unlock()

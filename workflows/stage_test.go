@@ -190,6 +190,13 @@ func (s *stage) begun(build string) (step string, running bool) {
 	return "", false
 }
 
+// joined waits until a second run has told a build that it wants it, too.
+func (s *stage) joined(workflowID string) {
+	for !s.signaled(workflowID) {
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
 // signaled says whether a workflow was told something.
 func (s *stage) signaled(workflowID string) bool {
 	events := s.client.GetWorkflowHistory(context.Background(), workflowID, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)

@@ -2,6 +2,8 @@
 import contextlib
 import http.server
 import os
+import pathlib
+import shutil
 import sys
 import threading
 
@@ -24,7 +26,15 @@ def chromium(flags=()):
     return driver
 
 
-PAGE = "<!doctype html><title>wasmill</title>"
+def lay_out(dist, names, archives):
+    """Puts below wasmill/, beside the runtime, what pages load of ours: an empty page, files, and folders as archives by name."""
+    here, ours = pathlib.Path(__file__).parent, dist / "wasmill"
+    ours.mkdir()
+    (ours / "page.html").write_text("<!doctype html><title>wasmill</title>")
+    for name in names:
+        shutil.copy(here / name, ours)
+    for name, folder in archives.items():
+        shutil.make_archive(ours / name, "zip", folder)
 
 
 class Pages:

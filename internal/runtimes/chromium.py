@@ -15,17 +15,7 @@ import host
 from host import job, tell
 
 dist = pathlib.Path("/tmp/dist")
-
-
-def lay_out():
-    """Makes what the pages load: the runtime, the job's wheels with their lock, and our own below wasmill/."""
-    ours = dist / "wasmill"
-    ours.mkdir()
-    (ours / "page.html").write_text(browser.PAGE)
-    for name in ("page.mjs", "runtime.mjs", "run.py"):
-        shutil.copy(host.here / name, ours)
-    for name, folder in {"pytest": "/opt/pytest", "tests": "/job/tests", "suite": "/job/suite"}.items():
-        shutil.make_archive(ours / name, "zip", folder)
+PROGRAMS = ("page.mjs", "runtime.mjs", "run.py")
 
 
 def version():
@@ -34,9 +24,9 @@ def version():
     return version.replace("-alpha.", "a").replace("-beta.", "b").replace("-rc.", "rc")
 
 
-def session(run):
+def session(run, archives):
     host.distribution(dist)
-    lay_out()
+    browser.lay_out(dist, PROGRAMS, archives)
     with browser.served(dist, {"/told": lambda body: host.emit(body.decode()), "/printed": browser.printed}) as address:
         pages = browser.Pages(address)
         try:
@@ -107,7 +97,7 @@ def pyodide():
     SeleniumChromeRunner.get_driver = get_driver
     get_global_config().set_load_pyodide_script("chrome", load)
     host.distribution(dist, host.helpers())
-    lay_out()
+    browser.lay_out(dist, PROGRAMS, {"pytest": "/opt/pytest"})
     shutil.make_archive(dist / "wasmill/helpers", "zip", "/tools", "tblib")
     host.pytest_pyodide(dist, "chrome", SeleniumChromeRunner)
 
@@ -115,5 +105,7 @@ def pyodide():
 if __name__ == "__main__":
     if sys.argv[1] == "pyodide":
         pyodide()
-    else:
-        session({"test": test, "suite": suite}[sys.argv[1]])
+    elif sys.argv[1] == "suite":
+        session(suite, {"pytest": "/opt/pytest", "suite": "/job/suite"})
+    else:  # the imports alone need no archive
+        session(test, {"pytest": "/opt/pytest", "tests": "/job/tests"} if job["tests"] else {})

@@ -6,18 +6,12 @@ import shutil
 
 import browser
 
-here = pathlib.Path(__file__).parent
-job = json.loads((here / "client.json").read_text())
+job = json.loads(pathlib.Path("/job/client.json").read_text())
 dist = pathlib.Path("/tmp/dist")
 shutil.copytree("/opt/pyodide", dist)
 [micropip] = pathlib.Path("/opt/micropip").glob("micropip-*.whl")
 shutil.copy(micropip, dist)
-ours = dist / "wasmill"
-ours.mkdir()
-(ours / "page.html").write_text(browser.PAGE)
-for name in ("clientpage.mjs", "installation.mjs", "install.py"):
-    shutil.copy(here / name, ours)
-shutil.make_archive(ours / "pytest", "zip", "/opt/pytest")
+browser.lay_out(dist, ("clientpage.mjs", "installation.mjs", "install.py"), {"pytest": "/opt/pytest"})
 
 with browser.served(dist, {"/printed": browser.printed}) as address:
     pages = browser.Pages(address)

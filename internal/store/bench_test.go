@@ -43,17 +43,24 @@ func BenchmarkHistory(b *testing.B) {
 	}
 }
 
-// BenchmarkBlobs is what a cache hit costs at most: a small and a large blob through the embedded registry.
-func BenchmarkBlobs(b *testing.B) {
+// embedded is blobs in an embedded registry of the benchmark's own.
+func embedded(b *testing.B) *store.Blobs {
+	b.Helper()
 	r, err := store.StartRegistry(b.Context(), b.TempDir(), "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer r.Close()
+	b.Cleanup(func() { r.Close() })
 	blobs, err := store.NewBlobs(r.Addr())
 	if err != nil {
 		b.Fatal(err)
 	}
+	return blobs
+}
+
+// BenchmarkBlobs is what a cache hit costs at most: a small and a large blob through the embedded registry.
+func BenchmarkBlobs(b *testing.B) {
+	blobs := embedded(b)
 	for _, size := range []int{4 << 10, 16 << 20} {
 		build, files := storetest.Passed(fmt.Sprint("package-", size), make([]byte, size))
 		b.Run(fmt.Sprintf("size=%d/put", size), func(b *testing.B) {
@@ -79,15 +86,7 @@ func BenchmarkBlobs(b *testing.B) {
 
 // BenchmarkASourceThatIsKept is what keeping costs a build whose sources were fetched before.
 func BenchmarkASourceThatIsKept(b *testing.B) {
-	r, err := store.StartRegistry(b.Context(), b.TempDir(), "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer r.Close()
-	blobs, err := store.NewBlobs(r.Addr())
-	if err != nil {
-		b.Fatal(err)
-	}
+	blobs := embedded(b)
 	file := filepath.Join(b.TempDir(), "source")
 	data := make([]byte, 4<<20)
 	if err := os.WriteFile(file, data, 0o600); err != nil {
