@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
 
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/command"
@@ -114,6 +116,38 @@ func TestWhatAnotherLockChanges(t *testing.T) {
 	}
 	if n := len(changedInputs(nil, after)); n != 3 {
 		t.Errorf("without a lock before, %d inputs are new", n)
+	}
+}
+
+// reading are the commands that change nothing that stays, so that a dry run of them would be the run itself.
+var reading = []string{
+	"audit", "compare", "explain", "index check", "logs", "plan", "recipe check", "run show", "runs", "schedule list", "source get", "source list",
+	"tests", "toolchain list", "toolchain verify", "up", "workers",
+}
+
+// A command that changes something has --dry-run; one that is new says on which side it is.
+func TestEveryCommandReadsOrHasADryRun(t *testing.T) {
+	left := slices.Clone(reading)
+	var look func(cmd *cobra.Command)
+	look = func(cmd *cobra.Command) {
+		for _, sub := range cmd.Commands() {
+			look(sub)
+		}
+		name := strings.TrimPrefix(cmd.CommandPath(), "wasmill ")
+		if !cmd.Runnable() || cmd.Name() == "help" || strings.HasPrefix(name, "completion") {
+			return
+		}
+		i := slices.Index(left, name)
+		if dry := cmd.Flags().Lookup("dry-run") != nil; dry == (i >= 0) {
+			t.Errorf("wasmill %s: has --dry-run: %v; only reads: %v", name, dry, i >= 0)
+		}
+		if i >= 0 {
+			left = slices.Delete(left, i, i+1)
+		}
+	}
+	look((&app{}).root())
+	if len(left) > 0 {
+		t.Errorf("there are no such commands: %v", left)
 	}
 }
 

@@ -103,7 +103,8 @@ func collectedLines(w io.Writer, c api.Collected) error {
 }
 
 func (a *app) pinCommand() *cobra.Command {
-	return &cobra.Command{
+	dry := false
+	cmd := &cobra.Command{
 		Use:   "pin [RECIPE|KEY…]",
 		Short: "Keep builds from gc, or list what is kept so",
 		Long: `Keeps a build, by its key, or all builds of a recipe, by its name, from ` + "`wasmill gc`" + ` until ` + "`wasmill unpin`" + `. Without arguments it
@@ -111,38 +112,69 @@ lists what is pinned.`,
 		Example: "  wasmill pin numpy\n  wasmill pin $(wasmill run show --json RUN | jq -r '.actions[] | select(.recipe == \"lz4\") | .key')\n  wasmill pin",
 		Args:    command.Arguments(0, -1, "recipes or keys"),
 		RunE: a.onFarm(func(ctx context.Context, farm api.Farm, args []string) error {
+			list, err := farm.Pins(ctx)
+			if err != nil {
+				return err
+			}
 			for _, name := range args {
-				if err := farm.Pin(ctx, name); err != nil {
+				if !dry {
+					err = farm.Pin(ctx, name)
+				} else if _, err = farm.Build(ctx, name); !isPinned(list, name) {
+					list = append(list, api.Pin{Name: name, Created: time.Now().UTC()})
+				}
+				if err != nil {
 					return err
 				}
 			}
-			return a.pinned(ctx, farm)
+			return a.pinned(ctx, farm, list, dry)
 		}),
 	}
+	dryFlag(cmd, &dry, "pinned", "pin")
+	return cmd
 }
 
 func (a *app) unpinCommand() *cobra.Command {
-	return &cobra.Command{
+	dry := false
+	cmd := &cobra.Command{
 		Use:     "unpin RECIPE|KEY…",
 		Short:   "Let gc remove builds that were pinned",
 		Example: "  wasmill unpin numpy",
 		Args:    command.Arguments(1, -1, "at least one recipe or key"),
 		RunE: a.onFarm(func(ctx context.Context, farm api.Farm, args []string) error {
+			list, err := farm.Pins(ctx)
+			if err != nil {
+				return err
+			}
 			for _, name := range args {
-				if err := farm.Unpin(ctx, name); err != nil {
+				if !dry {
+					err = farm.Unpin(ctx, name)
+				} else if !isPinned(list, name) {
+					err = fault.Errorf(fault.NotFound, "%s is not pinned: `wasmill pin` shows what is", name)
+				}
+				if err != nil {
 					return err
 				}
+				list = slices.DeleteFunc(list, func(p api.Pin) bool { return p.Name == name })
 			}
-			return a.pinned(ctx, farm)
+			return a.pinned(ctx, farm, list, dry)
 		}),
 	}
+	dryFlag(cmd, &dry, "unpinned", "unpin")
+	return cmd
 }
 
-// pinned prints what is pinned.
-func (a *app) pinned(ctx context.Context, farm api.Farm) error {
-	list, err := farm.Pins(ctx)
-	if err != nil {
-		return err
+func isPinned(list []api.Pin, name string) bool {
+	return slices.ContainsFunc(list, func(p api.Pin) bool { return p.Name == name })
+}
+
+// pinned prints what is pinned now, or after a dry run would be.
+func (a *app) pinned(ctx context.Context, farm api.Farm, would []api.Pin, dry bool) error {
+	list := would
+	if !dry {
+		var err error
+		if list, err = farm.Pins(ctx); err != nil {
+			return err
+		}
 	}
 	return a.print(list, func(w io.Writer) error {
 		for _, p := range list {

@@ -27,13 +27,14 @@ func TestGarbageIsLookedAtAndCollected(t *testing.T) {
 	}
 	var story strings.Builder
 	for _, args := range [][]string{
-		{"gc", "--dry-run"}, {"pin", "numpy"}, {"pin"}, {"gc", "--keep", "1", "--older-than", "12h"}, {"unpin", "numpy"},
+		{"gc", "--dry-run"}, {"pin", "--dry-run", "numpy"}, {"pin"}, {"pin", "numpy"}, {"unpin", "--dry-run", "numpy"}, {"pin"},
+		{"gc", "--keep", "1", "--older-than", "12h"}, {"unpin", "numpy"},
 	} {
 		out, err := wasmill(t, farm, args...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		story.WriteString(out + "\n")
+		story.WriteString("$ wasmill " + strings.Join(args, " ") + "\n" + out + "\n")
 	}
 	golden(t, "gc.txt", story.String())
 	want := []api.Collect{{Keep: 3, OlderThan: 30 * 24 * 3600, DryRun: true}, {Keep: 1, OlderThan: 12 * 3600}}
@@ -46,7 +47,8 @@ func TestGarbageIsLookedAtAndCollected(t *testing.T) {
 	}{
 		{[]string{"gc", "--older-than", "a week"}, fault.Invalid}, {[]string{"gc", "--older-than", "-1h"}, fault.Invalid},
 		{[]string{"gc", "--older-than", "99999999d"}, fault.Invalid}, {[]string{"gc", "--keep", "-1"}, fault.Invalid},
-		{[]string{"pin", "nix"}, fault.NotFound}, {[]string{"unpin", "numpy"}, fault.NotFound},
+		{[]string{"pin", "nix"}, fault.NotFound}, {[]string{"pin", "--dry-run", "nix"}, fault.NotFound}, {[]string{"unpin", "--dry-run", "nix"}, fault.NotFound},
+		{[]string{"unpin", "numpy"}, fault.NotFound},
 	} {
 		if _, err := wasmill(t, farm, c.args...); err == nil || fault.KindOf(err) != c.kind {
 			t.Errorf("%v: %v, want %v", c.args, err, c.kind)
