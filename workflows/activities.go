@@ -57,6 +57,7 @@ type WorkerActivities interface {
 // is told from this one's by ID.
 type Attempt struct {
 	Number int    // counts from 1
+	Class  Class  // whose slot it has
 	ID     string // unique among all attempts of all builds; letters, digits and dashes
 	// Report says what goes on now; Describe shows it. It never blocks and may be called at any time.
 	Report func(Progress)

@@ -94,6 +94,63 @@ func TestAStoppedWorkerHandsItsBuildOver(t *testing.T) {
 	}
 }
 
+// What a worker has when it begins to rest goes on, and it takes nothing new until it works again.
+func TestAWorkerThatRestsTakesNothingNew(t *testing.T) {
+	s := newStage(t, &fakeFarm{plans: map[string][]Action{"before": builds(map[string][]string{"a": nil}), "after": builds(map[string][]string{"b": nil})}})
+	g := newGate()
+	w := &fakeWorker{build: map[string]step{"a": g.step}}
+	crew := s.hire(w, 2)
+	s.ask("before", Submission, impatient)
+	<-g.begun
+	rested := crew.Rest()
+	s.ask("after", Submission, impatient)
+	for step := ""; step != "Build"; step, _ = s.begun("build/b/tc/key-b") {
+		time.Sleep(10 * time.Millisecond)
+	}
+	time.Sleep(3 * time.Second) // longer than a heartbeat may take
+	if n := w.built(); n["b"] != 0 || n["a"] != 1 || g.ended.Load() != 0 {
+		t.Errorf("while it rests: builds %v, %d of them ended", n, g.ended.Load())
+	}
+	select {
+	case <-rested:
+		t.Error("it has rested before its build has ended")
+	default:
+	}
+	close(g.open)
+	<-rested
+	// The test of a comes after its build, and waits, too.
+	if err := crew.Work(); err != nil {
+		t.Fatal(err)
+	}
+	for _, run := range []string{"before", "after"} {
+		if got := s.await(run); got.Outcome != Passed {
+			t.Errorf("run %s ended as %v", run, got)
+		}
+	}
+	if n := w.built(); n["a"] != 1 || n["b"] != 1 {
+		t.Errorf("builds: %v", n)
+	}
+}
+
+// Who works again before the rest has led to anything has no more slots than before.
+func TestARestThatIsTakenBackMakesNoSlots(t *testing.T) {
+	s := newStage(t, &fakeFarm{plan: builds(map[string][]string{"a": nil, "b": nil, "c": nil})})
+	g := newGate()
+	w := &fakeWorker{build: map[string]step{"a": g.step, "b": g.step, "c": g.step}}
+	crew := s.hire(w, 1)
+	s.ask("r1", Submission, Tunables{})
+	<-g.begun
+	crew.Rest()
+	if err := crew.Work(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(2 * time.Second)
+	close(g.open)
+	if got := s.await("r1"); got.Outcome != Passed || w.most != 1 {
+		t.Errorf("the run ended as %v with up to %d builds at a time", got, w.most)
+	}
+}
+
 func TestRunGoesOnAfterARestartOfTheFarm(t *testing.T) {
 	s := newStage(t, &fakeFarm{plan: builds(map[string][]string{"a": nil, "b": {"a"}, "c": {"b"}})})
 	g := newGate()

@@ -9,13 +9,17 @@ import (
 // FarmQueue is the task queue of all workflows and of the farm's activities.
 const FarmQueue = "farm"
 
+const queuePrefix = "build-"
+
 // Queue is the task queue of a class.
 func (c Class) Queue() string {
 	if c == "" {
 		c = Small
 	}
-	return "build-" + string(c)
+	return queuePrefix + string(c)
 }
+
+func classOf(queue string) Class { return Class(strings.TrimPrefix(queue, queuePrefix)) }
 
 // Names under which workflows and activities are registered; they are in every history.
 const (

@@ -67,6 +67,7 @@ func attempting(f func(context.Context, Task, Attempt) (BuildResult, error)) fun
 		info := activity.GetInfo(ctx)
 		result, err := f(ctx, task, Attempt{
 			Number: int(info.Attempt),
+			Class:  classOf(info.TaskQueue),
 			ID:     fmt.Sprintf("%s-%s-%d", info.WorkflowExecution.RunID, info.ActivityID, info.Attempt),
 			Report: func(p Progress) {
 				mu.Lock()

@@ -50,8 +50,9 @@ type Farm interface {
 	AppendLog(ctx context.Context, log string, offset int64, r io.Reader) error
 	// ReportAttempt is how a worker says where an attempt stands.
 	ReportAttempt(ctx context.Context, a Attempt) error
-	// ReportWorker is a worker's sign of life. LastSeen is the farm's to set.
-	ReportWorker(ctx context.Context, w Worker) error
+	// ReportWorker is a worker's sign of life, with what it says of itself. The answer is what the farm wants of it. LastSeen
+	// and the estimates are the farm's to set.
+	ReportWorker(ctx context.Context, w Worker) (Order, error)
 
 	// Collect forgets builds that nothing keeps and frees their bytes. What is published, pinned, named by a run in flight, or
 	// held by a reader stays.
@@ -64,8 +65,11 @@ type Farm interface {
 
 	// Toolchains lists what the farm can build with.
 	Toolchains(ctx context.Context) ([]Toolchain, error)
-	// Workers lists the workers that were seen, newest sign of life first.
+	// Workers lists the workers that were seen, by name.
 	Workers(ctx context.Context) ([]Worker, error)
+	// OrderWorker wants a worker to take nothing new (Rest), until it is wanted to work again. It returns before the worker has
+	// heard of it, and stays in force when the worker is started anew. Wanting what is so already changes nothing.
+	OrderWorker(ctx context.Context, name string, order Order) (Worker, error)
 
 	// AddSchedule makes or replaces a schedule.
 	AddSchedule(ctx context.Context, s Schedule) error
@@ -214,16 +218,6 @@ type Extension struct {
 	Digest      string   `json:"digest"`                // empty: nobody has baked it yet
 	Size        int64    `json:"compressed_bytes"`
 	Baked       bool     `json:"baked"` // the image is in the registry
-}
-
-// Worker is a worker daemon.
-type Worker struct {
-	Name    string   `json:"name"`
-	Classes []string `json:"classes"`
-	Slots   int      `json:"slots"`
-	// ClassSlots are the slots by class; nil for a worker that has not been heard of since the orchestrator was started.
-	ClassSlots map[string]int `json:"class_slots,omitempty"`
-	LastSeen   time.Time      `json:"last_seen"`
 }
 
 // Schedule is a run that starts by itself.

@@ -109,8 +109,17 @@ func TestAWorkersReportsOverHTTP(t *testing.T) {
 	if diff := cmp.Diff([]Attempt{want}, fake.Reported); diff != "" {
 		t.Error(diff)
 	}
-	if err := c.ReportWorker(ctx, Worker{Name: "w1", Slots: 2}); err != nil || len(fake.Seen) != 1 {
-		t.Errorf("%v, seen %+v", err, fake.Seen)
+	if order, err := c.ReportWorker(ctx, Worker{Name: "w1", Slots: 2, State: Active}); err != nil || len(fake.Seen) != 1 || order.Rest {
+		t.Errorf("%v, order %+v, seen %+v", err, order, fake.Seen)
+	}
+	if w, err := c.OrderWorker(ctx, "w1", Order{Rest: true, Reason: "a new disk", By: "ada"}); err != nil || w.State != Drained || w.By != "ada" {
+		t.Errorf("%+v, %v", w, err)
+	}
+	if order, err := c.ReportWorker(ctx, Worker{Name: "w1", State: Drained}); err != nil || !order.Rest || order.Reason != "a new disk" {
+		t.Errorf("the next sign of life is answered with %+v, %v", order, err)
+	}
+	if _, err := c.OrderWorker(ctx, "w2", Order{}); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("an order to nobody: %v", err)
 	}
 }
 

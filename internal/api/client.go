@@ -198,8 +198,8 @@ func (c *Client) ReportAttempt(ctx context.Context, a Attempt) error {
 }
 
 // ReportWorker implements Farm.
-func (c *Client) ReportWorker(ctx context.Context, w Worker) error {
-	return c.call(ctx, http.MethodPut, "/workers/"+url.PathEscape(w.Name), w, nil)
+func (c *Client) ReportWorker(ctx context.Context, w Worker) (Order, error) {
+	return ask[Order](ctx, c, http.MethodPut, "/workers/"+url.PathEscape(w.Name), w)
 }
 
 // Toolchains implements Farm.
@@ -210,6 +210,11 @@ func (c *Client) Toolchains(ctx context.Context) ([]Toolchain, error) {
 // Workers implements Farm.
 func (c *Client) Workers(ctx context.Context) ([]Worker, error) {
 	return ask[[]Worker](ctx, c, http.MethodGet, "/workers", nil)
+}
+
+// OrderWorker implements Farm.
+func (c *Client) OrderWorker(ctx context.Context, name string, order Order) (Worker, error) {
+	return ask[Worker](ctx, c, http.MethodPut, "/workers/"+url.PathEscape(name)+"/order", order)
 }
 
 // AddSchedule implements Farm.

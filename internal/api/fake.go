@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/record"
@@ -25,9 +26,10 @@ type Fake struct {
 	Logs       map[string][]byte
 	Baked      []Toolchain
 	Seen       []Worker
-	Reported   []Attempt // what ReportAttempt was told, in order
-	Garbage    Collected // what Collect answers
-	Collects   []Collect // what it was asked
+	Orders     map[string]Order // by worker; ReportWorker answers with them
+	Reported   []Attempt        // what ReportAttempt was told, in order
+	Garbage    Collected        // what Collect answers
+	Collects   []Collect        // what it was asked
 
 	mu        sync.Mutex
 	blobs     map[record.Digest][]byte
@@ -235,18 +237,48 @@ func (f *Fake) ReportAttempt(_ context.Context, a Attempt) error {
 }
 
 // ReportWorker implements Farm.
-func (f *Fake) ReportWorker(_ context.Context, w Worker) error {
+func (f *Fake) ReportWorker(_ context.Context, w Worker) (Order, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.Seen = append(slices.DeleteFunc(f.Seen, func(o Worker) bool { return o.Name == w.Name }), w)
-	return nil
+	return f.Orders[w.Name], nil
 }
 
 // Toolchains implements Farm.
 func (f *Fake) Toolchains(context.Context) ([]Toolchain, error) { return f.Baked, nil }
 
 // Workers implements Farm.
-func (f *Fake) Workers(context.Context) ([]Worker, error) { return f.Seen, nil }
+func (f *Fake) Workers(context.Context) ([]Worker, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.Seen), nil
+}
+
+// OrderWorker implements Farm: whoever was seen obeys at once.
+func (f *Fake) OrderWorker(_ context.Context, name string, order Order) (Worker, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i := slices.IndexFunc(f.Seen, func(w Worker) bool { return w.Name == name })
+	if i < 0 {
+		return Worker{}, fault.Errorf(fault.NotFound, "no worker %q has ever joined", name)
+	}
+	w := &f.Seen[i]
+	switch {
+	case !order.Rest:
+		w.State = Active
+	case len(w.Builds) > 0:
+		w.State = Draining
+	default:
+		w.State = Drained
+	}
+	w.Reason, w.By = order.Reason, order.By
+	order.At = time.Now()
+	if f.Orders == nil {
+		f.Orders = map[string]Order{}
+	}
+	f.Orders[name] = order
+	return *w, nil
+}
 
 // AddSchedule implements Farm.
 func (f *Fake) AddSchedule(_ context.Context, s Schedule) error {

@@ -84,7 +84,7 @@ func Handler(f Farm) http.Handler {
 			return nil, err
 		}
 		w.Name = r.PathValue("name")
-		return struct{}{}, f.ReportWorker(r.Context(), w)
+		return f.ReportWorker(r.Context(), w)
 	})
 	route("POST /api/v1/collect", func(r *http.Request) (any, error) {
 		var req Collect
@@ -98,6 +98,13 @@ func Handler(f Farm) http.Handler {
 	route("DELETE /api/v1/pins/{name}", func(r *http.Request) (any, error) { return struct{}{}, f.Unpin(r.Context(), r.PathValue("name")) })
 	route("GET /api/v1/toolchains", func(r *http.Request) (any, error) { return f.Toolchains(r.Context()) })
 	route("GET /api/v1/workers", func(r *http.Request) (any, error) { return f.Workers(r.Context()) })
+	route("PUT /api/v1/workers/{name}/order", func(r *http.Request) (any, error) {
+		var order Order
+		if err := readJSON(r, &order); err != nil {
+			return nil, err
+		}
+		return f.OrderWorker(r.Context(), r.PathValue("name"), order)
+	})
 	route("GET /api/v1/schedules", func(r *http.Request) (any, error) { return f.Schedules(r.Context()) })
 	route("PUT /api/v1/schedules/{name}", func(r *http.Request) (any, error) {
 		var s Schedule

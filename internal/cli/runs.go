@@ -81,29 +81,6 @@ func (a *app) runCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) workersCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "workers",
-		Short:   "List the workers that have joined",
-		Example: "  wasmill workers --json",
-		Args:    command.Arguments(0, 0, "no arguments"),
-		RunE: a.onFarm(func(ctx context.Context, farm api.Farm, _ []string) error {
-			workers, err := farm.Workers(ctx)
-			if err != nil {
-				return err
-			}
-			return a.print(workers, func(w io.Writer) error {
-				rows := [][]string{{"worker", "classes", "slots>", "last seen"}}
-				for _, wk := range workers {
-					rows = append(rows, []string{wk.Name, strings.Join(wk.Classes, " "), fmt.Sprint(wk.Slots),
-						time.Since(wk.LastSeen).Round(time.Second).String() + " ago"})
-				}
-				return term.Table(w, rows)
-			})
-		}),
-	}
-}
-
 func (a *app) logsCommand() *cobra.Command {
 	follow := false
 	cmd := &cobra.Command{

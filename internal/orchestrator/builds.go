@@ -13,7 +13,6 @@ import (
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/store"
-	"github.com/wasmill/wasmill/internal/version"
 )
 
 // maxStoredPart is how much of a finished build's log one answer carries. For each, the registry is asked for the whole
@@ -103,6 +102,7 @@ func (o *Orchestrator) AppendLog(_ context.Context, log string, offset int64, r 
 // ReportAttempt implements api.Farm.
 func (o *Orchestrator) ReportAttempt(ctx context.Context, a api.Attempt) error {
 	now := time.Now()
+	o.crews.attempt(a, now)
 	if a.Outcome != "" {
 		return o.db.EndAttempt(ctx, a.ID, a.Outcome, nil, now)
 	}
@@ -119,24 +119,4 @@ func (o *Orchestrator) ReportAttempt(ctx context.Context, a api.Attempt) error {
 		return nil // the run is gone; the build goes on for those that joined it
 	}
 	return err
-}
-
-// ReportWorker implements api.Farm.
-func (o *Orchestrator) ReportWorker(ctx context.Context, w api.Worker) error {
-	now := time.Now()
-	o.crews.seen(w)
-	return o.db.SeeWorker(ctx, store.Worker{Name: w.Name, Classes: w.Classes, Slots: w.Slots, Version: version.Version, FirstSeen: now, LastSeen: now})
-}
-
-// Workers implements api.Farm.
-func (o *Orchestrator) Workers(ctx context.Context) ([]api.Worker, error) {
-	list, err := o.db.Workers(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out := []api.Worker{}
-	for _, w := range list {
-		out = append(out, api.Worker{Name: w.Name, Classes: w.Classes, Slots: w.Slots, LastSeen: w.LastSeen, ClassSlots: o.crews.slots(w.Name)})
-	}
-	return out, nil
 }

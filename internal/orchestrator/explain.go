@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/wasmill/wasmill/internal/api"
@@ -113,7 +112,7 @@ func (o *Orchestrator) waiting(ctx context.Context, f *explain.Facts) (err error
 	if err != nil {
 		return err
 	}
-	f.Slots = slotsOf(workers, f.Now)
+	f.Slots = slotsOf(workers)
 	return nil
 }
 
@@ -138,42 +137,4 @@ func (o *Orchestrator) classes(ctx context.Context, id string) (map[string]strin
 		}
 	}
 	return classes, nil
-}
-
-// lives is after how long without a sign a worker is not counted on any more: three times what it takes for one.
-const lives = 30 * time.Second
-
-// slotsOf are the slots of the workers that live, by class. Of a worker whose slots are not known yet, each class has one.
-func slotsOf(workers []api.Worker, now time.Time) map[string]int {
-	slots := map[string]int{}
-	for _, w := range workers {
-		if now.Sub(w.LastSeen) > lives {
-			continue
-		}
-		for _, class := range w.Classes {
-			slots[class] += max(w.ClassSlots[class], 1)
-		}
-	}
-	return slots
-}
-
-// workforce is what workers said of their slots since the orchestrator was started; they repeat it every ten seconds.
-type workforce struct {
-	mu     sync.Mutex
-	byName map[string]map[string]int
-}
-
-func (f *workforce) seen(w api.Worker) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.byName == nil {
-		f.byName = map[string]map[string]int{}
-	}
-	f.byName[w.Name] = w.ClassSlots
-}
-
-func (f *workforce) slots(worker string) map[string]int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.byName[worker]
 }

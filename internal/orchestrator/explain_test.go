@@ -94,7 +94,7 @@ func TestWhyARecipeIsNotBuiltYet(t *testing.T) {
 	tell(workflows.Change{Recipe: "lib", State: workflows.Queued})
 	step("lib", api.WaitWorker)
 
-	if err := o.ReportWorker(ctx, api.Worker{Name: "w1", Classes: []string{"small", "medium"}, Slots: 5, ClassSlots: map[string]int{"small": 4, "medium": 1}}); err != nil {
+	if _, err := o.ReportWorker(ctx, api.Worker{Name: "w1", Classes: []string{"small", "medium"}, Slots: 5, ClassSlots: map[string]int{"small": 4, "medium": 1}}); err != nil {
 		t.Fatal(err)
 	}
 	if e := step("lib", api.WaitSlot); e.Wait.Slots != 1 || e.Wait.Starts == nil || e.Wait.Since == nil {
@@ -143,18 +143,5 @@ func TestAPlanSaysWhatItsKeysWant(t *testing.T) {
 		if a.Key == "" || a.Wants != nil {
 			t.Errorf("after the run, %s has key %q and wants %+v", a.Recipe, a.Key, a.Wants)
 		}
-	}
-}
-
-// A worker that was not heard of since the orchestrator was started has its classes, and one that was lost has none.
-func TestSlotsOfWorkers(t *testing.T) {
-	now := time.Now()
-	got := slotsOf([]api.Worker{
-		{Name: "known", Classes: []string{"small", "large"}, ClassSlots: map[string]int{"small": 4, "large": 2}, LastSeen: now.Add(-10 * time.Second)},
-		{Name: "seen before", Classes: []string{"small"}, LastSeen: now.Add(-20 * time.Second)},
-		{Name: "lost", Classes: []string{"small", "medium"}, ClassSlots: map[string]int{"small": 9, "medium": 9}, LastSeen: now.Add(-time.Minute)},
-	}, now)
-	if diff := cmp.Diff(map[string]int{"small": 5, "large": 2}, got); diff != "" {
-		t.Error(diff)
 	}
 }

@@ -222,12 +222,27 @@ type Worker struct {
 	Version   string
 	FirstSeen time.Time
 	LastSeen  time.Time
+	// State is what the worker said of itself (api.WorkerState), with the reason, who or what brought it there, and since
+	// when; Heard the time of the order that it follows.
+	State, Reason, By string
+	Since, Heard      time.Time
+	Order             WorkerOrder
+}
+
+// WorkerOrder is what is wanted of a worker. The zero order was never given.
+type WorkerOrder struct {
+	Rest       bool // take nothing new
+	Reason, By string
+	At         time.Time
 }
 
 // Workers keeps who was seen.
 type Workers interface {
-	// SeeWorker notes a sign of life at LastSeen; FirstSeen is kept from the first one.
-	SeeWorker(ctx context.Context, w Worker) error
+	// SeeWorker notes a sign of life at LastSeen, and what the worker says of itself, and returns what is wanted of it. FirstSeen
+	// is kept from the first sign, and the order as it is.
+	SeeWorker(ctx context.Context, w Worker) (WorkerOrder, error)
+	// OrderWorker keeps what is wanted of a worker, in the place of what was wanted before.
+	OrderWorker(ctx context.Context, name string, order WorkerOrder) error
 	// Workers lists all workers, by name.
 	Workers(ctx context.Context) ([]Worker, error)
 }

@@ -38,40 +38,6 @@ func scanLock(rows *sql.Rows) (l Lock, err error) {
 	return l, err
 }
 
-// SeeWorker implements Workers.
-func (s *SQLite) SeeWorker(ctx context.Context, w Worker) error {
-	return s.change(ctx, "noting worker "+w.Name, func(tx *sql.Tx) error {
-		classes, err := json.Marshal(w.Classes)
-		if err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO workers (name, classes, slots, version, first_seen, last_seen) VALUES (?, ?, ?, ?, ?, ?)
-			ON CONFLICT (name) DO UPDATE SET classes = excluded.classes, slots = excluded.slots, version = excluded.version,
-			last_seen = max(last_seen, excluded.last_seen)`,
-			w.Name, string(classes), w.Slots, w.Version, micros(w.LastSeen), micros(w.LastSeen))
-		return err
-	})
-}
-
-// Workers implements Workers.
-func (s *SQLite) Workers(ctx context.Context) (list []Worker, err error) {
-	err = s.look(ctx, "listing workers", func(tx *sql.Tx) error {
-		list, err = query(ctx, tx, scanWorker, `SELECT name, classes, slots, version, first_seen, last_seen FROM workers ORDER BY name`)
-		return err
-	})
-	return list, err
-}
-
-func scanWorker(rows *sql.Rows) (w Worker, err error) {
-	var classes string
-	var first, last int64
-	if err := rows.Scan(&w.Name, &classes, &w.Slots, &w.Version, &first, &last); err != nil {
-		return w, err
-	}
-	w.FirstSeen, w.LastSeen = moment(first), moment(last)
-	return w, json.Unmarshal([]byte(classes), &w.Classes)
-}
-
 // Setting implements Settings.
 func (s *SQLite) Setting(ctx context.Context, name string) (value string, err error) {
 	err = s.look(ctx, "reading setting "+name, func(tx *sql.Tx) error {

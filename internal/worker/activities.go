@@ -109,6 +109,8 @@ func (s *step) taskID() string { return s.told.ID[:strings.LastIndexByte(s.told.
 func (a activities) Build(ctx context.Context, task workflows.Task, attempt workflows.Attempt) (out workflows.BuildResult, err error) {
 	a.w.busy.RLock()
 	defer a.w.busy.RUnlock()
+	attempt, ended := a.w.stand.take(task, attempt)
+	defer ended()
 	s, err := a.w.begin(ctx, task, attempt, 0)
 	if err != nil {
 		return out, err
@@ -237,6 +239,8 @@ func topLevel(names []string) []string {
 func (a activities) Test(ctx context.Context, task workflows.Task, attempt workflows.Attempt) (out workflows.BuildResult, err error) {
 	a.w.busy.RLock()
 	defer a.w.busy.RUnlock()
+	attempt, ended := a.w.stand.take(task, attempt)
+	defer ended()
 	res, err := jobs.Get[jobs.Result](ctx, a.w.blobs, task.Record)
 	if err != nil {
 		return out, err

@@ -79,7 +79,7 @@ func newStage(t *testing.T, p play) *stage {
 	}}
 	s.Worker = &Worker{
 		cfg:   Config{Dir: dir, Farm: s.farm, Engine: s.engine, Name: "w1", Log: zap.NewNop()},
-		blobs: blobs, address: registry.Addr(), tests: map[string]runtimes.Runtime{recipe.Node: s.runtime, recipe.Chromium: s.runtime},
+		stand: newStand(&fakeCrew{}), blobs: blobs, address: registry.Addr(), tests: map[string]runtimes.Runtime{recipe.Node: s.runtime, recipe.Chromium: s.runtime},
 		fetcher: &fetch.Fetcher{Cache: dir.Downloads()},
 		toolchains: map[string]*toolchain.Image{image: {
 			Name: "test", Build: image, Runtime: "runtimes/test@sha256:" + strings.Repeat("b", 64),

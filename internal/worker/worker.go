@@ -67,6 +67,7 @@ type Worker struct {
 	cfg     Config
 	client  client.Client
 	crew    *workflows.Crew
+	stand   *stand
 	blobs   *store.Blobs
 	fetcher *fetch.Fetcher
 	tools   *runtimes.Tools
@@ -128,7 +129,14 @@ func Start(ctx context.Context, cfg Config) (_ *Worker, err error) {
 	if w.client, err = workflows.Dial(ctx, join.Temporal, join.Namespace, cfg.Log); err != nil {
 		return nil, err
 	}
-	if w.crew, err = workflows.StartWorker(w.client, activities{w}, workflows.WorkerOptions{Name: cfg.Name, Slots: cfg.Slots, Drain: cfg.Drain}); err != nil {
+	opts := workflows.WorkerOptions{Name: cfg.Name, Slots: cfg.Slots, Drain: cfg.Drain, Rest: true}
+	if w.crew, err = workflows.StartWorker(w.client, activities{w}, opts); err != nil {
+		w.client.Close()
+		return nil, err
+	}
+	w.stand = newStand(w.crew)
+	if err := w.enlist(ctx); err != nil {
+		w.crew.Stop()
 		w.client.Close()
 		return nil, err
 	}
@@ -160,31 +168,6 @@ func (w *Worker) reap(ctx context.Context) error {
 	return nil
 }
 
-// lifeEvery is how often a worker says that it is there.
-const lifeEvery = 10 * time.Second
-
-func (w *Worker) showLife(ctx context.Context) {
-	tick := time.NewTicker(lifeEvery)
-	defer tick.Stop()
-	me := api.Worker{Name: w.cfg.Name, ClassSlots: map[string]int{}}
-	for _, class := range []workflows.Class{workflows.Small, workflows.Medium, workflows.Large} {
-		if n := w.cfg.Slots[class]; n > 0 {
-			me.Classes, me.Slots = append(me.Classes, string(class)), me.Slots+n
-			me.ClassSlots[string(class)] = n
-		}
-	}
-	for {
-		if err := w.cfg.Farm.ReportWorker(ctx, me); err != nil && ctx.Err() == nil {
-			w.cfg.Log.Warn("telling the orchestrator of this worker", zap.Error(err))
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
-}
-
 // Name is the worker's name in the farm.
 func (w *Worker) Name() string { return w.cfg.Name }
 
@@ -201,9 +184,11 @@ func (w *Worker) Wait(ctx context.Context) error {
 // Close takes nothing new and lets what runs go on for the drain time; then it is canceled, and another worker tries
 // it again.
 func (w *Worker) Close() {
+	w.stand.leave()
 	w.crew.Stop()
 	w.signs()
 	w.ended.Wait()
+	w.sayGoodbye()
 	w.sweep(time.Now()) // a worker that lives for one command never gets to it otherwise
 	w.client.Close()
 	w.release()

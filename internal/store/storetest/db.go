@@ -237,14 +237,33 @@ func attemptLife(t *testing.T, db store.DB) {
 
 func workersSeen(t *testing.T, db store.DB) {
 	ctx := t.Context()
-	must(t, db.SeeWorker(ctx, store.Worker{Name: "b", Classes: []string{"small"}, Slots: 1, LastSeen: At(0)}))
-	must(t, db.SeeWorker(ctx, store.Worker{Name: "a", Classes: []string{"small"}, Slots: 1, LastSeen: At(1)}))
-	must(t, db.SeeWorker(ctx, store.Worker{Name: "b", Classes: []string{"small", "large"}, Slots: 2, Version: "2", LastSeen: At(2)}))
+	order := store.WorkerOrder{Rest: true, Reason: "a new disk", By: "ada", At: At(1)}
+	if err := db.OrderWorker(ctx, "b", order); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("an order to a worker that nobody knows: %v", err)
+	}
+	see := func(w store.Worker, want store.WorkerOrder) {
+		t.Helper()
+		got, err := db.SeeWorker(ctx, w)
+		must(t, err)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("order to %s (-want +got):\n%s", w.Name, diff)
+		}
+	}
+	see(store.Worker{Name: "b", Classes: []string{"small"}, Slots: 1, LastSeen: At(0)}, store.WorkerOrder{})
+	see(store.Worker{Name: "a", Classes: []string{"small"}, Slots: 1, LastSeen: At(1)}, store.WorkerOrder{})
+	must(t, db.OrderWorker(ctx, "b", store.WorkerOrder{Reason: "an order that the next one replaces", At: At(0)}))
+	must(t, db.OrderWorker(ctx, "b", order))
+	told := store.Worker{Name: "b", Classes: []string{"small", "large"}, Slots: 2, Version: "2", LastSeen: At(2), State: "draining", Reason: "a new disk", By: "ada", Since: At(2), Heard: At(1)}
+	see(told, order)
+	see(store.Worker{Name: "b", LastSeen: At(1)}, order) // a sign that comes late tells nothing new
 	got, err := db.Workers(ctx)
 	must(t, err)
 	want := []store.Worker{
 		{Name: "a", Classes: []string{"small"}, Slots: 1, FirstSeen: At(1), LastSeen: At(1)},
-		{Name: "b", Classes: []string{"small", "large"}, Slots: 2, Version: "2", FirstSeen: At(0), LastSeen: At(2)},
+		{
+			Name: "b", Classes: []string{"small", "large"}, Slots: 2, Version: "2", FirstSeen: At(0), LastSeen: At(2),
+			State: "draining", Reason: "a new disk", By: "ada", Since: At(2), Heard: At(1), Order: order,
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("workers (-want +got):\n%s", diff)
