@@ -48,10 +48,13 @@ type Config struct {
 	Crates  string // base address of the files of crates.io, empty for its own
 	Mirrors []string
 
+	// Database is the URL of a PostgreSQL database (store.OpenPostgres), empty for SQLite's file in Dir.
+	Database string
 	// Registry and Temporal are addresses of external servers, "host:port". Empty means embedded ones, which listen at
 	// RegistryListen and TemporalListen.
 	Registry, Temporal             string
 	RegistryListen, TemporalListen string
+	Namespace                      string // of an external Temporal; empty is that of the embedded one
 	// Forget keeps the embedded Temporal server's state in memory: for a command that ends with its run.
 	Forget bool
 }
@@ -59,7 +62,7 @@ type Config struct {
 // Orchestrator is a running one. It is an api.Farm and the workflows' FarmActivities.
 type Orchestrator struct {
 	cfg      Config
-	db       *store.SQLite
+	db       store.DB
 	blobs    *store.Blobs
 	registry *store.Registry // nil where an external one is used
 	address  string          // of the registry
@@ -89,6 +92,9 @@ func Start(ctx context.Context, cfg Config) (o *Orchestrator, err error) {
 	if cfg.Log == nil {
 		cfg.Log = zap.NewNop()
 	}
+	if cfg.Temporal == "" || cfg.Namespace == "" {
+		cfg.Namespace = temporald.Namespace
+	}
 	o = &Orchestrator{cfg: cfg, logs: liveLogs{cfg.Dir.Logs()}}
 	if o.release, err = cfg.Dir.Claim(); err != nil {
 		return nil, err
@@ -99,7 +105,7 @@ func Start(ctx context.Context, cfg Config) (o *Orchestrator, err error) {
 			begun.Close()
 		}
 	}()
-	if o.db, err = store.OpenSQLite(ctx, cfg.Dir.Database()); err != nil {
+	if o.db, err = openDatabase(ctx, cfg); err != nil {
 		return nil, err
 	}
 	o.address = cfg.Registry
@@ -119,6 +125,19 @@ func Start(ctx context.Context, cfg Config) (o *Orchestrator, err error) {
 		return nil, err
 	}
 	return o, cfg.Dir.Announce(o.url)
+}
+
+// openDatabase gives no DB that is not nil with an error.
+func openDatabase(ctx context.Context, cfg Config) (store.DB, error) {
+	open, at := store.OpenSQLite, cfg.Dir.Database()
+	if cfg.Database != "" {
+		open, at = store.OpenPostgres, cfg.Database
+	}
+	db, err := open(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	return db, nil
 }
 
 // putBuilder gives workers the program that drives builds, so that all of a farm use the same.
@@ -166,7 +185,7 @@ func (o *Orchestrator) StartTemporal(ctx context.Context) error {
 	if o.client != nil {
 		return nil
 	}
-	address, namespace := o.cfg.Temporal, temporald.Namespace
+	address := o.cfg.Temporal
 	if address == "" && o.temporal == nil {
 		file := o.cfg.Dir.Temporal()
 		if o.cfg.Forget {
@@ -181,7 +200,7 @@ func (o *Orchestrator) StartTemporal(ctx context.Context) error {
 	if o.temporal != nil {
 		address = o.temporal.Address()
 	}
-	c, err := workflows.Dial(ctx, address, namespace, o.cfg.Log)
+	c, err := workflows.Dial(ctx, address, o.cfg.Namespace, o.cfg.Log)
 	if err != nil {
 		return err
 	}
@@ -248,7 +267,7 @@ func (o *Orchestrator) Join(ctx context.Context) (api.Join, error) {
 		return api.Join{}, fmt.Errorf("letting a worker join: %w", err)
 	}
 	return api.Join{
-		Temporal: o.joinAt, Namespace: temporald.Namespace, Registry: o.address, Version: version.Version,
+		Temporal: o.joinAt, Namespace: o.cfg.Namespace, Registry: o.address, Version: version.Version,
 		Index: o.cfg.Index, Mirrors: o.cfg.Mirrors, Crates: o.cfg.Crates,
 	}, nil
 }

@@ -188,7 +188,7 @@ func TestDamagedBlobIsNotHandedOut(t *testing.T) {
 
 func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
-	mountSmall(t, dir)
+	mountSmall(t, dir, "1m")
 	blobs := open(t, start(t, dir).Addr())
 	small, err := blobs.Put(t.Context(), "text/plain", strings.NewReader("fits"))
 	if err != nil {
@@ -203,10 +203,10 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// mountSmall makes dir a file system of one megabyte, or skips the test where that is not allowed.
-func mountSmall(t *testing.T, dir string) {
+// mountSmall makes dir a small file system, or skips the test where that is not allowed.
+func mountSmall(t *testing.T, dir, size string) {
 	t.Helper()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
 		t.Skipf("a small file system can't be mounted here: %v", err)
 	}
 	t.Cleanup(func() {

@@ -29,7 +29,7 @@ func TestSQLite(t *testing.T) {
 	})
 }
 
-func openSQLite(t *testing.T, path string) *store.SQLite {
+func openSQLite(t *testing.T, path string) *store.SQL {
 	t.Helper()
 	db, err := store.OpenSQLite(t.Context(), path)
 	if err != nil {
@@ -154,7 +154,7 @@ func TestWhatIsNoDatabase(t *testing.T) {
 
 func TestDatabaseOnAFullDisk(t *testing.T) {
 	dir := t.TempDir()
-	mountSmall(t, dir)
+	mountSmall(t, dir, "1m")
 	db := openSQLite(t, filepath.Join(dir, "db"))
 	if err := db.SetSetting(t.Context(), "small", "fits"); err != nil {
 		t.Fatal(err)

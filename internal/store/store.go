@@ -1,5 +1,5 @@
 // Package store keeps what the farm must not lose: content in an OCI registry (Blobs; an embedded Registry unless an
-// address of another is given) and facts in a database (DB; SQLite). Content is addressed by digest and verified when
+// address of another is given) and facts in a database (DB; SQLite, or PostgreSQL at an address). Content is addressed by digest and verified when
 // it is read; facts point at it and are written in transactions.
 //
 // It is not a cache of anything: what can be fetched or computed again (sources, environments, downloaded images) lives

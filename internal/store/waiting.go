@@ -37,12 +37,13 @@ type Waiting interface {
 }
 
 // OpenActions implements Waiting.
-func (s *SQLite) OpenActions(ctx context.Context) (list []OpenAction, err error) {
-	err = s.look(ctx, "listing what is to be built", func(tx *sql.Tx) error {
+func (s *SQL) OpenActions(ctx context.Context) (list []OpenAction, err error) {
+	err = s.look(ctx, "listing what is to be built", func(tx tx) error {
 		runs, err := query(ctx, tx, scanRun, selectRuns+` WHERE finished = 0 ORDER BY created, id`)
 		if err != nil {
 			return err
 		}
+		list = nil
 		for _, r := range runs {
 			actions, err := query(ctx, tx, scanAction, selectActions+` WHERE run = ? AND status IN ('planned', 'queued', 'running') ORDER BY position`, r.ID)
 			if err != nil {
@@ -58,18 +59,14 @@ func (s *SQLite) OpenActions(ctx context.Context) (list []OpenAction, err error)
 }
 
 // Seconds implements Waiting.
-func (s *SQLite) Seconds(ctx context.Context, recipes []string) (map[string]float64, error) {
+func (s *SQL) Seconds(ctx context.Context, recipes []string) (map[string]float64, error) {
+	const last = `SELECT seconds FROM run_actions WHERE recipe = ? AND seconds > 0 AND status IN ('passed', 'failed')
+		ORDER BY status = 'passed' DESC, ended DESC LIMIT 1`
 	took := map[string]float64{}
-	err := s.look(ctx, "reading how long builds take", func(tx *sql.Tx) error {
-		last, err := tx.PrepareContext(ctx, `SELECT seconds FROM run_actions WHERE recipe = ? AND seconds > 0 AND status IN ('passed', 'failed')
-			ORDER BY status = 'passed' DESC, ended DESC LIMIT 1`)
-		if err != nil {
-			return err
-		}
-		defer last.Close()
+	err := s.look(ctx, "reading how long builds take", func(tx tx) error {
 		for _, recipe := range recipes {
 			var seconds float64
-			switch err := last.QueryRowContext(ctx, recipe).Scan(&seconds); {
+			switch err := tx.QueryRowContext(ctx, last, recipe).Scan(&seconds); {
 			case err == nil:
 				took[recipe] = seconds
 			case !errors.Is(err, sql.ErrNoRows):
@@ -82,8 +79,8 @@ func (s *SQLite) Seconds(ctx context.Context, recipes []string) (map[string]floa
 }
 
 // NewestRun implements Waiting.
-func (s *SQLite) NewestRun(ctx context.Context, recipe string) (id string, err error) {
-	err = s.look(ctx, "finding a run of "+recipe, func(tx *sql.Tx) error {
+func (s *SQL) NewestRun(ctx context.Context, recipe string) (id string, err error) {
+	err = s.look(ctx, "finding a run of "+recipe, func(tx tx) error {
 		return tx.QueryRowContext(ctx, `SELECT r.id FROM run_actions a JOIN runs r ON r.id = a.run WHERE a.recipe = ?
 			ORDER BY r.finished = 0 DESC, r.created DESC, r.id LIMIT 1`, recipe).Scan(&id)
 	})
@@ -91,8 +88,8 @@ func (s *SQLite) NewestRun(ctx context.Context, recipe string) (id string, err e
 }
 
 // BuiltIn implements Waiting.
-func (s *SQLite) BuiltIn(ctx context.Context, recipe, key string) (p Past, err error) {
-	err = s.look(ctx, "finding where "+recipe+" was built", func(tx *sql.Tx) error {
+func (s *SQL) BuiltIn(ctx context.Context, recipe, key string) (p Past, err error) {
+	err = s.look(ctx, "finding where "+recipe+" was built", func(tx tx) error {
 		var ended int64
 		err := tx.QueryRowContext(ctx, `SELECT run, reason, status, ended FROM run_actions WHERE recipe = ? AND key = ? AND action = 'build'
 			AND status IN ('passed', 'failed') ORDER BY ended, run LIMIT 1`, recipe, key).Scan(&p.Run, &p.Reason, &p.Status, &ended)

@@ -3,26 +3,31 @@ package orchestratord
 
 import (
 	"fmt"
+	"net/url"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/wasmill/wasmill/internal/command"
 	"github.com/wasmill/wasmill/internal/datadir"
+	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/orchestrator"
+	"github.com/wasmill/wasmill/internal/temporald"
 )
 
 // Command is `orchestrator`.
 func Command() *cobra.Command {
-	data, toolchains := "", ""
+	data, toolchains, database := "", "", ""
 	cfg := orchestrator.Config{
 		Listen: orchestrator.DefaultListen, RegistryListen: orchestrator.DefaultRegistry, TemporalListen: orchestrator.DefaultTemporal,
 	}
 	cmd := &cobra.Command{
-		Use:     "orchestrator",
-		Short:   "Plan, remember, serve the API and the index; workers build",
-		Example: "  orchestrator\n  orchestrator --temporal temporal:7233 --registry registry:5000",
-		Args:    command.Arguments(0, 0, "no arguments"),
+		Use:   "orchestrator",
+		Short: "Plan, remember, serve the API and the index; workers build",
+		Example: `  orchestrator
+  orchestrator --database postgres://wasmill@db.example/wasmill --temporal temporal.example:7233 --registry registry.example`,
+		Args: command.Arguments(0, 0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if cfg.Dir, err = datadir.Open(data); err != nil {
 				return err
@@ -34,6 +39,9 @@ func Command() *cobra.Command {
 				return err
 			}
 			if cfg.Toolchains, err = command.Toolchains(toolchains, cfg.Dir); err != nil {
+				return err
+			}
+			if cfg.Database, err = databaseAt(database); err != nil {
 				return err
 			}
 			o, err := orchestrator.Start(cmd.Context(), cfg)
@@ -58,7 +66,26 @@ func Command() *cobra.Command {
 	flags.StringVar(&cfg.Listen, "listen", cfg.Listen, "address of the API and the index")
 	flags.StringVar(&cfg.RegistryListen, "registry-listen", cfg.RegistryListen, "address of the embedded registry")
 	flags.StringVar(&cfg.TemporalListen, "temporal-listen", cfg.TemporalListen, "address of the embedded Temporal server (loopback)")
+	flags.StringVar(&database, "database", "", "URL of a PostgreSQL database instead of a file in the data folder; the password comes from $PGPASSWORD, $PGPASSFILE or ~/.pgpass ($WASMILL_DATABASE)")
 	flags.StringVar(&cfg.Registry, "registry", "", "address of an external registry instead of the embedded one")
 	flags.StringVar(&cfg.Temporal, "temporal", "", "address of an external Temporal cluster instead of the embedded server")
+	flags.StringVar(&cfg.Namespace, "temporal-namespace", temporald.Namespace, "namespace of an external Temporal cluster")
 	return cmd
+}
+
+// databaseAt is the database that was named by the flag or, where none was, by the environment.
+func databaseAt(named string) (string, error) {
+	if named == "" {
+		return os.Getenv("WASMILL_DATABASE"), nil
+	}
+	u, err := url.Parse(named)
+	secret := err == nil && u.Query().Has("password")
+	if err == nil {
+		_, inside := u.User.Password()
+		secret = secret || inside
+	}
+	if secret || strings.Contains(named, "password=") {
+		return "", fault.Errorf(fault.Invalid, "--database has a password in it, which everybody on the machine can read: give it in $PGPASSWORD or in the file of $PGPASSFILE")
+	}
+	return named, nil
 }

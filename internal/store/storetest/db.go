@@ -3,6 +3,7 @@ package storetest
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,6 +32,7 @@ func DB(t *testing.T, open func(t *testing.T) store.DB) {
 		"readers see whole publications":        publishingConsistent,
 		"the life of an attempt":                attemptLife,
 		"workers are seen":                      workersSeen,
+		"odd texts are kept readably":           oddTexts,
 		"settings are kept":                     settingsKept,
 		"what waits, and for how long":          waiting,
 		"writers do not disturb each other":     manyWriters,
@@ -160,6 +162,23 @@ func lateNews(t *testing.T, db store.DB) {
 		must(t, err)
 		if actions[0].Status != step.want {
 			t.Errorf("%s: the status is %s, want %s", step.what, actions[0].Status, step.want)
+		}
+	}
+}
+
+// A compiler's last words may be no text at all, and are noted where that does not matter.
+func oddTexts(t *testing.T, db store.DB) {
+	ctx := t.Context()
+	const odd = "ld: cut off in a sign \xe2\x82, then \x00, \U0001f642 and \\"
+	must(t, db.CreateRun(ctx, store.Run{ID: "r", Created: At(0)}))
+	must(t, db.PlanRun(ctx, "r", smallPlan(), At(0)))
+	must(t, db.UpdateAction(ctx, "r", store.RunAction{Recipe: "z-first", Status: store.Failed, Attempt: 1, Cause: odd}))
+	must(t, db.FinishRun(ctx, "r", store.RunEnd{Outcome: "failed", Error: odd}, At(1)))
+	run, actions, err := db.Run(ctx, "r")
+	must(t, err)
+	for what, got := range map[string]string{"cause": actions[0].Cause, "error": run.Error} {
+		if !strings.Contains(got, "ld: cut off in a sign ") || !strings.Contains(got, "\U0001f642 and \\") {
+			t.Errorf("the %s reads %q", what, got)
 		}
 	}
 }

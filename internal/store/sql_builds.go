@@ -14,7 +14,7 @@ import (
 )
 
 // PutBuild implements Builds.
-func (s *SQLite) PutBuild(ctx context.Context, b Build) (stored bool, err error) {
+func (s *SQL) PutBuild(ctx context.Context, b Build) (stored bool, err error) {
 	r := &b.Record
 	if r.Key == "" {
 		return false, fault.Errorf(fault.Invalid, "remembering the build of %s: it has no key", r.Recipe)
@@ -27,7 +27,7 @@ func (s *SQLite) PutBuild(ctx context.Context, b Build) (stored bool, err error)
 	if err != nil {
 		return false, fmt.Errorf("encoding the record of %s: %w", r.Recipe, err)
 	}
-	err = s.change(ctx, "remembering the build of "+r.Recipe, func(tx *sql.Tx) error {
+	err = s.change(ctx, "remembering the build of "+r.Recipe, func(tx tx) error {
 		stored = true
 		old, err := one(ctx, tx, scanBuild, selectBuilds+` WHERE key = ?`, r.Key)
 		if err == nil {
@@ -49,7 +49,10 @@ func (s *SQLite) PutBuild(ctx context.Context, b Build) (stored bool, err error)
 			artifact = r.Artifacts[0]
 		}
 		tests := r.Counts()
-		_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO builds (key, recipe, version, toolchain, toolchain_digest, outcome, failure_kind,
+		if _, err := tx.ExecContext(ctx, `DELETE FROM builds WHERE key = ?`, r.Key); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO builds (key, recipe, version, toolchain, toolchain_digest, outcome, failure_kind,
 			failure_message, artifact, digest, size, output, tests_passed, tests_failed, tests_skipped, inputs, record, finished, used)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			r.Key, r.Recipe, r.Version, r.Toolchain.Name, r.Toolchain.Digest, r.Outcome, failure.Kind,
@@ -61,8 +64,8 @@ func (s *SQLite) PutBuild(ctx context.Context, b Build) (stored bool, err error)
 }
 
 // UseBuilds implements Builds.
-func (s *SQLite) UseBuilds(ctx context.Context, keys []string, at time.Time) error {
-	return s.change(ctx, "noting which builds are used", func(tx *sql.Tx) error {
+func (s *SQL) UseBuilds(ctx context.Context, keys []string, at time.Time) error {
+	return s.change(ctx, "noting which builds are used", func(tx tx) error {
 		for _, key := range keys {
 			if err := use(ctx, tx, key, at); err != nil {
 				return err
@@ -72,16 +75,16 @@ func (s *SQLite) UseBuilds(ctx context.Context, keys []string, at time.Time) err
 	})
 }
 
-func use(ctx context.Context, tx *sql.Tx, key string, at time.Time) error {
-	_, err := tx.ExecContext(ctx, `UPDATE builds SET used = max(used, ?) WHERE key = ?`, micros(at), key)
+func use(ctx context.Context, tx tx, key string, at time.Time) error {
+	_, err := tx.ExecContext(ctx, `UPDATE builds SET used = ? WHERE key = ? AND used < ?`, micros(at), key, micros(at))
 	return err
 }
 
 const selectBuilds = `SELECT record, inputs, finished, used FROM builds`
 
 // Build implements Builds.
-func (s *SQLite) Build(ctx context.Context, key string) (b Build, err error) {
-	err = s.look(ctx, "reading build "+key, func(tx *sql.Tx) error {
+func (s *SQL) Build(ctx context.Context, key string) (b Build, err error) {
+	err = s.look(ctx, "reading build "+key, func(tx tx) error {
 		b, err = one(ctx, tx, scanBuild, selectBuilds+` WHERE key = ?`, key)
 		return err
 	})
@@ -89,8 +92,8 @@ func (s *SQLite) Build(ctx context.Context, key string) (b Build, err error) {
 }
 
 // LatestBuild implements Builds.
-func (s *SQLite) LatestBuild(ctx context.Context, recipe, toolchain string) (b Build, err error) {
-	err = s.look(ctx, "reading the latest build of "+recipe, func(tx *sql.Tx) error {
+func (s *SQL) LatestBuild(ctx context.Context, recipe, toolchain string) (b Build, err error) {
+	err = s.look(ctx, "reading the latest build of "+recipe, func(tx tx) error {
 		b, err = one(ctx, tx, scanBuild, selectBuilds+` WHERE recipe = ? AND (? = '' OR toolchain = ?)
 			ORDER BY used DESC, key LIMIT 1`, recipe, toolchain, toolchain)
 		return err
@@ -110,9 +113,10 @@ func scanBuild(rows *sql.Rows) (b Build, err error) {
 
 // History implements Builds. The rows are walked from the most recently used on, so that the first of a recipe is its
 // last build, the only one whose inputs are decoded.
-func (s *SQLite) History(ctx context.Context, toolchain string) (plan.History, error) {
-	h := plan.History{Builds: map[string]plan.Build{}, Last: map[string]plan.Build{}, Locks: map[string]record.Digest{}}
-	err := s.look(ctx, "reading the history of builds", func(tx *sql.Tx) error {
+func (s *SQL) History(ctx context.Context, toolchain string) (plan.History, error) {
+	var h plan.History
+	err := s.look(ctx, "reading the history of builds", func(tx tx) error {
+		h = plan.History{Builds: map[string]plan.Build{}, Last: map[string]plan.Build{}, Locks: map[string]record.Digest{}}
 		scan := func(rows *sql.Rows) (struct{}, error) {
 			var b plan.Build
 			var recipe string

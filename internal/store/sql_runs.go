@@ -12,11 +12,11 @@ import (
 )
 
 // CreateRun implements Runs.
-func (s *SQLite) CreateRun(ctx context.Context, r Run) error {
+func (s *SQL) CreateRun(ctx context.Context, r Run) error {
 	if r.ID == "" {
 		return fault.Errorf(fault.Invalid, "noting a run: it has no id")
 	}
-	return s.change(ctx, "noting run "+r.ID, func(tx *sql.Tx) error {
+	return s.change(ctx, "noting run "+r.ID, func(tx tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO runs (id, lane, workflow, request, plan, outcome, error, created, started, finished)
 			VALUES (?, ?, ?, ?, '', '', '', ?, 0, 0) ON CONFLICT DO NOTHING`,
 			r.ID, r.Lane, r.Workflow, string(r.Request), micros(r.Created))
@@ -25,12 +25,12 @@ func (s *SQLite) CreateRun(ctx context.Context, r Run) error {
 }
 
 // PlanRun implements Runs.
-func (s *SQLite) PlanRun(ctx context.Context, id string, p *plan.Plan, at time.Time) error {
+func (s *SQL) PlanRun(ctx context.Context, id string, p *plan.Plan, at time.Time) error {
 	raw, err := json.Marshal(p)
 	if err != nil {
 		return fmt.Errorf("encoding the plan of run %s: %w", id, err)
 	}
-	return s.change(ctx, "noting the plan of run "+id, func(tx *sql.Tx) error {
+	return s.change(ctx, "noting the plan of run "+id, func(tx tx) error {
 		var kept string
 		if err := tx.QueryRowContext(ctx, `SELECT plan FROM runs WHERE id = ?`, id).Scan(&kept); err != nil || kept != "" {
 			return err
@@ -38,12 +38,8 @@ func (s *SQLite) PlanRun(ctx context.Context, id string, p *plan.Plan, at time.T
 		if _, err := tx.ExecContext(ctx, `UPDATE runs SET plan = ?, started = ? WHERE id = ?`, string(raw), micros(at), id); err != nil {
 			return err
 		}
-		insert, err := tx.PrepareContext(ctx, `INSERT INTO run_actions (run, recipe, position, version, action, reason, needs, key,
-			status, cause, phase, attempt, worker, seconds, started, ended) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, '', 0, 0, ?)`)
-		if err != nil {
-			return err
-		}
-		defer insert.Close()
+		const insert = `INSERT INTO run_actions (run, recipe, position, version, action, reason, needs, key,
+			status, cause, phase, attempt, worker, seconds, started, ended) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, '', 0, 0, ?)`
 		for i, a := range p.Actions {
 			status, cause, ended := Planned, "", int64(0)
 			switch a.Kind {
@@ -59,7 +55,7 @@ func (s *SQLite) PlanRun(ctx context.Context, id string, p *plan.Plan, at time.T
 			if err != nil {
 				return err
 			}
-			if _, err := insert.ExecContext(ctx, id, a.Recipe, i, a.Version, a.Kind, a.Reason, string(needs), a.Key, status, cause, ended); err != nil {
+			if _, err := tx.ExecContext(ctx, insert, id, a.Recipe, i, a.Version, a.Kind, a.Reason, string(needs), a.Key, status, cause, ended); err != nil {
 				return err
 			}
 		}
@@ -68,9 +64,9 @@ func (s *SQLite) PlanRun(ctx context.Context, id string, p *plan.Plan, at time.T
 }
 
 // UpdateAction implements Runs.
-func (s *SQLite) UpdateAction(ctx context.Context, run string, a RunAction) error {
+func (s *SQL) UpdateAction(ctx context.Context, run string, a RunAction) error {
 	what := "noting how far " + a.Recipe + " is in run " + run
-	return s.change(ctx, what, func(tx *sql.Tx) error {
+	return s.change(ctx, what, func(tx tx) error {
 		var status Status
 		var attempt int
 		var began int64
@@ -94,8 +90,8 @@ func (s *SQLite) UpdateAction(ctx context.Context, run string, a RunAction) erro
 }
 
 // FinishRun implements Runs.
-func (s *SQLite) FinishRun(ctx context.Context, id string, end RunEnd, at time.Time) error {
-	return s.change(ctx, "noting the end of run "+id, func(tx *sql.Tx) error {
+func (s *SQL) FinishRun(ctx context.Context, id string, end RunEnd, at time.Time) error {
+	return s.change(ctx, "noting the end of run "+id, func(tx tx) error {
 		if err := exists(ctx, tx, `SELECT 1 FROM runs WHERE id = ?`, id); err != nil {
 			return err
 		}
@@ -106,10 +102,10 @@ func (s *SQLite) FinishRun(ctx context.Context, id string, end RunEnd, at time.T
 }
 
 // Run implements Runs.
-func (s *SQLite) Run(ctx context.Context, id string) (Run, []RunAction, error) {
+func (s *SQL) Run(ctx context.Context, id string) (Run, []RunAction, error) {
 	var run Run
 	var actions []RunAction
-	err := s.look(ctx, "reading run "+id, func(tx *sql.Tx) error {
+	err := s.look(ctx, "reading run "+id, func(tx tx) error {
 		var raw string
 		if err := tx.QueryRowContext(ctx, `SELECT plan FROM runs WHERE id = ?`, id).Scan(&raw); err != nil {
 			return err
@@ -136,8 +132,8 @@ const selectActions = `SELECT recipe, version, action, reason, needs, key, statu
 const selectRuns = `SELECT id, lane, workflow, request, outcome, error, fault, created, started, finished FROM runs`
 
 // Runs implements Runs.
-func (s *SQLite) Runs(ctx context.Context, limit int) (runs []Run, err error) {
-	err = s.look(ctx, "listing runs", func(tx *sql.Tx) error {
+func (s *SQL) Runs(ctx context.Context, limit int) (runs []Run, err error) {
+	err = s.look(ctx, "listing runs", func(tx tx) error {
 		runs, err = query(ctx, tx, scanRun, selectRuns+` ORDER BY created DESC, id LIMIT ?`, limitOf(limit))
 		return err
 	})

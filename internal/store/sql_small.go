@@ -8,8 +8,8 @@ import (
 )
 
 // PutLock implements Locks.
-func (s *SQLite) PutLock(ctx context.Context, key string, lock Lock, at time.Time) (kept Lock, err error) {
-	err = s.change(ctx, "keeping a lock of build requirements", func(tx *sql.Tx) error {
+func (s *SQL) PutLock(ctx context.Context, key string, lock Lock, at time.Time) (kept Lock, err error) {
+	err = s.change(ctx, "keeping a lock of build requirements", func(tx tx) error {
 		if _, err := tx.ExecContext(ctx, `INSERT INTO locks (key, digest, content, created) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 			key, lock.Digest, string(lock.Content), micros(at)); err != nil {
 			return err
@@ -21,8 +21,8 @@ func (s *SQLite) PutLock(ctx context.Context, key string, lock Lock, at time.Tim
 }
 
 // Lock implements Locks.
-func (s *SQLite) Lock(ctx context.Context, key string) (lock Lock, err error) {
-	err = s.look(ctx, "reading a lock of build requirements", func(tx *sql.Tx) error {
+func (s *SQL) Lock(ctx context.Context, key string) (lock Lock, err error) {
+	err = s.look(ctx, "reading a lock of build requirements", func(tx tx) error {
 		lock, err = one(ctx, tx, scanLock, selectLock, key)
 		return err
 	})
@@ -39,16 +39,16 @@ func scanLock(rows *sql.Rows) (l Lock, err error) {
 }
 
 // Setting implements Settings.
-func (s *SQLite) Setting(ctx context.Context, name string) (value string, err error) {
-	err = s.look(ctx, "reading setting "+name, func(tx *sql.Tx) error {
+func (s *SQL) Setting(ctx context.Context, name string) (value string, err error) {
+	err = s.look(ctx, "reading setting "+name, func(tx tx) error {
 		return tx.QueryRowContext(ctx, `SELECT value FROM settings WHERE name = ?`, name).Scan(&value)
 	})
 	return value, err
 }
 
 // SetSetting implements Settings.
-func (s *SQLite) SetSetting(ctx context.Context, name, value string) error {
-	return s.change(ctx, "keeping setting "+name, func(tx *sql.Tx) error {
+func (s *SQL) SetSetting(ctx context.Context, name, value string) error {
+	return s.change(ctx, "keeping setting "+name, func(tx tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, value)
 		return err
 	})

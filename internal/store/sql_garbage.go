@@ -9,16 +9,16 @@ import (
 )
 
 // Pin implements Garbage.
-func (s *SQLite) Pin(ctx context.Context, name string, at time.Time) error {
-	return s.change(ctx, "pinning "+name, func(tx *sql.Tx) error {
+func (s *SQL) Pin(ctx context.Context, name string, at time.Time) error {
+	return s.change(ctx, "pinning "+name, func(tx tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO pins (name, created) VALUES (?, ?) ON CONFLICT DO NOTHING`, name, micros(at))
 		return err
 	})
 }
 
 // Unpin implements Garbage.
-func (s *SQLite) Unpin(ctx context.Context, name string) error {
-	return s.change(ctx, "unpinning "+name, func(tx *sql.Tx) error {
+func (s *SQL) Unpin(ctx context.Context, name string) error {
+	return s.change(ctx, "unpinning "+name, func(tx tx) error {
 		if err := exists(ctx, tx, `SELECT 1 FROM pins WHERE name = ?`, name); err != nil {
 			return err
 		}
@@ -28,8 +28,8 @@ func (s *SQLite) Unpin(ctx context.Context, name string) error {
 }
 
 // Pins implements Garbage.
-func (s *SQLite) Pins(ctx context.Context) (list []Pin, err error) {
-	err = s.look(ctx, "listing pins", func(tx *sql.Tx) error {
+func (s *SQL) Pins(ctx context.Context) (list []Pin, err error) {
+	err = s.look(ctx, "listing pins", func(tx tx) error {
 		list, err = query(ctx, tx, func(rows *sql.Rows) (p Pin, err error) {
 			var created int64
 			err = rows.Scan(&p.Name, &created)
@@ -42,12 +42,12 @@ func (s *SQLite) Pins(ctx context.Context) (list []Pin, err error) {
 }
 
 // Collect implements Garbage.
-func (s *SQLite) Collect(ctx context.Context, p Policy) (c Collected, err error) {
+func (s *SQL) Collect(ctx context.Context, p Policy) (c Collected, err error) {
 	do := s.change
 	if p.Dry {
 		do = s.look
 	}
-	err = do(ctx, "collecting garbage", func(tx *sql.Tx) error {
+	err = do(ctx, "collecting garbage", func(tx tx) error {
 		c = Collected{Kept: map[string]Root{}}
 		roots, err := rootsOf(ctx, tx, p.Runs)
 		if err != nil {
@@ -101,7 +101,7 @@ type roots struct {
 	since                       int64
 }
 
-func rootsOf(ctx context.Context, tx *sql.Tx, runs []string) (r roots, err error) {
+func rootsOf(ctx context.Context, tx tx, runs []string) (r roots, err error) {
 	if r.published, err = names(ctx, tx, `SELECT key FROM publications`); err != nil {
 		return r, err
 	}
@@ -129,7 +129,7 @@ func rootsOf(ctx context.Context, tx *sql.Tx, runs []string) (r roots, err error
 }
 
 // names reads a column of texts.
-func names(ctx context.Context, tx *sql.Tx, text string, args ...any) (map[string]bool, error) {
+func names(ctx context.Context, tx tx, text string, args ...any) (map[string]bool, error) {
 	set := map[string]bool{}
 	_, err := query(ctx, tx, func(rows *sql.Rows) (struct{}, error) {
 		var name string

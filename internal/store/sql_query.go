@@ -4,10 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math"
 )
 
 // query reads all rows of a query.
-func query[T any](ctx context.Context, tx *sql.Tx, scan func(*sql.Rows) (T, error), text string, args ...any) (list []T, err error) {
+func query[T any](ctx context.Context, tx tx, scan func(*sql.Rows) (T, error), text string, args ...any) (list []T, err error) {
 	rows, err := tx.QueryContext(ctx, text, args...)
 	if err != nil {
 		return nil, err
@@ -24,7 +25,7 @@ func query[T any](ctx context.Context, tx *sql.Tx, scan func(*sql.Rows) (T, erro
 }
 
 // one reads the first row of a query; sql.ErrNoRows if there is none.
-func one[T any](ctx context.Context, tx *sql.Tx, scan func(*sql.Rows) (T, error), text string, args ...any) (item T, err error) {
+func one[T any](ctx context.Context, tx tx, scan func(*sql.Rows) (T, error), text string, args ...any) (item T, err error) {
 	list, err := query(ctx, tx, scan, text, args...)
 	if err == nil && len(list) == 0 {
 		err = sql.ErrNoRows
@@ -36,15 +37,15 @@ func one[T any](ctx context.Context, tx *sql.Tx, scan func(*sql.Rows) (T, error)
 }
 
 // exists is sql.ErrNoRows if a query has no rows.
-func exists(ctx context.Context, tx *sql.Tx, text string, args ...any) error {
+func exists(ctx context.Context, tx tx, text string, args ...any) error {
 	var found int
 	return tx.QueryRowContext(ctx, text, args...).Scan(&found)
 }
 
-// limitOf is a limit as SQL has it: -1 for none.
+// limitOf is a limit as SQL has it: the largest number for none.
 func limitOf(limit int) int {
 	if limit <= 0 {
-		return -1
+		return math.MaxInt64
 	}
 	return limit
 }

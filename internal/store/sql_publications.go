@@ -11,8 +11,8 @@ import (
 )
 
 // Publish implements Publications.
-func (s *SQLite) Publish(ctx context.Context, toolchain string, files []Publication, replace bool) (generation int64, err error) {
-	err = s.change(ctx, "publishing for "+toolchain, func(tx *sql.Tx) error {
+func (s *SQL) Publish(ctx context.Context, toolchain string, files []Publication, replace bool) (generation int64, err error) {
+	err = s.change(ctx, "publishing for "+toolchain, func(tx tx) error {
 		changed := false
 		for _, f := range files {
 			var old record.Digest
@@ -33,7 +33,7 @@ func (s *SQLite) Publish(ctx context.Context, toolchain string, files []Publicat
 		}
 		if changed {
 			if _, err := tx.ExecContext(ctx, `INSERT INTO generations (toolchain, generation) VALUES (?, 1)
-				ON CONFLICT (toolchain) DO UPDATE SET generation = generation + 1`, toolchain); err != nil {
+				ON CONFLICT (toolchain) DO UPDATE SET generation = generations.generation + 1`, toolchain); err != nil {
 				return err
 			}
 		}
@@ -43,7 +43,7 @@ func (s *SQLite) Publish(ctx context.Context, toolchain string, files []Publicat
 	return generation, err
 }
 
-func insertPublication(ctx context.Context, tx *sql.Tx, toolchain string, f Publication) error {
+func insertPublication(ctx context.Context, tx tx, toolchain string, f Publication) error {
 	imports, err := json.Marshal(f.Imports)
 	if err != nil {
 		return err
@@ -52,7 +52,10 @@ func insertPublication(ctx context.Context, tx *sql.Tx, toolchain string, f Publ
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO publications (toolchain, filename, project, name, version, digest, size, metadata,
+	if _, err := tx.ExecContext(ctx, `DELETE FROM publications WHERE toolchain = ? AND filename = ?`, toolchain, f.Filename); err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO publications (toolchain, filename, project, name, version, digest, size, metadata,
 		requires_python, imports, depends, key, run, published, kind) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		toolchain, f.Filename, f.Project, f.Name, f.Version, f.Digest, f.Size, f.Metadata,
 		f.RequiresPython, string(imports), string(depends), f.Key, f.Run, micros(f.Published), f.Kind)
@@ -60,8 +63,8 @@ func insertPublication(ctx context.Context, tx *sql.Tx, toolchain string, f Publ
 }
 
 // Catalog implements Publications.
-func (s *SQLite) Catalog(ctx context.Context, toolchain string) (c Catalog, err error) {
-	err = s.look(ctx, "reading what is published for "+toolchain, func(tx *sql.Tx) error {
+func (s *SQL) Catalog(ctx context.Context, toolchain string) (c Catalog, err error) {
+	err = s.look(ctx, "reading what is published for "+toolchain, func(tx tx) error {
 		if c.Generation, err = readGeneration(ctx, tx, toolchain); err != nil {
 			return err
 		}
@@ -73,15 +76,15 @@ func (s *SQLite) Catalog(ctx context.Context, toolchain string) (c Catalog, err 
 }
 
 // Generation implements Publications.
-func (s *SQLite) Generation(ctx context.Context, toolchain string) (generation int64, err error) {
-	err = s.look(ctx, "reading the generation of "+toolchain, func(tx *sql.Tx) error {
+func (s *SQL) Generation(ctx context.Context, toolchain string) (generation int64, err error) {
+	err = s.look(ctx, "reading the generation of "+toolchain, func(tx tx) error {
 		generation, err = readGeneration(ctx, tx, toolchain)
 		return err
 	})
 	return generation, err
 }
 
-func readGeneration(ctx context.Context, tx *sql.Tx, toolchain string) (generation int64, err error) {
+func readGeneration(ctx context.Context, tx tx, toolchain string) (generation int64, err error) {
 	err = tx.QueryRowContext(ctx, `SELECT generation FROM generations WHERE toolchain = ?`, toolchain).Scan(&generation)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil

@@ -7,8 +7,8 @@ import (
 )
 
 // SeeWorker implements Workers.
-func (s *SQLite) SeeWorker(ctx context.Context, w Worker) (order WorkerOrder, err error) {
-	err = s.change(ctx, "noting worker "+w.Name, func(tx *sql.Tx) error {
+func (s *SQL) SeeWorker(ctx context.Context, w Worker) (order WorkerOrder, err error) {
+	err = s.change(ctx, "noting worker "+w.Name, func(tx tx) error {
 		classes, err := json.Marshal(w.Classes)
 		if err != nil {
 			return err
@@ -29,8 +29,8 @@ func (s *SQLite) SeeWorker(ctx context.Context, w Worker) (order WorkerOrder, er
 }
 
 // OrderWorker implements Workers.
-func (s *SQLite) OrderWorker(ctx context.Context, name string, order WorkerOrder) error {
-	return s.change(ctx, "giving worker "+name+" an order", func(tx *sql.Tx) error {
+func (s *SQL) OrderWorker(ctx context.Context, name string, order WorkerOrder) error {
+	return s.change(ctx, "giving worker "+name+" an order", func(tx tx) error {
 		if err := exists(ctx, tx, `SELECT 1 FROM workers WHERE name = ?`, name); err != nil {
 			return err
 		}
@@ -48,8 +48,8 @@ const selectWorkers = `SELECT name, classes, slots, version, first_seen, last_se
 	order_rest, order_reason, order_actor, order_at FROM workers`
 
 // Workers implements Workers.
-func (s *SQLite) Workers(ctx context.Context) (list []Worker, err error) {
-	err = s.look(ctx, "listing workers", func(tx *sql.Tx) error {
+func (s *SQL) Workers(ctx context.Context) (list []Worker, err error) {
+	err = s.look(ctx, "listing workers", func(tx tx) error {
 		list, err = query(ctx, tx, scanWorker, selectWorkers+` ORDER BY name`)
 		return err
 	})

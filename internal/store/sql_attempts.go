@@ -9,8 +9,8 @@ import (
 )
 
 // BeginAttempt implements Attempts.
-func (s *SQLite) BeginAttempt(ctx context.Context, a Attempt) error {
-	return s.change(ctx, "noting attempt "+a.ID, func(tx *sql.Tx) error {
+func (s *SQL) BeginAttempt(ctx context.Context, a Attempt) error {
+	return s.change(ctx, "noting attempt "+a.ID, func(tx tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO attempts (id, key, recipe, run, worker, number, outcome, log_path, log, log_size, started, heartbeat, ended)
 			VALUES (?, ?, ?, ?, ?, ?, '', ?, '', 0, ?, ?, 0) ON CONFLICT DO NOTHING`,
 			a.ID, a.Key, a.Recipe, a.Run, a.Worker, a.Number, a.LogPath, micros(a.Started), micros(a.Started))
@@ -19,24 +19,24 @@ func (s *SQLite) BeginAttempt(ctx context.Context, a Attempt) error {
 }
 
 // Heartbeat implements Attempts.
-func (s *SQLite) Heartbeat(ctx context.Context, id, key string, at time.Time) error {
-	return s.change(ctx, "noting a sign of life of attempt "+id, func(tx *sql.Tx) error {
+func (s *SQL) Heartbeat(ctx context.Context, id, key string, at time.Time) error {
+	return s.change(ctx, "noting a sign of life of attempt "+id, func(tx tx) error {
 		if err := exists(ctx, tx, `SELECT 1 FROM attempts WHERE id = ?`, id); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE attempts SET heartbeat = max(heartbeat, ?), key = CASE ? WHEN '' THEN key ELSE ? END
-			WHERE id = ? AND ended = 0`, micros(at), key, key, id)
+		_, err := tx.ExecContext(ctx, `UPDATE attempts SET heartbeat = CASE WHEN heartbeat < ? THEN ? ELSE heartbeat END,
+			key = CASE ? WHEN '' THEN key ELSE ? END WHERE id = ? AND ended = 0`, micros(at), micros(at), key, key, id)
 		return err
 	})
 }
 
 // EndAttempt implements Attempts.
-func (s *SQLite) EndAttempt(ctx context.Context, id, outcome string, log *record.Blob, at time.Time) error {
+func (s *SQL) EndAttempt(ctx context.Context, id, outcome string, log *record.Blob, at time.Time) error {
 	var blob record.Blob
 	if log != nil {
 		blob = *log
 	}
-	return s.change(ctx, "noting the end of attempt "+id, func(tx *sql.Tx) error {
+	return s.change(ctx, "noting the end of attempt "+id, func(tx tx) error {
 		if err := exists(ctx, tx, `SELECT 1 FROM attempts WHERE id = ?`, id); err != nil {
 			return err
 		}
@@ -49,8 +49,8 @@ func (s *SQLite) EndAttempt(ctx context.Context, id, outcome string, log *record
 const selectAttempts = `SELECT id, key, recipe, run, worker, number, outcome, log_path, log, log_size, started, heartbeat, ended FROM attempts`
 
 // Attempt implements Attempts.
-func (s *SQLite) Attempt(ctx context.Context, id string) (a Attempt, err error) {
-	err = s.look(ctx, "reading attempt "+id, func(tx *sql.Tx) error {
+func (s *SQL) Attempt(ctx context.Context, id string) (a Attempt, err error) {
+	err = s.look(ctx, "reading attempt "+id, func(tx tx) error {
 		a, err = one(ctx, tx, scanAttempt, selectAttempts+` WHERE id = ?`, id)
 		return err
 	})
@@ -58,8 +58,8 @@ func (s *SQLite) Attempt(ctx context.Context, id string) (a Attempt, err error) 
 }
 
 // Attempts implements Attempts.
-func (s *SQLite) Attempts(ctx context.Context, keyOrRecipe string, limit int) (list []Attempt, err error) {
-	err = s.look(ctx, "listing the attempts of "+keyOrRecipe, func(tx *sql.Tx) error {
+func (s *SQL) Attempts(ctx context.Context, keyOrRecipe string, limit int) (list []Attempt, err error) {
+	err = s.look(ctx, "listing the attempts of "+keyOrRecipe, func(tx tx) error {
 		list, err = query(ctx, tx, scanAttempt, selectAttempts+` WHERE key = ? OR recipe = ? ORDER BY started DESC, number DESC, id LIMIT ?`,
 			keyOrRecipe, keyOrRecipe, limitOf(limit))
 		return err
