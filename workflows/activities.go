@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"context"
+	"time"
 
 	"github.com/wasmill/wasmill/internal/record"
 )
@@ -59,6 +60,8 @@ type Attempt struct {
 	Number int    // counts from 1
 	Class  Class  // whose slot it has
 	ID     string // unique among all attempts of all builds; letters, digits and dashes
+	Lane   Lane
+	Waited time.Duration // until the first attempt got its slot; 0 for later ones
 	// Report says what goes on now; Describe shows it. It never blocks and may be called at any time.
 	Report func(Progress)
 }

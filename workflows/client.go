@@ -11,9 +11,13 @@ import (
 )
 
 // Dial connects to the embedded server or to a cluster. The error is fault.Unavailable when nothing answers at the
-// address. Log receives what Temporal's SDK has to say; nil drops it.
-func Dial(ctx context.Context, address, namespace string, log *zap.Logger) (client.Client, error) {
-	c, err := client.DialContext(ctx, client.Options{HostPort: address, Namespace: namespace, Logger: newLogger(log)})
+// address. Log receives what Temporal's SDK has to say; nil drops it. Each of more changes the options further.
+func Dial(ctx context.Context, address, namespace string, log *zap.Logger, more ...func(*client.Options)) (client.Client, error) {
+	options := client.Options{HostPort: address, Namespace: namespace, Logger: newLogger(log)}
+	for _, change := range more {
+		change(&options)
+	}
+	c, err := client.DialContext(ctx, options)
 	if err != nil {
 		return nil, fault.Errorf(fault.Unavailable, "connecting to Temporal at %s: %w", address, err)
 	}
@@ -48,6 +52,12 @@ func Running(ctx context.Context, c client.Client, runID string) (bool, error) {
 		return false, err
 	}
 	return reply.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
+}
+
+// Answers says why the server does not answer.
+func Answers(ctx context.Context, c client.Client) error {
+	_, err := c.CheckHealth(ctx, &client.CheckHealthRequest{})
+	return fromTemporal(err)
 }
 
 // CancelRun asks a run to stop. It ends when its containers are gone, and its workflow with it.

@@ -48,7 +48,7 @@ func TestTwoWorkersShareTheWork(t *testing.T) {
 	<-both.begun
 	<-both.begun
 	close(both.open)
-	want := RunResult{RunID: "r1", Outcome: Failed, Counts: map[State]int{Passed: 2, Failed: 1, Skipped: 1}}
+	want := RunResult{RunID: "r1", Lane: Submission, Outcome: Failed, Counts: map[State]int{Passed: 2, Failed: 1, Skipped: 1}}
 	if diff := cmp.Diff(want, s.await("r1")); diff != "" {
 		t.Error(diff)
 	}

@@ -19,6 +19,7 @@ func (c Class) Queue() string {
 	return queuePrefix + string(c)
 }
 
+// classOf is the inverse of Queue.
 func classOf(queue string) Class { return Class(strings.TrimPrefix(queue, queuePrefix)) }
 
 // Names under which workflows and activities are registered; they are in every history.
@@ -83,4 +84,14 @@ func (l Lane) buildPriority() temporal.Priority {
 
 func (l Lane) testPriority() temporal.Priority {
 	return temporal.Priority{PriorityKey: l.buildPriority().PriorityKey - 1}
+}
+
+// laneOf is the inverse of one of the two. A priority that no lane has is a Submission's, as a lane without one has its.
+func laneOf(p temporal.Priority, priority func(Lane) temporal.Priority) Lane {
+	for _, lane := range []Lane{Interactive, Nightly, Migration} {
+		if priority(lane) == p {
+			return lane
+		}
+	}
+	return Submission
 }

@@ -169,7 +169,7 @@ func (r *run) continueAsNew(ctx workflow.Context) error {
 
 // finish waits for what is in flight, and notes how it all ended, even if the run was canceled.
 func (r *run) finish(ctx workflow.Context, cause error) (RunResult, error) {
-	result := RunResult{RunID: r.in.RunID, Counts: r.counts}
+	result := RunResult{RunID: r.in.RunID, Lane: r.in.Lane, Counts: r.counts}
 	calm, _ := workflow.NewDisconnectedContext(ctx)
 	if r.graph != nil {
 		if err := workflow.Await(calm, func() bool { return r.busy == 0 }); err != nil {

@@ -64,7 +64,7 @@ func TestDiamondIsBuiltInOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(RunResult{RunID: "r1", Outcome: Passed, Counts: map[State]int{Passed: 4}}, result); diff != "" {
+	if diff := cmp.Diff(RunResult{RunID: "r1", Lane: Submission, Outcome: Passed, Counts: map[State]int{Passed: 4}}, result); diff != "" {
 		t.Error(diff)
 	}
 	order := w.order()
@@ -88,7 +88,7 @@ func TestFailureStopsOnlyWhatDependsOnIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := RunResult{RunID: "r1", Outcome: Failed, Counts: map[State]int{Passed: 1, Failed: 1, Skipped: 2}}
+	want := RunResult{RunID: "r1", Lane: Submission, Outcome: Failed, Counts: map[State]int{Passed: 1, Failed: 1, Skipped: 2}}
 	if diff := cmp.Diff(want, result); diff != "" {
 		t.Error(diff)
 	}

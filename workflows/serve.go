@@ -32,8 +32,8 @@ func RegisterFarm(r worker.Registry, c client.Client, farm FarmActivities) {
 
 // RegisterWorker registers the worker's activities.
 func RegisterWorker(r worker.Registry, w WorkerActivities) {
-	register(r, buildActivity, attempting(w.Build))
-	register(r, testActivity, attempting(w.Test))
+	register(r, buildActivity, attempting(w.Build, Lane.buildPriority))
+	register(r, testActivity, attempting(w.Test, Lane.testPriority))
 }
 
 func register(r worker.Registry, name string, f any) {
@@ -55,7 +55,7 @@ func done[I any](f func(context.Context, I) error) func(context.Context, I) erro
 	}
 }
 
-func attempting(f func(context.Context, Task, Attempt) (BuildResult, error)) func(context.Context, Task) (BuildResult, error) {
+func attempting(f func(context.Context, Task, Attempt) (BuildResult, error), priority func(Lane) temporal.Priority) func(context.Context, Task) (BuildResult, error) {
 	return func(ctx context.Context, task Task) (BuildResult, error) {
 		var mu sync.Mutex
 		var now Progress
@@ -69,6 +69,8 @@ func attempting(f func(context.Context, Task, Attempt) (BuildResult, error)) fun
 			Number: int(info.Attempt),
 			Class:  classOf(info.TaskQueue),
 			ID:     fmt.Sprintf("%s-%s-%d", info.WorkflowExecution.RunID, info.ActivityID, info.Attempt),
+			Lane:   laneOf(info.Priority, priority),
+			Waited: waited(info),
 			Report: func(p Progress) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -82,6 +84,15 @@ func attempting(f func(context.Context, Task, Attempt) (BuildResult, error)) fun
 		}
 		return result, toTemporal(ctx, err)
 	}
+}
+
+// waited is how long an activity was in its queue. Of a later attempt it can't be told: the server says only when the first
+// was scheduled.
+func waited(info activity.Info) time.Duration {
+	if info.Attempt > 1 {
+		return 0
+	}
+	return max(0, info.StartedTime.Sub(info.ScheduledTime))
 }
 
 // beats is how often an activity shows that it is alive within its heartbeat timeout. Cancellation arrives only in the

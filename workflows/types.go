@@ -118,6 +118,7 @@ type RunInput struct {
 // RunResult is how a run ended.
 type RunResult struct {
 	RunID string `json:"run_id"`
+	Lane  Lane   `json:"lane"`
 	// Outcome is Passed, Failed (of recipes: failed or errored ones), Canceled, or Errored (the run as such).
 	Outcome State `json:"outcome"`
 	// Counts are the recipes by their last state.

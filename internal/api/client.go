@@ -14,6 +14,7 @@ import (
 
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/telemetry"
 )
 
 // Client is a Farm on the other side of HTTP.
@@ -29,7 +30,7 @@ func NewClient(base string) *Client {
 	if !strings.Contains(base, "://") {
 		base = "http://" + base
 	}
-	return &Client{base: strings.TrimRight(base, "/"), http: &http.Client{}}
+	return &Client{base: strings.TrimRight(base, "/"), http: &http.Client{Transport: telemetry.AskTraced(http.DefaultTransport)}}
 }
 
 // wireError is the body of every answer with a status of 400 and above.

@@ -123,20 +123,19 @@ func (a *app) lone(ctx context.Context, o *orchestrator.Orchestrator, req api.Ru
 			return nil, err
 		}
 	}
-	return a.worker(ctx, o, "", slots, zap.NewNop())
+	return a.worker(ctx, o, worker.Config{Slots: worker.Spread(slots), Log: zap.NewNop()})
 }
 
 // worker starts a worker of a farm in this process.
-func (a *app) worker(ctx context.Context, farm api.Farm, name string, slots int, log *zap.Logger) (*worker.Worker, error) {
-	dir, err := datadir.Open(a.data)
-	if err != nil {
+func (a *app) worker(ctx context.Context, farm api.Farm, cfg worker.Config) (_ *worker.Worker, err error) {
+	if cfg.Dir, err = datadir.Open(a.data); err != nil {
 		return nil, err
 	}
-	docker, err := engine.NewDocker()
-	if err != nil {
+	if cfg.Engine, err = engine.NewDocker(); err != nil {
 		return nil, err
 	}
-	return worker.Start(ctx, worker.Config{Dir: dir, Farm: farm, Engine: docker, Slots: worker.Spread(slots), Name: name, Cache: a.cache << 30, Log: log})
+	cfg.Farm, cfg.Cache = farm, a.cache<<30
+	return worker.Start(ctx, cfg)
 }
 
 // writeWheels puts the wheels of the recipes that were named into a folder. Each is written aside and then renamed.

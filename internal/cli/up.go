@@ -11,6 +11,7 @@ import (
 	"github.com/wasmill/wasmill/internal/datadir"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/orchestrator"
+	"github.com/wasmill/wasmill/internal/telemetry"
 	"github.com/wasmill/wasmill/internal/worker"
 )
 
@@ -41,6 +42,7 @@ and a registry that they reach: see the flags of orchestrator. Everything is kep
 	cmd.Flags().StringVar(&cfg.Listen, "listen", cfg.Listen, "address of the API and the index")
 	cmd.Flags().StringVar(&cfg.RegistryListen, "registry-listen", cfg.RegistryListen, "address of the embedded registry")
 	cmd.Flags().StringVar(&cfg.TemporalListen, "temporal-listen", cfg.TemporalListen, "address of the embedded Temporal server (loopback)")
+	command.MetricsFlag(cmd.Flags(), &cfg.MetricsListen, "they are beside the API too")
 	command.MirrorsFlag(cmd.Flags(), &a.mirrors)
 	command.CacheFlag(cmd.Flags(), &a.cache, worker.DefaultCache)
 	command.CratesFlag(cmd.Flags(), &a.crates)
@@ -65,7 +67,7 @@ func (a *app) up(ctx context.Context, dir datadir.Dir, cfg orchestrator.Config, 
 	if err != nil {
 		return err
 	}
-	cfg.Log = log
+	cfg.Log, cfg.Metrics = log, telemetry.NewRegistry()
 	o, err := a.orchestratorAt(ctx, dir, cfg)
 	if err != nil {
 		return err
@@ -74,7 +76,7 @@ func (a *app) up(ctx context.Context, dir datadir.Dir, cfg orchestrator.Config, 
 	if err := o.StartTemporal(ctx); err != nil {
 		return err
 	}
-	w, err := a.worker(ctx, o, "", slots, log)
+	w, err := a.worker(ctx, o, worker.Config{Slots: worker.Spread(slots), Log: log, Metrics: cfg.Metrics})
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/fetch"
+	"github.com/wasmill/wasmill/internal/telemetry"
 )
 
 // ErrFailed is the end of a command whose recipes or wheels, not the farm, failed: everything was said already, and the
@@ -39,7 +40,7 @@ func Run(cmd *cobra.Command, args []string) int {
 	defer stop()
 	Prepare(cmd)
 	cmd.SetArgs(args)
-	err := cmd.ExecuteContext(ctx)
+	err := execute(ctx, cmd)
 	switch {
 	case err == nil:
 		return 0
@@ -51,6 +52,25 @@ func Run(cmd *cobra.Command, args []string) int {
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "%s: %v\n", cmd.Name(), err)
 	return fault.KindOf(err).ExitStatus()
+}
+
+// execute carries out a command, and sends its traces where the environment says so.
+func execute(ctx context.Context, cmd *cobra.Command) error {
+	name := cmd.Name()
+	if name != "wasmill" {
+		name = "wasmill-" + name
+	}
+	stop, err := telemetry.StartTraces(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	return cmd.ExecuteContext(ctx)
+}
+
+// MetricsFlag is the flag of the address for an operator's tools.
+func MetricsFlag(flags *pflag.FlagSet, to *string, otherwise string) {
+	flags.StringVar(to, "metrics-listen", "", "address that serves /metrics, /healthz and /readyz to whoever asks; "+otherwise)
 }
 
 // CacheFlag bounds what a worker keeps, in GiB.

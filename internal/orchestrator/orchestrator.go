@@ -22,6 +22,7 @@ import (
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/plan"
 	"github.com/wasmill/wasmill/internal/store"
+	"github.com/wasmill/wasmill/internal/telemetry"
 	"github.com/wasmill/wasmill/internal/temporald"
 	"github.com/wasmill/wasmill/internal/version"
 	"github.com/wasmill/wasmill/workflows"
@@ -55,6 +56,10 @@ type Config struct {
 	Registry, Temporal             string
 	RegistryListen, TemporalListen string
 	Namespace                      string // of an external Temporal; empty is that of the embedded one
+	// Metrics is where this orchestrator's are told; nil is a registry of its own. MetricsListen is an address for them and
+	// for probes alone; empty means that they are only beside the API.
+	Metrics       *telemetry.Registry
+	MetricsListen string
 	// Forget keeps the embedded Temporal server's state in memory: for a command that ends with its run.
 	Forget bool
 }
@@ -72,6 +77,9 @@ type Orchestrator struct {
 	url      string
 	http     *http.Server
 	release  func()
+	metrics  *telemetry.Farm
+	probes   *telemetry.Server // nil without MetricsListen
+	classed  knownClasses
 	garbage  sync.RWMutex // held by a collection; those who decide which builds are used, or bring one, hold it together
 
 	mu       sync.Mutex
@@ -95,7 +103,12 @@ func Start(ctx context.Context, cfg Config) (o *Orchestrator, err error) {
 	if cfg.Temporal == "" || cfg.Namespace == "" {
 		cfg.Namespace = temporald.Namespace
 	}
+	if cfg.Metrics == nil {
+		cfg.Metrics = telemetry.NewRegistry()
+	}
 	o = &Orchestrator{cfg: cfg, logs: liveLogs{cfg.Dir.Logs()}}
+	o.metrics = telemetry.NewFarm(cfg.Metrics, o.state)
+	cfg.Metrics.Disk("data", cfg.Dir.Root())
 	if o.release, err = cfg.Dir.Claim(); err != nil {
 		return nil, err
 	}
@@ -105,7 +118,7 @@ func Start(ctx context.Context, cfg Config) (o *Orchestrator, err error) {
 			begun.Close()
 		}
 	}()
-	if o.db, err = openDatabase(ctx, cfg); err != nil {
+	if o.db, err = openDatabase(ctx, cfg, o.metrics.DatabaseFault); err != nil {
 		return nil, err
 	}
 	o.address = cfg.Registry
@@ -115,7 +128,7 @@ func Start(ctx context.Context, cfg Config) (o *Orchestrator, err error) {
 		}
 		o.address = o.registry.Addr()
 	}
-	if o.blobs, err = store.NewBlobs(o.address); err != nil {
+	if o.blobs, err = store.NewBlobs(o.address, cfg.Metrics.Transport); err != nil {
 		return nil, err
 	}
 	if o.builder, err = o.putBuilder(ctx); err != nil {
@@ -127,8 +140,8 @@ func Start(ctx context.Context, cfg Config) (o *Orchestrator, err error) {
 	return o, cfg.Dir.Announce(o.url)
 }
 
-// openDatabase gives no DB that is not nil with an error.
-func openDatabase(ctx context.Context, cfg Config) (store.DB, error) {
+// openDatabase gives no DB that is not nil with an error. failed hears of transactions that are not carried out.
+func openDatabase(ctx context.Context, cfg Config, failed func(error)) (store.DB, error) {
 	open, at := store.OpenSQLite, cfg.Dir.Database()
 	if cfg.Database != "" {
 		open, at = store.OpenPostgres, cfg.Database
@@ -137,6 +150,7 @@ func openDatabase(ctx context.Context, cfg Config) (store.DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	db.Failed = failed
 	return db, nil
 }
 
@@ -165,9 +179,19 @@ func (o *Orchestrator) serve() error {
 		listener.Close()
 		return err
 	}
+	probes := o.cfg.Metrics.Mux(o.ready)
+	if o.cfg.MetricsListen != "" {
+		if o.probes, err = telemetry.Serve(o.cfg.MetricsListen, probes); err != nil {
+			listener.Close()
+			return err
+		}
+	}
 	mux := http.NewServeMux()
-	mux.Handle("/api/v1/", api.Handler(o))
-	mux.Handle("/", pages)
+	mux.Handle("/api/v1/", telemetry.ServeTraces(o.metrics.Served(api.Handler(o))))
+	mux.Handle("/metrics", probes)
+	mux.Handle("/healthz", probes)
+	mux.Handle("/readyz", probes)
+	mux.Handle("/", o.metrics.Served(pages))
 	o.http = &http.Server{Handler: mux, ReadHeaderTimeout: 30 * time.Second}
 	go func() {
 		if err := o.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -200,11 +224,15 @@ func (o *Orchestrator) StartTemporal(ctx context.Context) error {
 	if o.temporal != nil {
 		address = o.temporal.Address()
 	}
-	c, err := workflows.Dial(ctx, address, o.cfg.Namespace, o.cfg.Log)
+	telling, err := telemetry.Temporal(o.cfg.Metrics)
 	if err != nil {
 		return err
 	}
-	crew, err := workflows.StartFarm(c, activities{o})
+	c, err := workflows.Dial(ctx, address, o.cfg.Namespace, o.cfg.Log, telling)
+	if err != nil {
+		return err
+	}
+	crew, err := workflows.StartFarm(c, measured{activities{o}, o.metrics})
 	if err != nil {
 		c.Close()
 		return err
@@ -223,7 +251,7 @@ func (o *Orchestrator) Registry() string { return o.address }
 func (o *Orchestrator) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	var errs []error
+	errs := []error{o.probes.Close()}
 	if o.http != nil {
 		errs = append(errs, o.http.Shutdown(ctx))
 	}

@@ -84,8 +84,8 @@ func requestOf(t *testing.T, o *Orchestrator, recipes map[string]string) api.Run
 	return api.RunRequest{Recipes: blob.Digest, Select: []string{"*"}, Toolchain: "pyemscripten_2026_5", Lane: "submission", Publish: true}
 }
 
-// begin plans a run as the Run workflow does.
-func begin(t *testing.T, o *Orchestrator, id string, req api.RunRequest) map[string]workflows.Action {
+// asked uploads a request.
+func asked(t *testing.T, o *Orchestrator, req api.RunRequest) record.Digest {
 	t.Helper()
 	text, err := json.Marshal(req)
 	if err != nil {
@@ -95,7 +95,13 @@ func begin(t *testing.T, o *Orchestrator, id string, req api.RunRequest) map[str
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := activities{o}.Plan(t.Context(), workflows.RunInput{RunID: id, Request: blob.Digest})
+	return blob.Digest
+}
+
+// begin plans a run as the Run workflow does.
+func begin(t *testing.T, o *Orchestrator, id string, req api.RunRequest) map[string]workflows.Action {
+	t.Helper()
+	p, err := activities{o}.Plan(t.Context(), workflows.RunInput{RunID: id, Request: asked(t, o, req)})
 	if err != nil {
 		t.Fatal(err)
 	}

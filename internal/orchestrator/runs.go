@@ -11,11 +11,14 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/plan"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/store"
+	"github.com/wasmill/wasmill/internal/telemetry"
 	"github.com/wasmill/wasmill/workflows"
 )
 
@@ -63,7 +66,9 @@ func (o *Orchestrator) Plan(ctx context.Context, request api.RunRequest) ([]api.
 }
 
 // StartRun implements api.Farm.
-func (o *Orchestrator) StartRun(ctx context.Context, request api.RunRequest) (api.Run, error) {
+func (o *Orchestrator) StartRun(ctx context.Context, request api.RunRequest) (_ api.Run, err error) {
+	ctx, end := telemetry.Span(ctx, "submit", attribute.String("wasmill.lane", request.Lane), attribute.String("wasmill.toolchain", request.Toolchain))
+	defer func() { end(err) }()
 	o.garbage.RLock()
 	defer o.garbage.RUnlock()
 	in, err := o.runInput(ctx, request)
@@ -71,6 +76,7 @@ func (o *Orchestrator) StartRun(ctx context.Context, request api.RunRequest) (ap
 		return api.Run{}, err
 	}
 	in.RunID = newRunID(time.Now())
+	telemetry.Describe(ctx, attribute.String("wasmill.run", in.RunID))
 	raw, err := json.Marshal(request)
 	if err != nil {
 		return api.Run{}, fmt.Errorf("starting a run: %w", err)
@@ -118,7 +124,14 @@ func (o *Orchestrator) endAtOnce(ctx context.Context, request api.RunRequest, ru
 	if err := o.stand(ctx, req, run); err != nil {
 		return false, err
 	}
-	return true, o.db.FinishRun(ctx, run.ID, store.RunEnd{Outcome: string(workflows.Passed)}, now)
+	if err := o.db.FinishRun(ctx, run.ID, store.RunEnd{Outcome: string(workflows.Passed)}, now); err != nil {
+		return true, err
+	}
+	for range p.Actions {
+		o.metrics.LookedUp(telemetry.Hit)
+	}
+	o.metrics.RunEnded(run.Lane, string(workflows.Passed))
+	return true, nil
 }
 
 var lanes = []workflows.Lane{workflows.Interactive, workflows.Submission, workflows.Nightly, workflows.Migration}

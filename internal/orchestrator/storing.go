@@ -11,6 +11,7 @@ import (
 	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/store"
+	"github.com/wasmill/wasmill/internal/telemetry"
 	"github.com/wasmill/wasmill/workflows"
 )
 
@@ -48,8 +49,12 @@ func (o *Orchestrator) store(ctx context.Context, task workflows.Task) error {
 		return err
 	}
 	now := time.Now()
-	if _, err := o.db.PutBuild(ctx, store.Build{Record: res.Record, Inputs: res.Inputs, Finished: now, Used: now}); err != nil {
+	stored, err := o.db.PutBuild(ctx, store.Build{Record: res.Record, Inputs: res.Inputs, Finished: now, Used: now})
+	if err != nil {
 		return err
+	}
+	if stored {
+		o.metrics.Built(&res.Record)
 	}
 	run, _, err := o.db.Run(ctx, task.RunID)
 	if err != nil {
@@ -112,7 +117,9 @@ func publishes(run store.Run) bool {
 
 // publish puts passed builds on the index, all in one moment. A file of the same name from an older recipe makes room:
 // the index serves what the recipes say now, and every file under an address with its digest.
-func (o *Orchestrator) publish(ctx context.Context, toolchain, run string, keys []string) error {
+func (o *Orchestrator) publish(ctx context.Context, toolchain, run string, keys []string) (err error) {
+	ctx, end := telemetry.Span(ctx, "publish")
+	defer func() { end(err) }()
 	var files []store.Publication
 	for _, key := range keys {
 		b, err := o.db.Build(ctx, key)
@@ -140,6 +147,11 @@ func (o *Orchestrator) publish(ctx context.Context, toolchain, run string, keys 
 	if len(files) == 0 {
 		return nil
 	}
-	_, err := o.db.Publish(ctx, toolchain, files, true)
-	return err
+	if _, err := o.db.Publish(ctx, toolchain, files, true); err != nil {
+		return err
+	}
+	for _, f := range files {
+		o.metrics.Published(toolchain, f.Kind)
+	}
+	return nil
 }

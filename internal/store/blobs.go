@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"path"
 	"strings"
 	"time"
@@ -31,8 +32,8 @@ type Blobs struct {
 
 // NewBlobs uses the registry at addr, "host[:port][/prefix]", without connecting to it yet. Plain HTTP is used for
 // loopback and private addresses, and where addr begins with "http://". Credentials come from the user's Docker
-// configuration.
-func NewBlobs(addr string) (*Blobs, error) {
+// configuration. Each of wrap is put around the way that requests take.
+func NewBlobs(addr string, wrap ...func(http.RoundTripper) http.RoundTripper) (*Blobs, error) {
 	var parse []name.Option
 	if plain, found := strings.CutPrefix(addr, "http://"); found {
 		addr, parse = plain, append(parse, name.Insecure)
@@ -46,7 +47,12 @@ func NewBlobs(addr string) (*Blobs, error) {
 	if err != nil {
 		return nil, fault.Errorf(fault.Invalid, "reading the registry's address %q: %w", addr, err)
 	}
+	transport := remote.DefaultTransport
+	for _, around := range wrap {
+		transport = around(transport)
+	}
 	b := &Blobs{repo: repo, options: []remote.Option{
+		remote.WithTransport(transport),
 		remote.WithAuthFromKeychain(authn.DefaultKeychain),
 		remote.WithUserAgent("wasmill"),
 		// Outages are waited out by the caller's own retries; this only bridges a hiccup.

@@ -20,6 +20,8 @@ type SQL struct {
 	// this process is fair and never fails.
 	write *sql.DB
 	read  *sql.DB
+	// Failed, if set, hears of each transaction that was not carried out. It is set before the first one.
+	Failed func(error)
 	dialect
 }
 
@@ -68,7 +70,11 @@ func (s *SQL) transact(ctx context.Context, db *sql.DB, options *sql.TxOptions, 
 		case err == nil:
 			return nil
 		case ctx.Err() != nil, !s.again(err), time.Now().Add(pause).After(deadline):
-			return s.fault(err, "%s", what)
+			err = s.fault(err, "%s", what)
+			if s.Failed != nil {
+				s.Failed(err)
+			}
+			return err
 		}
 		select {
 		case <-ctx.Done():

@@ -24,6 +24,7 @@ import (
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/runtimes"
 	"github.com/wasmill/wasmill/internal/store"
+	"github.com/wasmill/wasmill/internal/telemetry"
 	"github.com/wasmill/wasmill/internal/version"
 	"github.com/wasmill/wasmill/internal/wheel"
 	"github.com/wasmill/wasmill/workflows"
@@ -48,6 +49,7 @@ type step struct {
 	told   api.Attempt
 	report func(workflows.Progress)
 	log    *logStream
+	steps  telemetry.Steps
 }
 
 func (w *Worker) begin(ctx context.Context, task workflows.Task, attempt workflows.Attempt, logOffset int64) (*step, error) {
@@ -78,6 +80,7 @@ func (w *Worker) begin(ctx context.Context, task workflows.Task, attempt workflo
 // phase tells the farm what goes on now. A farm that can't be told does not stop the build.
 func (s *step) phase(ctx context.Context, p record.Phase) {
 	s.report(workflows.Progress{Phase: p})
+	s.steps.Enter(ctx, string(p))
 	s.told.Phase = p
 	s.tell(ctx)
 }
@@ -91,6 +94,7 @@ func (s *step) tell(ctx context.Context) {
 // end notes how the attempt ended.
 func (s *step) end(ctx context.Context, err error, outcome record.Outcome) {
 	s.log.Close()
+	s.steps.Enter(ctx, "")
 	s.told.Outcome = string(outcome)
 	if err != nil {
 		s.told.Outcome = fault.KindOf(err).String()

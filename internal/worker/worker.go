@@ -29,6 +29,7 @@ import (
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/runtimes"
 	"github.com/wasmill/wasmill/internal/store"
+	"github.com/wasmill/wasmill/internal/telemetry"
 	"github.com/wasmill/wasmill/internal/toolchain"
 	"github.com/wasmill/wasmill/workflows"
 )
@@ -51,6 +52,10 @@ type Config struct {
 	Drain  time.Duration // how long builds may go on when the worker is stopped
 	Cache  int64         // bytes that environments and downloads may take together; 0 is no bound
 	Log    *zap.Logger
+	// Metrics is where this worker's are told; nil is a registry of its own. They are served, with probes, at MetricsListen,
+	// and nowhere where that is empty.
+	Metrics       *telemetry.Registry
+	MetricsListen string
 }
 
 // DefaultSlots is one build for each processor.
@@ -76,7 +81,8 @@ type Worker struct {
 	index   string                      // simple index for build requirements; empty: PyPI
 	signs   context.CancelFunc
 	ended   sync.WaitGroup
-	release func() // of the data folder
+	release func()            // of the data folder
+	probes  *telemetry.Server // nil without MetricsListen
 
 	busy sync.RWMutex // held by every activity to read, by sweep to write
 
@@ -102,6 +108,9 @@ func Start(ctx context.Context, cfg Config) (_ *Worker, err error) {
 	if cfg.Log == nil {
 		cfg.Log = zap.NewNop()
 	}
+	if cfg.Metrics == nil {
+		cfg.Metrics = telemetry.NewRegistry()
+	}
 	join, err := cfg.Farm.Join(ctx)
 	if err != nil {
 		return nil, err
@@ -115,7 +124,7 @@ func Start(ctx context.Context, cfg Config) (_ *Worker, err error) {
 			w.release()
 		}
 	}()
-	if w.blobs, err = store.NewBlobs(join.Registry); err != nil {
+	if w.blobs, err = store.NewBlobs(join.Registry, cfg.Metrics.Transport); err != nil {
 		return nil, err
 	}
 	w.index = join.Index
@@ -126,19 +135,37 @@ func Start(ctx context.Context, cfg Config) (_ *Worker, err error) {
 	if err := w.reap(ctx); err != nil {
 		return nil, err
 	}
-	if w.client, err = workflows.Dial(ctx, join.Temporal, join.Namespace, cfg.Log); err != nil {
+	telling, err := telemetry.Temporal(cfg.Metrics)
+	if err != nil {
 		return nil, err
 	}
+	if w.client, err = workflows.Dial(ctx, join.Temporal, join.Namespace, cfg.Log, telling); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			w.client.Close()
+		}
+	}()
+	metrics := telemetry.NewWorker(cfg.Metrics)
+	cfg.Metrics.Disk("worker", cfg.Dir.Root())
+	for class, n := range cfg.Slots {
+		metrics.Slots(string(class), n)
+	}
 	opts := workflows.WorkerOptions{Name: cfg.Name, Slots: cfg.Slots, Drain: cfg.Drain, Rest: true}
-	if w.crew, err = workflows.StartWorker(w.client, activities{w}, opts); err != nil {
-		w.client.Close()
+	if w.crew, err = workflows.StartWorker(w.client, measured{activities{w}, metrics}, opts); err != nil {
 		return nil, err
 	}
 	w.stand = newStand(w.crew)
 	if err := w.enlist(ctx); err != nil {
 		w.crew.Stop()
-		w.client.Close()
 		return nil, err
+	}
+	if cfg.MetricsListen != "" {
+		if w.probes, err = telemetry.Serve(cfg.MetricsListen, cfg.Metrics.Mux(w.ready)); err != nil {
+			w.crew.Stop()
+			return nil, err
+		}
 	}
 	signs, stop := context.WithCancel(context.Background())
 	w.signs = stop
@@ -191,7 +218,18 @@ func (w *Worker) Close() {
 	w.sayGoodbye()
 	w.sweep(time.Now()) // a worker that lives for one command never gets to it otherwise
 	w.client.Close()
+	if err := w.probes.Close(); err != nil {
+		w.cfg.Log.Warn("stopping", zap.Error(err))
+	}
 	w.release()
+}
+
+// ready says why this worker can't do its work.
+func (w *Worker) ready(ctx context.Context) error {
+	if err := w.cfg.Engine.Ping(ctx); err != nil {
+		return err
+	}
+	return workflows.Answers(ctx, w.client)
 }
 
 // toolchain reads what an image says of itself, once.

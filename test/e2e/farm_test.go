@@ -21,15 +21,15 @@ type farm struct {
 	*api.Client
 	url          string
 	dir          string // its data folder
-	args         []string
+	env, args    []string
 	orchestrator *process
 }
 
 // newFarm starts an orchestrator that keeps its blobs in a registry.
-func newFarm(t testing.TB, c cleaner, registry string) *farm {
+func newFarm(t testing.TB, c cleaner, registry string, env ...string) *farm {
 	t.Helper()
 	listen := freeAddress(t)
-	f := &farm{url: "http://" + listen, dir: dataFolder(t, c), Client: api.NewClient(listen)}
+	f := &farm{url: "http://" + listen, dir: dataFolder(t, c), Client: api.NewClient(listen), env: env}
 	// Fixed addresses: after a restart it answers where it did before.
 	f.args = []string{"--data", f.dir, "--listen", listen, "--temporal-listen", freeAddress(t), "--registry", registry}
 	f.start(t)
@@ -39,7 +39,7 @@ func newFarm(t testing.TB, c cleaner, registry string) *farm {
 
 func (f *farm) start(t testing.TB) {
 	t.Helper()
-	f.orchestrator = start(t, nil, program(t, "orchestrator"), f.args...)
+	f.orchestrator = start(t, f.env, program(t, "orchestrator"), f.args...)
 	f.orchestrator.says(t, "farm     "+f.url)
 }
 

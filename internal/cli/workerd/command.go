@@ -24,7 +24,7 @@ func Command() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "worker --orchestrator URL",
 		Short:   "Build and test for a farm",
-		Example: "  worker --orchestrator http://127.0.0.1:7470\n  worker --orchestrator http://farm:7470 --name builder-2 --slots 8",
+		Example: "  worker --orchestrator http://127.0.0.1:7470\n  worker --orchestrator http://farm:7470 --name builder-2 --slots 8\n  worker --orchestrator http://farm:7470 --metrics-listen 127.0.0.1:7473",
 		Args:    command.Arguments(0, 0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if url == "" {
@@ -57,6 +57,7 @@ func Command() *cobra.Command {
 	flags.StringVar(&cfg.Name, "name", "", "name of this worker, unique in the farm (default: of host and data folder)")
 	flags.IntVar(&slots, "slots", slots, "how many small builds run at a time; half as many medium and a quarter as many large ones beside them")
 	command.CacheFlag(flags, &cache, worker.DefaultCache)
+	command.MetricsFlag(flags, &cfg.MetricsListen, "none unless it is given")
 	flags.DurationVar(&cfg.Drain, "drain", cfg.Drain, "how long builds may go on when the worker is stopped")
 	return cmd
 }
