@@ -41,6 +41,8 @@ type ResolveInput struct {
 type RecordInput struct {
 	RunID   string   `json:"run_id"`
 	Changes []Change `json:"changes"`
+	// Control is how the run is held back from now on; nil for no news.
+	Control *Control `json:"control,omitempty"`
 }
 
 // WorkerActivities is what a worker does, each call in a container of its own. When ctx ends, the container must be gone

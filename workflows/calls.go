@@ -37,9 +37,16 @@ func callResolve(ctx workflow.Context, in RunInput, recipe string) (Action, erro
 	return a, err
 }
 
-// callRecord is a local activity: it costs one event instead of six, and what must be told is told even by a canceled
-// run.
 func callRecord(ctx workflow.Context, in RunInput, changes []Change) error {
+	return writeDown(ctx, in, RecordInput{RunID: in.RunID, Changes: changes})
+}
+
+func callControl(ctx workflow.Context, in RunInput, control Control) error {
+	return writeDown(ctx, in, RecordInput{RunID: in.RunID, Control: &control})
+}
+
+// writeDown is a local activity: it costs one event instead of six, and what must be told is told even by a canceled run.
+func writeDown(ctx workflow.Context, in RunInput, input RecordInput) error {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	retry := in.Tunables.retry()
 	retry.MaximumAttempts = 0 // losing a state would be worse than waiting for the database
@@ -47,7 +54,7 @@ func callRecord(ctx workflow.Context, in RunInput, changes []Change) error {
 		ScheduleToCloseTimeout: in.Tunables.FarmTimeout,
 		RetryPolicy:            retry,
 	})
-	return workflow.ExecuteLocalActivity(ctx, recordActivity, RecordInput{in.RunID, changes}).Get(ctx, nil)
+	return workflow.ExecuteLocalActivity(ctx, recordActivity, input).Get(ctx, nil)
 }
 
 // callBuilt is a local activity: most often the answer is no, and it comes at once.

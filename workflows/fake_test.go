@@ -20,6 +20,7 @@ type fakeFarm struct {
 	mu        sync.Mutex
 	resolves  []string
 	changes   []Change
+	control   Control
 	batches   int
 	stored    []string
 	finished  []RunResult
@@ -58,6 +59,9 @@ func (f *fakeFarm) Record(_ context.Context, in RecordInput) error {
 		return err
 	}
 	f.changes = append(f.changes, in.Changes...)
+	if in.Control != nil {
+		f.control = *in.Control
+	}
 	f.batches++
 	tell := f.onChange
 	f.mu.Unlock()
@@ -92,6 +96,12 @@ func (f *fakeFarm) states() map[string]State {
 		states[c.Recipe] = c.State
 	}
 	return states
+}
+
+func (f *fakeFarm) controlled() Control {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.control
 }
 
 // last is the last change of a recipe.

@@ -26,6 +26,9 @@ func (r *run) do(ctx workflow.Context, a Action) Change {
 		if err := workflow.Await(ctx, func() bool { return !r.leaving }); err != nil {
 			return failure(err)
 		}
+		if r.asked() > r.allowed() {
+			return Change{State: Planned}
+		}
 		a.Key, a.Job = now.Key, now.Job
 		f := &Flight{
 			Recipe: a.Recipe, Key: a.Key,
@@ -34,7 +37,7 @@ func (r *run) do(ctx workflow.Context, a Action) Change {
 		child, err := r.start(ctx, a, f)
 		switch {
 		case err == nil:
-			return r.watch(ctx, f, child)
+			return r.withdrawn(ctx, f, r.watch(ctx, f, child))
 		case !temporal.IsWorkflowExecutionAlreadyStartedError(err):
 			return failure(err)
 		}
@@ -55,6 +58,7 @@ func (r *run) start(ctx workflow.Context, a Action, f *Flight) (workflow.ChildWo
 	if class == "" {
 		class = Small
 	}
+	ctx, f.cancel = workflow.WithCancel(ctx)
 	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 		WorkflowID:            f.Build,
 		TaskQueue:             FarmQueue,
@@ -129,7 +133,11 @@ func (r *run) tell(ctx workflow.Context, f *Flight, w wait) {
 // resume awaits a build that was asked for before the run continued as new.
 func (r *run) resume(ctx workflow.Context, f *Flight, a Action) Change {
 	if f.Owned {
-		return r.awaitOwned(ctx, f)
+		inner, cancel := workflow.WithCancel(ctx)
+		if f.cancel = cancel; f.Withdrawn {
+			cancel()
+		}
+		return r.withdrawn(ctx, f, r.awaitOwned(inner, f))
 	}
 	end := r.await(ctx, f)
 	r.land(f)

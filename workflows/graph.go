@@ -68,15 +68,24 @@ func settled(a Action) Change {
 	return c
 }
 
-// next takes the most wanted action that is ready.
-func (g *graph) next() (Action, bool) {
-	if len(g.ready) == 0 {
-		return Action{}, false
-	}
+// next takes the most wanted action of those that are ready.
+func (g *graph) next() Action {
 	i := g.ready[0]
 	g.ready = g.ready[1:]
 	g.nodes[i].state = Queued
-	return g.nodes[i].action, true
+	return g.nodes[i].action
+}
+
+// putBack makes an action ready again that was taken.
+func (g *graph) putBack(recipe string) {
+	i := g.index[recipe]
+	g.nodes[i].state = ""
+	g.makeReady(i)
+}
+
+func (g *graph) makeReady(i int) {
+	at, _ := slices.BinarySearch(g.ready, i)
+	g.ready = slices.Insert(g.ready, at, i)
 }
 
 // settle notes the end of an action, and returns it with all that it makes impossible.
@@ -100,8 +109,7 @@ func (g *graph) settle(end Change) []Change {
 				Recipe: dep.action.Recipe, State: Skipped, At: end.At, Cause: end.Recipe, Root: root, Reason: because(end, root),
 			})...)
 		case dep.missing == 0:
-			at, _ := slices.BinarySearch(g.ready, d)
-			g.ready = slices.Insert(g.ready, at, d)
+			g.makeReady(d)
 		}
 	}
 	return changes

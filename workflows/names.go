@@ -39,10 +39,12 @@ const (
 )
 
 // Names of signals. Wait tells a build of another run that a run waits for it, or no longer does; kept tells the run that has
-// started a build and was canceled that the build goes on for others.
+// started a build and was canceled that the build goes on for others. Steer pauses, resumes or limits a run.
 const (
 	waitSignal = "Wait"
 	keptSignal = "Kept"
+
+	steerSignal = "Steer"
 )
 
 // Names of what has changed in the workflows since there were farms, for those that began before.

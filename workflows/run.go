@@ -14,6 +14,7 @@ type Carried struct {
 	Actions []Action      `json:"actions"`
 	Flights []Flight      `json:"flights,omitempty"`
 	Counts  map[State]int `json:"counts,omitempty"`
+	Control Control       `json:"control,omitzero"`
 }
 
 // Flight is a build that was asked for before, and whose end is awaited.
@@ -24,6 +25,10 @@ type Flight struct {
 	RunID  string `json:"run_id,omitempty"` // Temporal's ID of that execution; empty for the latest
 	Owned  bool   `json:"owned,omitempty"`  // this run has started it, and cancels it when it is canceled itself
 	Told   bool   `json:"told,omitempty"`   // the build knows that this run waits for it
+	// Withdrawn: the run does not want it now, because it is held back. When the build has ended the recipe is ready again.
+	Withdrawn bool `json:"withdrawn,omitempty"`
+
+	cancel workflow.CancelFunc // of a build that is owned
 }
 
 // run is one execution of the Run workflow. Its methods run in the workflow's coroutines, of which only one runs at a
@@ -39,6 +44,10 @@ type run struct {
 	starting int             // children asked for that may not have started yet
 	started  int             // children started by this execution
 	leaving  bool            // nothing is started any more: the run continues as new
+
+	control     Control
+	telling     bool // the farm is being told of it
+	withdrawing int  // flights that are withdrawn and have not ended
 }
 
 // Run is the workflow of a run. Its error is fault.Canceled, with the RunResult in the details, or says why the run as
@@ -56,6 +65,11 @@ func Run(ctx workflow.Context, in RunInput) (RunResult, error) {
 			r.kept[build] = true
 		}
 	})
+
+	if in.Carried != nil {
+		r.control = in.Carried.Control
+	}
+	workflow.Go(ctx, r.beSteered)
 
 	inner, cancel := workflow.WithCancel(ctx)
 	err := r.begin(inner)
@@ -90,6 +104,9 @@ func (r *run) begin(ctx workflow.Context) error {
 	for _, f := range carried.Flights {
 		a := g.resume(f.Recipe)
 		r.flights = append(r.flights, &f)
+		if f.Withdrawn {
+			r.withdrawing++
+		}
 		r.spawn(ctx, f.Recipe, func(ctx workflow.Context) Change { return r.resume(ctx, &f, a) })
 	}
 	return nil
@@ -98,11 +115,8 @@ func (r *run) begin(ctx workflow.Context) error {
 // carryOut returns when all actions have ended, or with the reason why it stopped before.
 func (r *run) carryOut(ctx workflow.Context) error {
 	for {
-		for !r.leaving && r.busy < r.in.Tunables.Parallel {
-			a, ok := r.graph.next()
-			if !ok {
-				break
-			}
+		for r.mayStart() {
+			a := r.graph.next()
 			r.spawn(ctx, a.Recipe, func(ctx workflow.Context) Change { return r.do(ctx, a) })
 		}
 		if err := r.record(ctx); err != nil {
@@ -113,13 +127,13 @@ func (r *run) carryOut(ctx workflow.Context) error {
 			continue
 		case r.graph.open == 0:
 			return nil
-		case r.busy == 0:
+		case r.busy == 0 && len(r.graph.ready) == 0:
 			return r.graph.stuck()
 		case r.leaving && r.starting == 0:
 			return r.continueAsNew(ctx)
 		}
 		r.leaving = r.leaving || r.started >= r.in.Tunables.BuildsPerExecution || workflow.GetInfo(ctx).GetContinueAsNewSuggested()
-		if err := workflow.Await(ctx, func() bool { return len(r.changes) > 0 || r.leaving && r.starting == 0 }); err != nil {
+		if err := workflow.Await(ctx, func() bool { return len(r.changes) > 0 || r.leaving && r.starting == 0 || r.mayStart() }); err != nil {
 			return err
 		}
 	}
@@ -132,6 +146,11 @@ func (r *run) spawn(ctx workflow.Context, recipe string, do func(workflow.Contex
 		end := do(ctx)
 		end.Recipe, end.At = recipe, workflow.Now(ctx)
 		r.busy--
+		if end.State == Planned {
+			r.graph.putBack(recipe)
+			r.note(ctx, []Change{end})
+			return
+		}
 		r.note(ctx, r.graph.settle(end))
 	})
 }
@@ -142,7 +161,7 @@ func (r *run) note(ctx workflow.Context, changes []Change) {
 		if c.At.IsZero() {
 			c.At = workflow.Now(ctx)
 		}
-		if c.State != Queued {
+		if c.State != Queued && c.State != Planned {
 			r.counts[c.State]++
 		}
 		r.changes = append(r.changes, c)
@@ -159,8 +178,11 @@ func (r *run) record(ctx workflow.Context) error {
 }
 
 func (r *run) continueAsNew(ctx workflow.Context) error {
+	if err := r.steerBefore(ctx); err != nil {
+		return err
+	}
 	next := r.in
-	next.Carried = &Carried{Actions: r.graph.rest(), Counts: r.counts}
+	next.Carried = &Carried{Actions: r.graph.rest(), Counts: r.counts, Control: r.control}
 	for _, f := range r.flights {
 		next.Carried.Flights = append(next.Carried.Flights, *f)
 	}

@@ -70,8 +70,9 @@ type Plan struct {
 // State is where a recipe of a run, or the run as a whole, stands.
 type State string
 
-// The states of a recipe in a run; a run ends in Passed, Failed, Canceled or Errored.
+// The states of a recipe in a run, of which Planned is only told where a build was asked for and is not any more; a run ends in Passed, Failed, Canceled or Errored.
 const (
+	Planned  State = "planned"
 	Queued   State = "queued" // a build was asked for, or one of another run is awaited
 	Passed   State = "passed"
 	Failed   State = "failed"

@@ -38,7 +38,11 @@ type Farm interface {
 	// Explain says why a recipe of a run is built, reused or skipped, and what it waits for. An empty run is the newest that
 	// has the recipe, one that goes on before all others.
 	Explain(ctx context.Context, run, recipe string) (Explanation, error)
-	// CancelRun asks a run to stop; its containers are killed. It returns before that has happened.
+	// SteerRun pauses, resumes or limits a run that goes on, and returns when the run has done so. What is so already stays.
+	// The error is fault.Conflict for a run that has ended.
+	SteerRun(ctx context.Context, id string, s Steering) (Run, error)
+	// CancelRun asks a run to stop; its containers are killed. It returns before that has happened. For a run that was canceled
+	// nothing happens; one that has ended otherwise is fault.Conflict.
 	CancelRun(ctx context.Context, id string) error
 
 	// Build is the record of a build by its key, or the newest build of a recipe by its name.
@@ -131,7 +135,25 @@ type Run struct {
 	Finished *time.Time `json:"finished,omitempty"`
 	Error    string     `json:"error,omitempty"` // why the run itself, not one of its builds, failed
 	Fault    string     `json:"fault,omitempty"` // the fault.Kind of Error
-	Actions  []Action   `json:"actions,omitempty"`
+	// Paused is nil for a run that is not; Limit is how many of its builds are asked for at a time, 0 for no limit.
+	Paused  *Paused  `json:"paused,omitempty"`
+	Limit   int      `json:"limit,omitempty"`
+	Actions []Action `json:"actions,omitempty"`
+}
+
+// Paused is why nothing new of a run starts.
+type Paused struct {
+	Since  time.Time `json:"since"`
+	By     string    `json:"by,omitempty"`
+	Reason string    `json:"reason,omitempty"`
+}
+
+// Steering is what is wanted of a run. What is nil stays as it is.
+type Steering struct {
+	Pause  *bool  `json:"pause,omitempty"` // true: start nothing new; false: go on
+	Limit  *int   `json:"limit,omitempty"` // builds at a time; 0 lifts the limit
+	By     string `json:"by,omitempty"`
+	Reason string `json:"reason,omitempty"` // of a pause
 }
 
 // Action is one recipe of a run.

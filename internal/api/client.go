@@ -169,6 +169,11 @@ func (c *Client) Explain(ctx context.Context, run, recipe string) (Explanation, 
 	return ask[Explanation](ctx, c, http.MethodGet, path, nil)
 }
 
+// SteerRun implements Farm.
+func (c *Client) SteerRun(ctx context.Context, id string, s Steering) (Run, error) {
+	return ask[Run](ctx, c, http.MethodPatch, "/runs/"+url.PathEscape(id), s)
+}
+
 // CancelRun implements Farm.
 func (c *Client) CancelRun(ctx context.Context, id string) error {
 	return c.call(ctx, http.MethodPost, "/runs/"+url.PathEscape(id)+"/cancel", nil, nil)

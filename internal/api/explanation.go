@@ -50,6 +50,8 @@ const (
 	WaitSlot   = "slot"   // for a worker's slot of its class
 	WaitWorker = "worker" // for a worker that serves its class
 	WaitBuild  = "build"  // for another run's build of the same key
+	WaitPause  = "pause"  // for somebody to resume the run
+	WaitLimit  = "limit"  // for a build of its own run to end: the run has as many as it may
 )
 
 // Wait is why a recipe is not being built yet.

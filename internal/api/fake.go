@@ -176,6 +176,32 @@ func (f *Fake) Keep(run Run) {
 	f.runs = append(f.runs, &run)
 }
 
+// SteerRun implements Farm.
+func (f *Fake) SteerRun(_ context.Context, id string, s Steering) (Run, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range f.runs {
+		switch {
+		case r.ID != id:
+			continue
+		case r.State != "running":
+			return *r, fault.Errorf(fault.Conflict, "run %s has ended (%s)", id, r.State)
+		}
+		switch {
+		case s.Pause == nil:
+		case !*s.Pause:
+			r.Paused = nil
+		case r.Paused == nil:
+			r.Paused = &Paused{Since: time.Now(), By: s.By, Reason: s.Reason}
+		}
+		if s.Limit != nil {
+			r.Limit = *s.Limit
+		}
+		return *r, nil
+	}
+	return Run{}, fault.Errorf(fault.NotFound, "no run %s", id)
+}
+
 // CancelRun implements Farm.
 func (f *Fake) CancelRun(_ context.Context, id string) error {
 	f.mu.Lock()

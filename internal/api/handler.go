@@ -52,6 +52,13 @@ func Handler(f Farm) http.Handler {
 	}
 	route("GET /api/v1/runs/{id}/recipes/{name}/explanation", explain)
 	route("GET /api/v1/recipes/{name}/explanation", explain)
+	route("PATCH /api/v1/runs/{id}", func(r *http.Request) (any, error) {
+		var s Steering
+		if err := readJSON(r, &s); err != nil {
+			return nil, err
+		}
+		return f.SteerRun(r.Context(), r.PathValue("id"), s)
+	})
 	route("POST /api/v1/runs/{id}/cancel", func(r *http.Request) (any, error) {
 		return struct{}{}, f.CancelRun(r.Context(), r.PathValue("id"))
 	})

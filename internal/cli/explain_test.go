@@ -179,6 +179,8 @@ func TestDryRuns(t *testing.T) {
 		{"submit", "--dry-run", "--recipes", dir, "*"},
 		{"run", "cancel", "--dry-run", "r"},
 		{"run", "cancel", "--dry-run", "over"},
+		{"run", "pause", "--dry-run", "r"},
+		{"run", "limit", "--dry-run", "over", "2"},
 		{"schedule", "add", "--dry-run", "nightly", "--recipes", dir},
 		{"schedule", "add", "--dry-run", "weekly", "--cron", "5 2 * * 0", "--recipes", dir},
 		{"schedule", "trigger", "--dry-run", "weekly"},

@@ -51,7 +51,7 @@ func (a *app) cancel(farm api.Farm, id string, cause error) error {
 	ctx, stop := context.WithTimeout(context.Background(), cancelWait)
 	defer stop()
 	fmt.Fprintln(a.err, "wasmill: canceling the run …")
-	if err := farm.CancelRun(ctx, id); err != nil {
+	if err := farm.CancelRun(ctx, id); err != nil && fault.KindOf(err) != fault.Conflict { // it may have just ended
 		return fmt.Errorf("canceling run %s: %w", id, err)
 	}
 	for {
@@ -67,6 +67,12 @@ func (a *app) cancel(farm api.Farm, id string, cause error) error {
 func showRun(p *term.Progress, run api.Run, seen map[string]string) {
 	ended := 0
 	var running []string
+	if state := stateInWords(run); seen[""] != state {
+		if seen[""] != "" && run.State == "running" {
+			p.Line("the run is %s", state)
+		}
+		seen[""] = state
+	}
 	for _, act := range run.Actions {
 		switch act.Status {
 		case "passed", "failed", "skipped", "cached", "canceled":
@@ -172,7 +178,7 @@ func summary(run api.Run, counts map[string]int) string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, status))
 		}
 	}
-	text := fmt.Sprintf("run %s %s: %s", run.ID, run.State, strings.Join(parts, ", "))
+	text := fmt.Sprintf("run %s %s: %s", run.ID, stateInWords(run), strings.Join(parts, ", "))
 	if run.Error != "" {
 		text += " (" + run.Error + ")"
 	}

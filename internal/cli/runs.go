@@ -33,7 +33,7 @@ func (a *app) runsCommand() *cobra.Command {
 					if r.Finished != nil {
 						took = r.Finished.Sub(r.Created)
 					}
-					rows = append(rows, []string{r.ID, r.Lane, r.State, r.Created.Local().Format(time.DateTime),
+					rows = append(rows, []string{r.ID, r.Lane, stateInWords(r), r.Created.Local().Format(time.DateTime),
 						took.Round(100 * time.Millisecond).String(), strings.Join(r.Select, " ")})
 				}
 				return term.Table(w, rows)
@@ -45,7 +45,7 @@ func (a *app) runsCommand() *cobra.Command {
 }
 
 func (a *app) runCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "run", Short: "Look at a run, or cancel it"}
+	cmd := &cobra.Command{Use: "run", Short: "Look at a run, hold it back, or cancel it"}
 	show := &cobra.Command{
 		Use:     "show ID",
 		Short:   "Show a run with its recipes",
@@ -77,7 +77,7 @@ func (a *app) runCommand() *cobra.Command {
 		},
 	}
 	dryFlag(cancel, &dry, "stopped", "stop")
-	cmd.AddCommand(show, cancel)
+	cmd.AddCommand(show, a.pauseCommand(), a.resumeCommand(), a.limitCommand(), cancel)
 	return cmd
 }
 

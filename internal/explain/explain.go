@@ -209,12 +209,19 @@ func (f *Facts) waits(e *api.Explanation, act *store.RunAction) {
 		other := list[list[me].same].open
 		w.Running = []api.Standing{f.stands(other.Run, other.Lane, &other.RunAction)}
 		e.Now = "waits for run " + other.Run + ", which builds the same key: " + inWords(w.Running[0], "")
+	case !f.Run.Control.Paused.IsZero() && act.Status == store.Planned:
+		w.For, w.Starts = api.WaitPause, nil
+		e.Now = f.pauseInWords()
 	case len(w.Needs) > 0:
 		w.For = api.WaitNeeds
 		e.Now = "waits for " + needsInWords(w.Needs)
 	case w.Slots == 0:
 		w.For = api.WaitWorker
 		e.Now = fmt.Sprintf("waits for a worker: none that is there serves the class %s (`wasmill workers` shows them, `worker --orchestrator URL` starts one)", w.Class)
+	case act.Status == store.Planned && f.limited():
+		w.For = api.WaitLimit
+		e.Now = fmt.Sprintf("waits for another build of its run, which has as many as it may: its limit of %d is reached (`wasmill run limit %s N` changes it)",
+			f.Run.Control.Limit, f.Run.ID)
 	case act.Status == store.Planned:
 		w.For = api.WaitTurn
 		e.Now = "all that it needs is done; the run is about to ask for its build"
@@ -225,6 +232,31 @@ func (f *Facts) waits(e *api.Explanation, act *store.RunAction) {
 	if w.Starts != nil && *w.Starts >= 1 && w.For != api.WaitBuild {
 		e.Now += fmt.Sprintf(". It starts in about %s", Span(*w.Starts))
 	}
+}
+
+// pauseInWords says who holds the run back.
+func (f *Facts) pauseInWords() string {
+	c := f.Run.Control
+	text := "the run is paused"
+	if c.By != "" {
+		text += " by " + c.By
+	}
+	text += " since " + c.Paused.UTC().Format("2006-01-02 15:04 UTC") + ", " + Span(f.Now.Sub(c.Paused).Seconds()) + " ago"
+	if c.Reason != "" {
+		text += " (" + c.Reason + ")"
+	}
+	return text + ": nothing new of it starts until `wasmill run resume " + f.Run.ID + "`"
+}
+
+// limited says whether the run has as many builds asked for as it may.
+func (f *Facts) limited() bool {
+	asked := 0
+	for _, a := range f.Actions {
+		if a.Status == store.Queued || a.Status == store.Running {
+			asked++
+		}
+	}
+	return f.Run.Control.Limit > 0 && asked >= f.Run.Control.Limit
 }
 
 // queue fills in what has the slots of the class, and what waits for them before this one.

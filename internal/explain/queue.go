@@ -129,6 +129,8 @@ func starts(list []task, slots map[string]int, now time.Time) []float64 {
 			q.begin(i, 0)
 		case o.Status == store.Queued && !o.Started.IsZero():
 			q.wait(i, -now.Sub(o.Started).Seconds())
+		case !o.Control.Paused.IsZero():
+			missing[i] = math.MaxInt // nobody knows when the run is resumed
 		case missing[i] == 0 || o.Status == store.Queued:
 			q.wait(i, 0)
 		}

@@ -189,6 +189,14 @@ func (o *Orchestrator) complete(ctx context.Context, act *plan.Action, keys map[
 
 // Record implements workflows.FarmActivities.
 func (a activities) Record(ctx context.Context, in workflows.RecordInput) error {
+	if in.Control != nil {
+		if err := a.o.db.ControlRun(ctx, in.RunID, store.RunControl(*in.Control)); err != nil {
+			return err
+		}
+	}
+	if len(in.Changes) == 0 {
+		return nil
+	}
 	run, actions, err := a.o.db.Run(ctx, in.RunID)
 	if err != nil {
 		return err
@@ -224,7 +232,7 @@ func (a activities) Record(ctx context.Context, in workflows.RecordInput) error 
 // changed is what a change makes of an action.
 func changed(s store.RunAction, c workflows.Change) store.RunAction {
 	status, ok := map[workflows.State]store.Status{
-		workflows.Queued: store.Queued, workflows.Passed: store.Passed, workflows.Failed: store.Failed, workflows.Reused: store.Cached,
+		workflows.Planned: store.Planned, workflows.Queued: store.Queued, workflows.Passed: store.Passed, workflows.Failed: store.Failed, workflows.Reused: store.Cached,
 		workflows.Skipped: store.Skipped, workflows.Canceled: store.Canceled, workflows.Errored: store.Failed,
 	}[c.State]
 	if !ok {
@@ -233,6 +241,9 @@ func changed(s store.RunAction, c workflows.Change) store.RunAction {
 	s.Status, s.Phase, s.Fault = status, "", c.Fault
 	if c.Key != "" {
 		s.Key = c.Key
+	}
+	if status == store.Planned { // the build that was asked for is withdrawn
+		return store.RunAction{Recipe: s.Recipe, Status: status}
 	}
 	if status != store.Queued && status != store.Cached {
 		s.Cause = c.Reason

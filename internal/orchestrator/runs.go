@@ -214,6 +214,11 @@ func runShown(r store.Run) (api.Run, error) {
 	}
 	if !r.Finished.IsZero() {
 		out.Finished = &r.Finished
+	} else {
+		out.Limit = r.Control.Limit
+		if !r.Control.Paused.IsZero() {
+			out.Paused = &api.Paused{Since: r.Control.Paused, By: r.Control.By, Reason: r.Control.Reason}
+		}
 	}
 	var req api.RunRequest
 	if err := json.Unmarshal(r.Request, &req); err != nil {
@@ -275,16 +280,4 @@ func tests(b *record.Build) *api.Tests {
 		}
 	}
 	return out
-}
-
-// CancelRun implements api.Farm.
-func (o *Orchestrator) CancelRun(ctx context.Context, id string) error {
-	if _, _, err := o.db.Run(ctx, id); err != nil {
-		return err
-	}
-	c, err := o.temporalClient(ctx)
-	if err != nil {
-		return err
-	}
-	return workflows.CancelRun(ctx, c, id)
 }

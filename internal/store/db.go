@@ -40,6 +40,14 @@ type Run struct {
 	Created  time.Time
 	Started  time.Time // zero before
 	Finished time.Time // zero before
+	Control  RunControl
+}
+
+// RunControl is how a run is held back. The zero RunControl does not.
+type RunControl struct {
+	Paused     time.Time // since when; zero while it goes on
+	By, Reason string    // who has paused it, and why
+	Limit      int       // builds at a time; 0 is no limit
 }
 
 // RunEnd is how a run ended; the fields are those of Run.
@@ -99,8 +107,10 @@ type Runs interface {
 	// UpdateAction notes how far a recipe is; Needs, Action, Reason and Version stay as planned, and an empty Key leaves
 	// the one that is known, and of a running attempt the first Started stands. News of an earlier attempt than the one
 	// noted, and of an action that has ended in this attempt, is dropped: a heartbeat may arrive late. So is that of a
-	// canceled action: what another run wants goes on.
+	// canceled action: what another run wants goes on. An action that becomes Planned again forgets its attempts.
 	UpdateAction(ctx context.Context, run string, a RunAction) error
+	// ControlRun notes how a run is held back from now on.
+	ControlRun(ctx context.Context, id string, c RunControl) error
 	// FinishRun notes a run's end. The first end stands.
 	FinishRun(ctx context.Context, id string, end RunEnd, at time.Time) error
 	// Run reads a run and its actions, in the order of the plan.

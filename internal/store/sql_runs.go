@@ -75,7 +75,7 @@ func (s *SQL) UpdateAction(ctx context.Context, run string, a RunAction) error {
 			return err
 		}
 		// A build that another run wants outlives the run that was canceled, and may be tried again.
-		if a.Attempt < attempt || !a.Status.Ended() && (a.Attempt == attempt && status.Ended() || status == Canceled) {
+		if a.Attempt < attempt && a.Status != Planned || !a.Status.Ended() && (a.Attempt == attempt && status.Ended() || status == Canceled) {
 			return nil
 		}
 		started := micros(a.Started)
@@ -85,6 +85,18 @@ func (s *SQL) UpdateAction(ctx context.Context, run string, a RunAction) error {
 		_, err = tx.ExecContext(ctx, `UPDATE run_actions SET key = CASE ? WHEN '' THEN key ELSE ? END, status = ?, cause = ?, fault = ?, phase = ?,
 			attempt = ?, worker = ?, seconds = ?, started = ?, ended = ? WHERE run = ? AND recipe = ?`,
 			a.Key, a.Key, a.Status, a.Cause, a.Fault, a.Phase, a.Attempt, a.Worker, a.Seconds, started, micros(a.Ended), run, a.Recipe)
+		return err
+	})
+}
+
+// ControlRun implements Runs.
+func (s *SQL) ControlRun(ctx context.Context, id string, c RunControl) error {
+	return s.change(ctx, "noting how run "+id+" is held back", func(tx tx) error {
+		if err := exists(ctx, tx, `SELECT 1 FROM runs WHERE id = ?`, id); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE runs SET paused = ?, paused_by = ?, paused_reason = ?, build_limit = ? WHERE id = ?`,
+			micros(c.Paused), c.By, c.Reason, c.Limit, id)
 		return err
 	})
 }
@@ -129,7 +141,8 @@ func (s *SQL) Run(ctx context.Context, id string) (Run, []RunAction, error) {
 const selectActions = `SELECT recipe, version, action, reason, needs, key, status, cause, fault, phase, attempt, worker, seconds, started,
 	ended FROM run_actions`
 
-const selectRuns = `SELECT id, lane, workflow, request, outcome, error, fault, created, started, finished FROM runs`
+const selectRuns = `SELECT id, lane, workflow, request, outcome, error, fault, created, started, finished,
+	paused, paused_by, paused_reason, build_limit FROM runs`
 
 // Runs implements Runs.
 func (s *SQL) Runs(ctx context.Context, limit int) (runs []Run, err error) {
@@ -142,12 +155,13 @@ func (s *SQL) Runs(ctx context.Context, limit int) (runs []Run, err error) {
 
 func scanRun(rows *sql.Rows) (r Run, err error) {
 	var request string
-	var created, started, finished int64
-	err = rows.Scan(&r.ID, &r.Lane, &r.Workflow, &request, &r.Outcome, &r.Error, &r.Fault, &created, &started, &finished)
+	var created, started, finished, paused int64
+	err = rows.Scan(&r.ID, &r.Lane, &r.Workflow, &request, &r.Outcome, &r.Error, &r.Fault, &created, &started, &finished,
+		&paused, &r.Control.By, &r.Control.Reason, &r.Control.Limit)
 	if request != "" {
 		r.Request = json.RawMessage(request)
 	}
-	r.Created, r.Started, r.Finished = moment(created), moment(started), moment(finished)
+	r.Created, r.Started, r.Finished, r.Control.Paused = moment(created), moment(started), moment(finished), moment(paused)
 	return r, err
 }
 

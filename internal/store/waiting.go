@@ -12,6 +12,7 @@ type OpenAction struct {
 	Run     string
 	Lane    string
 	Created time.Time // the run
+	Control RunControl
 	RunAction
 }
 
@@ -50,7 +51,7 @@ func (s *SQL) OpenActions(ctx context.Context) (list []OpenAction, err error) {
 				return err
 			}
 			for _, a := range actions {
-				list = append(list, OpenAction{Run: r.ID, Lane: r.Lane, Created: r.Created, RunAction: a})
+				list = append(list, OpenAction{Run: r.ID, Lane: r.Lane, Created: r.Created, Control: r.Control, RunAction: a})
 			}
 		}
 		return nil

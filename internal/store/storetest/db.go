@@ -106,6 +106,24 @@ func runLife(t *testing.T, db store.DB) {
 	actions[3].Status, actions[3].Attempt, actions[3].Cause, actions[3].Fault = canceled.Status, 1, "", ""
 	wantRun(t, db, want, actions)
 
+	again := store.RunAction{Recipe: "b", Status: store.Running, Attempt: 3, Worker: "w1", Started: At(3)}
+	must(t, db.UpdateAction(ctx, "r1", again))
+	must(t, db.UpdateAction(ctx, "r1", store.RunAction{Recipe: "b", Status: store.Planned}))
+	must(t, db.UpdateAction(ctx, "r1", store.RunAction{Recipe: "b", Status: store.Queued, Started: At(4)}))
+	for i := range actions {
+		if actions[i].Recipe == "b" {
+			actions[i].Status, actions[i].Started, actions[i].Cause, actions[i].Ended = store.Queued, At(4), "", time.Time{}
+		}
+	}
+	wantRun(t, db, want, actions)
+
+	want.Control = store.RunControl{Paused: At(5), By: "ada", Reason: "the machine is needed", Limit: 3}
+	must(t, db.ControlRun(ctx, "r1", want.Control))
+	wantRun(t, db, want, actions)
+	if err := db.ControlRun(ctx, "never", store.RunControl{}); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("holding back a run that nobody knows: %v", err)
+	}
+
 	must(t, db.FinishRun(ctx, "r1", store.RunEnd{Outcome: "failed", Error: "the registry is away", Fault: "unavailable"}, At(5)))
 	must(t, db.FinishRun(ctx, "r1", store.RunEnd{Outcome: "canceled", Error: "too late"}, At(6)))
 	want.Outcome, want.Error, want.Fault, want.Finished = "failed", "the registry is away", "unavailable", At(5)
