@@ -75,6 +75,9 @@ type Farm interface {
 	// heard of it, and stays in force when the worker is started anew. Wanting what is so already changes nothing.
 	OrderWorker(ctx context.Context, name string, order Order) (Worker, error)
 
+	// Top is what goes on now, at one look.
+	Top(ctx context.Context) (Top, error)
+
 	// AddSchedule makes or replaces a schedule.
 	AddSchedule(ctx context.Context, s Schedule) error
 	Schedules(ctx context.Context) ([]Schedule, error)

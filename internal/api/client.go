@@ -223,6 +223,11 @@ func (c *Client) OrderWorker(ctx context.Context, name string, order Order) (Wor
 	return ask[Worker](ctx, c, http.MethodPut, "/workers/"+url.PathEscape(name)+"/order", order)
 }
 
+// Top implements Farm.
+func (c *Client) Top(ctx context.Context) (Top, error) {
+	return ask[Top](ctx, c, http.MethodGet, "/top", nil)
+}
+
 // AddSchedule implements Farm.
 func (c *Client) AddSchedule(ctx context.Context, s Schedule) error {
 	return c.call(ctx, http.MethodPut, "/schedules/"+url.PathEscape(s.Name), s, nil)

@@ -26,6 +26,7 @@ type Fake struct {
 	Logs       map[string][]byte
 	Baked      []Toolchain
 	Seen       []Worker
+	Going      Top              // what Top answers
 	Orders     map[string]Order // by worker; ReportWorker answers with them
 	Reported   []Attempt        // what ReportAttempt was told, in order
 	Garbage    Collected        // what Collect answers
@@ -305,6 +306,9 @@ func (f *Fake) OrderWorker(_ context.Context, name string, order Order) (Worker,
 	f.Orders[name] = order
 	return *w, nil
 }
+
+// Top implements Farm.
+func (f *Fake) Top(context.Context) (Top, error) { return f.Going, nil }
 
 // AddSchedule implements Farm.
 func (f *Fake) AddSchedule(_ context.Context, s Schedule) error {

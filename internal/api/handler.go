@@ -112,6 +112,7 @@ func Handler(f Farm) http.Handler {
 		}
 		return f.OrderWorker(r.Context(), r.PathValue("name"), order)
 	})
+	route("GET /api/v1/top", func(r *http.Request) (any, error) { return f.Top(r.Context()) })
 	route("GET /api/v1/schedules", func(r *http.Request) (any, error) { return f.Schedules(r.Context()) })
 	route("PUT /api/v1/schedules/{name}", func(r *http.Request) (any, error) {
 		var s Schedule

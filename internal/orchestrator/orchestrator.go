@@ -74,6 +74,8 @@ type Orchestrator struct {
 	builder  plan.Builder
 	logs     liveLogs
 	crews    workforce
+
+	runClasses classCache
 	url      string
 	http     *http.Server
 	release  func()

@@ -55,6 +55,9 @@ func TestAHeldBackRunSaysSo(t *testing.T) {
 	if e := explained(t, o, "one", "lib"); e.Wait == nil || e.Wait.For != api.WaitPause || e.Wait.Starts != nil {
 		t.Errorf("lib of a paused run waits for %+v: %s", e.Wait, e.Now)
 	}
+	if _, err := o.ReportWorker(ctx, api.Worker{Name: "w1", State: api.Active, Classes: []string{"small"}, Slots: 4, ClassSlots: map[string]int{"small": 4}}); err != nil {
+		t.Fatal(err)
+	}
 	tell(workflows.RecordInput{Control: &workflows.Control{Limit: 1}, Changes: []workflows.Change{{Recipe: "lib", State: workflows.Queued, At: time.Now()}}})
 	if e := explained(t, o, "one", "app"); e.Wait == nil || e.Wait.For != api.WaitLimit {
 		t.Errorf("app of a limited run waits for %+v: %s", e.Wait, e.Now)

@@ -128,3 +128,39 @@ func TestNewsOfAttempts(t *testing.T) {
 		}
 	}
 }
+
+// One look shows workers with what they build, queues and runs, and the classes of a run are read once.
+func TestTop(t *testing.T) {
+	o := start(t, t.TempDir())
+	ctx := t.Context()
+	begin(t, o, "one", requestOf(t, o, map[string]string{"lib": "wasmill: {class: large}\n", "app": "", "late": "requirements:\n  run: [app]\n"}))
+	me := api.Worker{Name: "w1", State: api.Active, Classes: []string{"small"}, Slots: 1, Builds: []api.WorkerBuild{{Attempt: "a", Run: "one", Recipe: "app", Class: "small", Started: time.Now()}}}
+	if _, err := o.ReportWorker(ctx, me); err != nil {
+		t.Fatal(err)
+	}
+	if err := (activities{o}).Record(ctx, workflows.RecordInput{RunID: "one", Changes: []workflows.Change{{Recipe: "lib", State: workflows.Queued, At: time.Now()}}}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		top, err := o.Top(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		queues := []api.Queue{{Lane: "submission", Class: "large", Queued: 1}, {Lane: "submission", Class: "small", Running: 1}}
+		if diff := cmp.Diff(queues, top.Queues); diff != "" {
+			t.Errorf("queues (-want +got):\n%s", diff)
+		}
+		if len(top.Runs) != 1 || top.Runs[0].Total != 3 || top.Runs[0].Counts["planned"] != 2 || top.Runs[0].Counts["queued"] != 1 || len(top.Workers) != 1 {
+			t.Errorf("top is %+v", top)
+		}
+	}
+	if len(o.runClasses.byRun) != 1 {
+		t.Errorf("classes are kept of %d runs", len(o.runClasses.byRun))
+	}
+	if err := (activities{o}).FinishRun(ctx, workflows.RunResult{RunID: "one", Outcome: workflows.Canceled}); err != nil {
+		t.Fatal(err)
+	}
+	if top, err := o.Top(ctx); err != nil || len(top.Runs) != 0 || len(o.runClasses.byRun) != 0 {
+		t.Errorf("after the end: %+v, %v", top.Runs, err)
+	}
+}

@@ -16,6 +16,13 @@ type OpenAction struct {
 	RunAction
 }
 
+// Going is a run that goes on.
+type Going struct {
+	Run
+	Counts map[Status]int // of its actions
+	Queued []string       // recipes whose build waits for a slot
+}
+
 // Past is a build as the run that carried it out knows it.
 type Past struct {
 	Run    string
@@ -29,6 +36,8 @@ type Waiting interface {
 	// OpenActions are all actions that have not ended: the runs in the order in which they were made, each with its actions
 	// in the order of its plan.
 	OpenActions(ctx context.Context) ([]OpenAction, error)
+	// RunsInFlight are the runs that go on, in the order in which they were made, each with how far it is.
+	RunsInFlight(ctx context.Context) ([]Going, error)
 	// Seconds are how long each of the recipes took when it was last built, if it ever was: to pass, if it ever did.
 	Seconds(ctx context.Context, recipes []string) (map[string]float64, error)
 	// NewestRun is the run that has a recipe: of those that go on, the newest, or else the newest of all.
@@ -57,6 +66,49 @@ func (s *SQL) OpenActions(ctx context.Context) (list []OpenAction, err error) {
 		return nil
 	})
 	return list, err
+}
+
+// RunsInFlight implements Waiting.
+func (s *SQL) RunsInFlight(ctx context.Context) (list []Going, err error) {
+	err = s.look(ctx, "listing the runs that go on", func(tx tx) error {
+		runs, err := query(ctx, tx, scanRun, selectRuns+` WHERE finished = 0 ORDER BY created, id`)
+		if err != nil {
+			return err
+		}
+		for _, r := range runs {
+			f := Going{Run: r, Counts: map[Status]int{}}
+			counts, err := query(ctx, tx, scanCount, `SELECT status, count(*) FROM run_actions WHERE run = ? GROUP BY status`, r.ID)
+			if err != nil {
+				return err
+			}
+			for _, c := range counts {
+				f.Counts[c.status] = c.n
+			}
+			if f.Counts[Queued] > 0 {
+				if f.Queued, err = query(ctx, tx, scanText, `SELECT recipe FROM run_actions WHERE run = ? AND status = 'queued' ORDER BY position`, r.ID); err != nil {
+					return err
+				}
+			}
+			list = append(list, f)
+		}
+		return nil
+	})
+	return list, err
+}
+
+type statusCount struct {
+	status Status
+	n      int
+}
+
+func scanCount(rows *sql.Rows) (c statusCount, err error) {
+	err = rows.Scan(&c.status, &c.n)
+	return c, err
+}
+
+func scanText(rows *sql.Rows) (text string, err error) {
+	err = rows.Scan(&text)
+	return text, err
 }
 
 // Seconds implements Waiting.
