@@ -122,7 +122,7 @@ func TestWhatAnotherLockChanges(t *testing.T) {
 // reading are the commands that change nothing that stays, so that a dry run of them would be the run itself.
 var reading = []string{
 	"audit", "compare", "explain", "index check", "logs", "plan", "recipe check", "run show", "runs", "schedule list", "source get", "source list",
-	"tests", "toolchain list", "toolchain verify", "up", "workers",
+	"tests", "toolchain list", "toolchain verify", "top", "up", "workers",
 }
 
 // A command that changes something has --dry-run; one that is new says on which side it is.

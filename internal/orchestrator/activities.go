@@ -34,7 +34,7 @@ func (a activities) Plan(ctx context.Context, in workflows.RunInput) (workflows.
 	if err != nil {
 		return out, fmt.Errorf("planning run %s: %w", in.RunID, err)
 	}
-	run := store.Run{ID: in.RunID, Lane: request.Lane, Workflow: workflows.RunWorkflowID(in.RunID), Request: raw, Created: time.Now()}
+	run := store.Run{ID: in.RunID, Lane: request.Lane, Workflow: a.o.workflowID(in.RunID), Request: raw, Created: time.Now()}
 	if err := a.o.db.CreateRun(ctx, run); err != nil { // a run that a schedule has started is not known yet
 		return out, err
 	}

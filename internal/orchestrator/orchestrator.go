@@ -76,6 +76,7 @@ type Orchestrator struct {
 	crews    workforce
 
 	runClasses classCache
+	began      time.Time
 	url      string
 	http     *http.Server
 	release  func()
@@ -108,7 +109,7 @@ func Start(ctx context.Context, cfg Config) (o *Orchestrator, err error) {
 	if cfg.Metrics == nil {
 		cfg.Metrics = telemetry.NewRegistry()
 	}
-	o = &Orchestrator{cfg: cfg, logs: liveLogs{cfg.Dir.Logs()}}
+	o = &Orchestrator{cfg: cfg, logs: liveLogs{cfg.Dir.Logs()}, began: time.Now()}
 	o.metrics = telemetry.NewFarm(cfg.Metrics, o.state)
 	cfg.Metrics.Disk("data", cfg.Dir.Root())
 	if o.release, err = cfg.Dir.Claim(); err != nil {
@@ -121,6 +122,9 @@ func Start(ctx context.Context, cfg Config) (o *Orchestrator, err error) {
 		}
 	}()
 	if o.db, err = openDatabase(ctx, cfg, o.metrics.DatabaseFault); err != nil {
+		return nil, err
+	}
+	if err := o.endKilled(ctx); err != nil {
 		return nil, err
 	}
 	o.address = cfg.Registry
@@ -232,6 +236,10 @@ func (o *Orchestrator) StartTemporal(ctx context.Context) error {
 	}
 	c, err := workflows.Dial(ctx, address, o.cfg.Namespace, o.cfg.Log, telling)
 	if err != nil {
+		return err
+	}
+	if err := o.endLost(ctx, c); err != nil {
+		c.Close()
 		return err
 	}
 	crew, err := workflows.StartFarm(c, measured{activities{o}, o.metrics})

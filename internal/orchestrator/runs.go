@@ -81,7 +81,7 @@ func (o *Orchestrator) StartRun(ctx context.Context, request api.RunRequest) (_ 
 	if err != nil {
 		return api.Run{}, fmt.Errorf("starting a run: %w", err)
 	}
-	run := store.Run{ID: in.RunID, Lane: request.Lane, Workflow: workflows.RunWorkflowID(in.RunID), Request: raw, Created: time.Now()}
+	run := store.Run{ID: in.RunID, Lane: request.Lane, Workflow: o.workflowID(in.RunID), Request: raw, Created: time.Now()}
 	if err := o.db.CreateRun(ctx, run); err != nil {
 		return api.Run{}, err
 	}

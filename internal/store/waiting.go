@@ -71,6 +71,7 @@ func (s *SQL) OpenActions(ctx context.Context) (list []OpenAction, err error) {
 // RunsInFlight implements Waiting.
 func (s *SQL) RunsInFlight(ctx context.Context) (list []Going, err error) {
 	err = s.look(ctx, "listing the runs that go on", func(tx tx) error {
+		list = nil // it may run more than once
 		runs, err := query(ctx, tx, scanRun, selectRuns+` WHERE finished = 0 ORDER BY created, id`)
 		if err != nil {
 			return err
