@@ -51,6 +51,9 @@ type RecordInput struct {
 type WorkerActivities interface {
 	// Build fetches, builds, packs and audits, and puts artifacts, log and record into the registry.
 	Build(ctx context.Context, task Task, attempt Attempt) (BuildResult, error)
+	// Reproduce builds once more what task.Record is the record of, and puts a record that holds the comparison into the
+	// registry. A worker that has made the first build declines as long as another serves the class.
+	Reproduce(ctx context.Context, task Task, attempt Attempt) (BuildResult, error)
 	// Test runs the tests on the artifact of task.Record in a fresh runtime, and puts a record that holds both into the
 	// registry.
 	Test(ctx context.Context, task Task, attempt Attempt) (BuildResult, error)

@@ -82,8 +82,31 @@ func buildAndTest(ctx workflow.Context, in BuildInput) (BuildResult, error) {
 	}
 	task := in.Task
 	task.Key, task.Record = built.Key, built.Record
+	if task.Reproduce != nil {
+		again, err := buildAgain(ctx, in, task)
+		if err != nil || again.Outcome != record.Passed {
+			return again, err
+		}
+		task.Record = again.Record
+	}
 	err = callWorker(ctx, in, testActivity, in.Tunables.TestTimeout, in.Lane.testPriority(), task).Get(ctx, &tested)
 	return tested, err
+}
+
+// buildAgain has the build made a second time. Only who takes a task can tell whether it is the one that made the first, so
+// a worker may decline; another gets the task then, or the same later, when no other is left. It goes before first builds, as
+// a test does: else, behind a full queue, the first one's worker would be as likely as any to come up again.
+func buildAgain(ctx workflow.Context, in BuildInput, task Task) (BuildResult, error) {
+	for wait := in.Tunables.FirstRetry; ; wait = min(2*wait, in.Tunables.MaxDecline) {
+		var again BuildResult
+		err := callWorker(ctx, in, againActivity, in.Timeout, in.Lane.testPriority(), task).Get(ctx, &again)
+		if err != nil || !again.Declined {
+			return again, err
+		}
+		if err := workflow.Sleep(ctx, wait); err != nil {
+			return BuildResult{}, err
+		}
+	}
 }
 
 func callWorker(ctx workflow.Context, in BuildInput, activity string, timeout time.Duration, priority temporal.Priority, task Task) workflow.Future {

@@ -191,6 +191,12 @@ func (a attended) Build(ctx context.Context, task Task, attempt Attempt) (BuildR
 	return a.attend(ctx, func(ctx context.Context) (BuildResult, error) { return a.WorkerActivities.Build(ctx, task, attempt) })
 }
 
+func (a attended) Reproduce(ctx context.Context, task Task, attempt Attempt) (BuildResult, error) {
+	return a.attend(ctx, func(ctx context.Context) (BuildResult, error) {
+		return a.WorkerActivities.Reproduce(ctx, task, attempt)
+	})
+}
+
 func (a attended) Test(ctx context.Context, task Task, attempt Attempt) (BuildResult, error) {
 	return a.attend(ctx, func(ctx context.Context) (BuildResult, error) { return a.WorkerActivities.Test(ctx, task, attempt) })
 }

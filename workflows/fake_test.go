@@ -121,12 +121,13 @@ type step func(ctx context.Context, task Task, attempt Attempt) (BuildResult, er
 
 // fakeWorker passes everything, except where build or test of a recipe is steered.
 type fakeWorker struct {
-	build, test map[string]step
+	build, again, test map[string]step
 
 	mu      sync.Mutex
 	running int
 	most    int      // builds at a time
 	builds  []string // in the order in which they began
+	second  []string
 	tests   []string
 }
 
@@ -141,6 +142,16 @@ func (w *fakeWorker) Build(ctx context.Context, task Task, attempt Attempt) (Bui
 		return s(ctx, task, attempt)
 	}
 	return BuildResult{Outcome: record.Passed, Key: task.Key, Record: "sha256:built"}, nil
+}
+
+func (w *fakeWorker) Reproduce(ctx context.Context, task Task, attempt Attempt) (BuildResult, error) {
+	w.mu.Lock()
+	w.second = append(w.second, task.Recipe)
+	w.mu.Unlock()
+	if s := w.again[task.Recipe]; s != nil {
+		return s(ctx, task, attempt)
+	}
+	return BuildResult{Outcome: record.Passed, Key: task.Key, Record: "sha256:reproduced"}, nil
 }
 
 func (w *fakeWorker) Test(ctx context.Context, task Task, attempt Attempt) (BuildResult, error) {

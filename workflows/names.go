@@ -36,6 +36,7 @@ const (
 	builtActivity   = "Built"
 	buildActivity   = "Build"
 	testActivity    = "Test"
+	againActivity   = "Reproduce"
 )
 
 // Names of signals. Wait tells a build of another run that a run waits for it, or no longer does; kept tells the run that has

@@ -34,6 +34,7 @@ func RegisterFarm(r worker.Registry, c client.Client, farm FarmActivities) {
 func RegisterWorker(r worker.Registry, w WorkerActivities) {
 	register(r, buildActivity, attempting(w.Build, Lane.buildPriority))
 	register(r, testActivity, attempting(w.Test, Lane.testPriority))
+	register(r, againActivity, attempting(w.Reproduce, Lane.testPriority))
 }
 
 func register(r worker.Registry, name string, f any) {

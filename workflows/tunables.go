@@ -21,6 +21,7 @@ type Tunables struct {
 	Attempts           int           `json:"attempts"` // of an activity that fails for the machinery's sake
 	FirstRetry         time.Duration `json:"first_retry"`
 	MaxRetry           time.Duration `json:"max_retry"`
+	MaxDecline         time.Duration `json:"max_decline"` // at most, until a second build is offered again that a worker left to others
 }
 
 // DefaultTunables are for a farm of any size; the limits of Temporal behind them are 2,000 children in flight and 4,096
@@ -38,6 +39,7 @@ func DefaultTunables() Tunables {
 		Attempts:           5,
 		FirstRetry:         2 * time.Second,
 		MaxRetry:           2 * time.Minute,
+		MaxDecline:         15 * time.Second,
 	}
 }
 
@@ -53,7 +55,7 @@ func (t Tunables) withDefaults() Tunables {
 	for _, n := range []struct{ to, from *time.Duration }{
 		{&t.BuildTimeout, &d.BuildTimeout}, {&t.BuildMargin, &d.BuildMargin}, {&t.TestTimeout, &d.TestTimeout},
 		{&t.FarmTimeout, &d.FarmTimeout}, {&t.WorkerHeartbeat, &d.WorkerHeartbeat}, {&t.FarmHeartbeat, &d.FarmHeartbeat},
-		{&t.FirstRetry, &d.FirstRetry}, {&t.MaxRetry, &d.MaxRetry},
+		{&t.FirstRetry, &d.FirstRetry}, {&t.MaxRetry, &d.MaxRetry}, {&t.MaxDecline, &d.MaxDecline},
 	} {
 		if *n.to == 0 {
 			*n.to = *n.from

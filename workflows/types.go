@@ -55,11 +55,20 @@ type Action struct {
 	// Shared stands for Key while that is not known: two runs that want the same build get the same.
 	Shared string `json:"shared,omitempty"`
 
+	// Reproduce, for Resolve to tell too, has the build made twice; nil: once.
+	Reproduce *Reproduce `json:"reproduce,omitempty"`
+
 	// Outcome is that of the reused build: Passed or Failed.
 	Outcome record.Outcome `json:"outcome,omitempty"`
 	// Reason is one line for a person, about a reuse or skip; Cause the recipe at the root of a skip.
 	Reason string `json:"reason,omitempty"`
 	Cause  string `json:"cause,omitempty"`
+}
+
+// Reproduce asks for a second build of the same job, to be held against the first. It is no part of the key.
+type Reproduce struct {
+	Why    string `json:"why"`    // in words
+	Blocks bool   `json:"blocks"` // a difference fails the build
 }
 
 // Plan is the answer of FarmActivities.Plan. Among the actions that are ready, the one that stands first starts first.
@@ -139,6 +148,8 @@ type Task struct {
 	NoCache   bool          `json:"no_cache,omitempty"`
 	// Record is the record so far, as a blob; empty in the Build activity.
 	Record record.Digest `json:"record,omitempty"`
+	// Reproduce has the build made twice.
+	Reproduce *Reproduce `json:"reproduce,omitempty"`
 }
 
 // BuildInput is the input of the Build workflow.
@@ -157,4 +168,6 @@ type BuildResult struct {
 	Record  record.Digest  `json:"record"`
 	// Failure explains a Failed outcome; without Detail, which is in the record.
 	Failure *record.Failure `json:"failure,omitempty"`
+	// Declined: this worker leaves the second build to another one. Nothing else is set.
+	Declined bool `json:"declined,omitempty"`
 }

@@ -47,6 +47,10 @@ type Farm interface {
 
 	// Build is the record of a build by its key, or the newest build of a recipe by its name.
 	Build(ctx context.Context, keyOrRecipe string) (record.Build, error)
+	// Difference is what differs between the two builds of a key, or of the newest build of a recipe that was made twice and
+	// came out otherwise. fault.NotFound where nothing is known to differ. Who asks has looked: the farm no longer keeps the
+	// build for that reason alone.
+	Difference(ctx context.Context, keyOrRecipe string) (Difference, error)
 	// Log reads the log of a build, by key or of the newest of a recipe, from offset. It returns what is there now.
 	Log(ctx context.Context, keyOrRecipe string, offset int64) (Log, error)
 	// AppendLog is how a worker streams what a build prints. Appending at an offset that is already written replaces
@@ -126,6 +130,8 @@ type RunRequest struct {
 	Publish     bool `json:"publish"` // put what passed on the index
 	// Runtimes are where all is tested, beside those that the recipes name.
 	Runtimes []string `json:"runtimes,omitempty"`
+	// Reproduce says which builds are made twice (reproduce.Form); empty: as the farm does in this lane.
+	Reproduce string `json:"reproduce,omitempty"`
 }
 
 // Run is a plan being carried out.
@@ -180,6 +186,8 @@ type Action struct {
 	Size     int64    `json:"size_bytes,omitempty"`
 	Warnings int      `json:"audit_warnings,omitempty"`
 	Tests    *Tests   `json:"tests,omitempty"`
+	// Reproduced is what a second build gave: "same" or "different"; empty for what was built once.
+	Reproduced string `json:"reproduced,omitempty"`
 }
 
 // Wants is what a key depends on and that only the run finds out.

@@ -184,6 +184,11 @@ func (c *Client) Build(ctx context.Context, keyOrRecipe string) (record.Build, e
 	return ask[record.Build](ctx, c, http.MethodGet, "/builds/"+url.PathEscape(keyOrRecipe), nil)
 }
 
+// Difference implements Farm.
+func (c *Client) Difference(ctx context.Context, keyOrRecipe string) (Difference, error) {
+	return ask[Difference](ctx, c, http.MethodGet, "/builds/"+url.PathEscape(keyOrRecipe)+"/difference", nil)
+}
+
 // Log implements Farm.
 func (c *Client) Log(ctx context.Context, keyOrRecipe string, offset int64) (Log, error) {
 	return ask[Log](ctx, c, http.MethodGet, fmt.Sprintf("/builds/%s/log?offset=%d", url.PathEscape(keyOrRecipe), offset), nil)

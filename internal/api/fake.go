@@ -23,6 +23,7 @@ type Fake struct {
 	Script     func(looks int, run *Run)
 	Explained  map[string]Explanation // by "run/recipe"; the run may be empty
 	Builds     map[string]record.Build
+	Differ     map[string]Difference
 	Logs       map[string][]byte
 	Baked      []Toolchain
 	Seen       []Worker
@@ -223,6 +224,15 @@ func (f *Fake) Build(_ context.Context, keyOrRecipe string) (record.Build, error
 		return b, fault.Errorf(fault.NotFound, "no build of %s", keyOrRecipe)
 	}
 	return b, nil
+}
+
+// Difference implements Farm.
+func (f *Fake) Difference(_ context.Context, keyOrRecipe string) (Difference, error) {
+	d, ok := f.Differ[keyOrRecipe]
+	if !ok {
+		return d, fault.Errorf(fault.NotFound, "no two builds of %s differ", keyOrRecipe)
+	}
+	return d, nil
 }
 
 // Log implements Farm.

@@ -93,6 +93,7 @@ func Handler(f Farm) http.Handler {
 		w.Name = r.PathValue("name")
 		return f.ReportWorker(r.Context(), w)
 	})
+	route("GET /api/v1/builds/{build}/difference", func(r *http.Request) (any, error) { return f.Difference(r.Context(), r.PathValue("build")) })
 	route("POST /api/v1/collect", func(r *http.Request) (any, error) {
 		var req Collect
 		if err := readJSON(r, &req); err != nil {

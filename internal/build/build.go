@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -51,11 +52,16 @@ type Job struct {
 	// (recipe.Set.Hosts).
 	Hosts []Host
 	// Lock is the build environment of an earlier build of this recipe; nil means to resolve.
-	Lock    *fetch.Lock
-	Limits  Limits
-	Attempt string            // unique; names the work folder and labels the containers
-	Labels  map[string]string // further labels of the containers
-	Out     string            // folder that gets the artifacts; it exists
+	Lock   *fetch.Lock
+	Limits Limits
+	// Jobs is how many commands the build is told to run at a time; 0 is one for each of Limits.CPUs.
+	Jobs int
+	// Reversed writes the source's files in the reverse of their order, so that folders list them otherwise where a file
+	// system lists in the order of writing.
+	Reversed bool
+	Attempt  string            // unique; names the work folder and labels the containers
+	Labels   map[string]string // further labels of the containers
+	Out      string            // folder that gets the artifacts; it exists
 	// Log gets all that is said, up to Limits.Log bytes; nil discards it.
 	Log io.Writer
 	// OnPhase, if set, is called when a phase begins, from another goroutine while a container runs.
@@ -110,6 +116,9 @@ func (b *Builder) begin(job Job) (*attempt, error) {
 	if job.OnPhase == nil {
 		job.OnPhase = func(record.Phase) {}
 	}
+	if job.Jobs == 0 {
+		job.Jobs = max(1, int(math.Ceil(job.Limits.CPUs)))
+	}
 	if b.Now == nil {
 		c := *b
 		c.Now = time.Now
@@ -124,7 +133,7 @@ func (b *Builder) begin(job Job) (*attempt, error) {
 		Toolchain: record.Toolchain{
 			Name: job.Toolchain.Name, Digest: record.Digest(digestOf(job.Toolchain.Build)), Compiler: job.Toolchain.Facts.Compiler,
 		},
-		Started: b.Now().UTC(),
+		Started: b.Now().UTC(), Jobs: job.Jobs,
 	}
 	a := &attempt{Builder: b, job: job, rec: rec, dir: dir, out: &Output{Record: rec}}
 	a.clock = phases{now: b.Now, on: job.OnPhase}

@@ -126,7 +126,13 @@ func (a *attempt) workFolder(archive string) (string, error) {
 	if err := a.unpack(archive, inside(work, job.Source)); err != nil {
 		return "", err
 	}
-	return work, a.copyRecipe(inside(work, job.Recipe))
+	if err := a.copyRecipe(inside(work, job.Recipe)); err != nil {
+		return "", err
+	}
+	if a.job.Reversed {
+		return work, reverse(inside(work, job.Source))
+	}
+	return work, nil
 }
 
 // buildJob is the recipe in the driver's words.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -36,7 +35,7 @@ func (a *attempt) container(ctx context.Context, work string, j job.Job, mounts 
 	facts := a.job.Toolchain.Facts
 	j.Schema, j.Name, j.Version = job.Schema, a.job.Recipe.Name, a.job.Recipe.Version
 	j.Python, j.Environment, j.PlatformTag, j.Emscripten = facts.Python, facts.Env, facts.PlatformTag, facts.Emscripten
-	j.Jobs, j.Epoch = int(math.Ceil(a.job.Limits.CPUs)), epoch.Unix()
+	j.Jobs, j.Epoch = a.job.Jobs, epoch.Unix()
 	if err := writeJob(work, j); err != nil {
 		return nil, err
 	}

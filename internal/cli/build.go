@@ -2,11 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,7 +13,6 @@ import (
 	"github.com/wasmill/wasmill/internal/command"
 	"github.com/wasmill/wasmill/internal/datadir"
 	"github.com/wasmill/wasmill/internal/engine"
-	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/orchestrator"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/toolchain"
@@ -148,30 +143,9 @@ func writeWheels(ctx context.Context, farm api.Farm, run api.Run, out string) er
 		if act.Digest == "" || (act.Status != "passed" && act.Status != "cached") || (!named[act.Recipe] && !named["*"]) {
 			continue
 		}
-		if err := os.MkdirAll(out, 0o755); err != nil {
-			return fault.Errorf(fault.Invalid, "making the folder for wheels: %w", err)
-		}
-		if err := writeWheel(ctx, farm, act, out); err != nil {
-			return fmt.Errorf("writing %s: %w", act.Artifact, err)
+		if err := save(ctx, farm, record.Artifact{Filename: act.Artifact, Digest: record.Digest(act.Digest)}, out); err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-func writeWheel(ctx context.Context, farm api.Farm, act api.Action, out string) error {
-	r, err := farm.OpenBlob(ctx, record.Digest(act.Digest))
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	f, err := os.CreateTemp(out, ".wheel-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = io.Copy(f, r)
-	if err := errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), filepath.Join(out, act.Artifact))
 }

@@ -107,6 +107,12 @@ func showRun(p *term.Progress, run api.Run, seen map[string]string) {
 // verdict is what tests and audit said of a wheel.
 func verdict(act api.Action) string {
 	words := testsInWords(act)
+	switch act.Reproduced {
+	case "same":
+		words += ", reproduced"
+	case "different":
+		words += fmt.Sprintf(", not reproducible (wasmill diff %s)", act.Recipe)
+	}
 	switch {
 	case act.Warnings == 1:
 		words += fmt.Sprintf(", a warning of the audit (wasmill tests %s)", act.Recipe)

@@ -13,6 +13,7 @@ import (
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/recipe"
+	"github.com/wasmill/wasmill/internal/reproduce"
 )
 
 // targets turns what a person names on the command line into a request: recipes of a folder, a release on the package
@@ -25,6 +26,7 @@ type targets struct {
 	retry     bool
 	publish   bool
 	runtimes  []string
+	reproduce string
 }
 
 // which are the flags that say what is meant; flags, all of a command that builds.
@@ -38,11 +40,17 @@ func (t *targets) flags(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&t.runtimes, "runtime", nil, "test in this runtime, too, whatever the recipes say: chromium (repeatable)")
 	cmd.Flags().BoolVar(&t.noCache, "no-cache", false, "build even what was built before")
 	cmd.Flags().BoolVar(&t.retry, "retry-failed", false, "build again what failed before with the same inputs; the lane interactive always does")
+	cmd.Flags().StringVar(&t.reproduce, "reproduce", "", "which builds are made twice, to see whether the same comes out, instead of what the farm does in this lane: "+reproduce.Form)
 }
 
 // request loads and checks the recipes here, before anything is sent, so that a mistake in one is told at once.
 func (t *targets) request(ctx context.Context, a *app, farm api.Farm, args []string) (api.RunRequest, error) {
-	req := api.RunRequest{Toolchain: t.toolchain, Lane: t.lane, NoCache: t.noCache, RetryFailed: t.retry, Publish: t.publish, Runtimes: t.runtimes}
+	req := api.RunRequest{Toolchain: t.toolchain, Lane: t.lane, NoCache: t.noCache, RetryFailed: t.retry, Publish: t.publish, Runtimes: t.runtimes, Reproduce: t.reproduce}
+	if t.reproduce != "" {
+		if _, err := reproduce.Parse(t.reproduce); err != nil {
+			return req, err
+		}
+	}
 	var given []*recipe.Recipe
 	var patterns, releases []string
 	for _, arg := range args {

@@ -46,6 +46,7 @@ and a registry that they reach: see the flags of orchestrator. Everything is kep
 	command.MirrorsFlag(cmd.Flags(), &a.mirrors)
 	command.CacheFlag(cmd.Flags(), &a.cache, worker.DefaultCache)
 	command.CratesFlag(cmd.Flags(), &a.crates)
+	command.ReproduceFlag(cmd.Flags(), &cfg.Reproduce)
 	cmd.Flags().IntVar(&slots, "slots", slots, "how many small builds run at a time; half as many medium and a quarter as many large ones beside them")
 	cmd.Flags().BoolVar(&where, "where", false, "print the address of the farm that is running and end")
 	return cmd

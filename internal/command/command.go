@@ -18,6 +18,7 @@ import (
 
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/fetch"
+	"github.com/wasmill/wasmill/internal/reproduce"
 	"github.com/wasmill/wasmill/internal/telemetry"
 )
 
@@ -128,6 +129,15 @@ func CratesFlag(flags *pflag.FlagSet, to *string) {
 func MirrorsFlag(flags *pflag.FlagSet, to *[]string) {
 	flags.StringArrayVar(to, "mirror", strings.Fields(os.Getenv("WASMILL_MIRRORS")),
 		"address to try where a source's own fails, with {sha256} and {file} in it; may be repeated ($WASMILL_MIRRORS)")
+}
+
+// ReproduceFlag is the flag of which builds a farm makes twice; it sets the default.
+func ReproduceFlag(flags *pflag.FlagSet, to *reproduce.Policy) {
+	if err := to.Set(reproduce.Default); err != nil {
+		panic(err) // a constant
+	}
+	flags.Var(to, "reproduce", "which builds are made twice, on two workers where there are two, to see whether the same comes out: "+reproduce.Form+
+		". Interactive runs make none twice, and only nightly ones take a sample, unless a run says otherwise")
 }
 
 // DaemonLog is how a daemon tells its operator what is wrong: JSON lines on standard error.

@@ -121,7 +121,7 @@ func (a activities) Resolve(ctx context.Context, in workflows.ResolveInput) (wor
 	if act.Key != "" && !req.NoCache {
 		b, err := a.o.db.Build(ctx, act.Key)
 		switch {
-		case err == nil && (b.Record.Outcome == record.Passed || !retries(req.RunRequest)):
+		case err == nil && req.stands(&b.Record):
 			act.Kind, act.Reason = plan.KindReuse, "what it needs came out unchanged"
 			act.Reused = &plan.Build{Key: act.Key, Outcome: b.Record.Outcome}
 			if err := a.o.db.UseBuilds(ctx, []string{act.Key}, time.Now()); err != nil { // so that it stays as long as the run goes on
@@ -141,7 +141,10 @@ func (a activities) Resolve(ctx context.Context, in workflows.ResolveInput) (wor
 		if act.Key == "" {
 			out.Shared = act.Shared()
 		}
-		out.Job, err = a.o.job(ctx, req, &act, keys)
+		if out.Job, err = a.o.job(ctx, req, &act, keys); err != nil {
+			return out, err
+		}
+		out.Reproduce, err = a.o.twice(ctx, run.ID, req, &act)
 	}
 	return out, err
 }

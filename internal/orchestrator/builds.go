@@ -63,7 +63,11 @@ func (o *Orchestrator) Log(ctx context.Context, keyOrRecipe string, offset int64
 func (o *Orchestrator) storedLog(ctx context.Context, b *record.Build, offset int64) (api.Log, error) {
 	var part bytes.Buffer
 	begin, end := int64(0), min(offset, math.MaxInt64-maxStoredPart)+maxStoredPart // of the blob, of the part
-	for _, blob := range []*record.Blob{b.Log, b.TestLog} {
+	logs := []*record.Blob{b.Log, nil, b.TestLog}
+	if b.Reproduction != nil {
+		logs[1] = b.Reproduction.Log
+	}
+	for _, blob := range logs {
 		if blob == nil {
 			continue
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/wasmill/wasmill/internal/datadir"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/plan"
+	"github.com/wasmill/wasmill/internal/reproduce"
 	"github.com/wasmill/wasmill/internal/store"
 	"github.com/wasmill/wasmill/internal/telemetry"
 	"github.com/wasmill/wasmill/internal/temporald"
@@ -48,6 +49,8 @@ type Config struct {
 	Index   string
 	Crates  string // base address of the files of crates.io, empty for its own
 	Mirrors []string
+	// Reproduce says which builds are made twice where a run does not say it itself.
+	Reproduce reproduce.Policy
 
 	// Database is the URL of a PostgreSQL database (store.OpenPostgres), empty for SQLite's file in Dir.
 	Database string

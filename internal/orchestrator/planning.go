@@ -12,6 +12,7 @@ import (
 	"github.com/wasmill/wasmill/internal/plan"
 	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/reproduce"
 	"github.com/wasmill/wasmill/internal/store"
 	"github.com/wasmill/wasmill/workflows"
 )
@@ -25,9 +26,14 @@ type requested struct {
 	api.RunRequest
 	set       *recipe.Set
 	toolchain known
+	policy    reproduce.Policy
 }
 
 func (o *Orchestrator) read(ctx context.Context, req api.RunRequest) (*requested, error) {
+	policy, err := reproduce.Of(o.cfg.Reproduce, req.Reproduce, req.Lane)
+	if err != nil {
+		return nil, err
+	}
 	tc, err := o.known(req.Toolchain)
 	if err != nil {
 		return nil, err
@@ -48,7 +54,7 @@ func (o *Orchestrator) read(ctx context.Context, req api.RunRequest) (*requested
 	if len(chosen) == 0 {
 		return nil, fault.Errorf(fault.Invalid, "nothing is selected")
 	}
-	return &requested{RunRequest: req, set: set, toolchain: tc}, nil
+	return &requested{RunRequest: req, set: set, toolchain: tc, policy: policy}, nil
 }
 
 // retries says whether what failed before is built again. Who waits at a terminal has changed something, or wants to see the
@@ -77,6 +83,7 @@ func (o *Orchestrator) plan(ctx context.Context, req *requested) (*plan.Plan, er
 			if in.Recipes[i].Image, err = req.toolchain.imageOf(r); err != nil {
 				return nil, err
 			}
+			in.Recipes[i].Tolerated = req.tolerates(r)
 			if in.Recipes[i].Browser, err = req.toolchain.browserOf(r); err != nil {
 				return nil, err
 			}

@@ -256,7 +256,7 @@ func (o *Orchestrator) action(ctx context.Context, a store.RunAction) (api.Actio
 			out.Warnings++
 		}
 	}
-	out.Tests = tests(&b.Record)
+	out.Tests, out.Reproduced = tests(&b.Record), reproduced(&b.Record)
 	return out, nil
 }
 

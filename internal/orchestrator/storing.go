@@ -81,15 +81,28 @@ func (o *Orchestrator) files(ctx context.Context, b *record.Build) ([]store.File
 		files = append(files, store.File{Name: name, MediaType: mediaType, Data: data})
 		return err
 	}
-	for _, a := range b.Artifacts {
-		if err := add(a.Filename, store.MediaType(a), a.Digest); err != nil {
-			return nil, err
-		}
-		if a.Metadata != "" {
-			if err := add(a.Filename+".metadata", store.MediaTypeMetadata, a.Metadata); err != nil {
-				return nil, err
+	artifacts := func(list []record.Artifact, folder string) error {
+		for _, a := range list {
+			if err := add(folder+a.Filename, store.MediaType(a), a.Digest); err != nil {
+				return err
+			}
+			if a.Metadata != "" {
+				if err := add(folder+a.Filename+".metadata", store.MediaTypeMetadata, a.Metadata); err != nil {
+					return err
+				}
 			}
 		}
+		return nil
+	}
+	if err := artifacts(b.Artifacts, ""); err != nil {
+		return nil, err
+	}
+	var again record.Reproduction
+	if b.Reproduction != nil {
+		again = *b.Reproduction
+	}
+	if err := artifacts(again.Artifacts, "second/"); err != nil {
+		return nil, err
 	}
 	type named struct {
 		name, mediaType string
@@ -98,6 +111,7 @@ func (o *Orchestrator) files(ctx context.Context, b *record.Build) ([]store.File
 	blobs := []named{
 		{"build.log", store.MediaTypeLog, b.Log}, {"provenance.json", store.MediaTypeProvenance, b.Provenance},
 		{"test.log", store.MediaTypeLog, b.TestLog}, {"junit.xml", store.MediaTypeJUnit, b.JUnit},
+		{"second.log", store.MediaTypeLog, again.Log}, {"difference.json", store.MediaTypeDifference, again.Difference},
 	}
 	for _, f := range blobs {
 		if f.blob == nil {

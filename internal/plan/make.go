@@ -82,6 +82,8 @@ func decide(req *Request, r *Recipe, done map[string]*Action) Action {
 		a.Kind, a.Reason = KindBuild, because(req.Options, last, built, &a)
 	case earlier.Outcome == record.Passed:
 		a.Kind, a.Reason = KindReuse, "cached"
+	case r.Tolerated && strings.HasPrefix(earlier.Failure, string(record.NotReproducible)):
+		a.Kind, a.Reason = KindBuild, "failed before for what is tolerated now: "+earlier.Failure
 	case req.Options.RetryFailed:
 		a.Kind, a.Reason = KindBuild, "failed before and is to be tried again: "+earlier.Failure
 	default:

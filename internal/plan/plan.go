@@ -49,6 +49,8 @@ type Recipe struct {
 	NoRequirements bool
 	// ExcludeNewer overrides the toolchain's day for locking build requirements. Zero means it does not.
 	ExcludeNewer time.Time
+	// Tolerated says that two builds of the recipe may differ: a build that failed for that alone does not stand.
+	Tolerated bool
 	// Image is what builds this recipe where that is not the toolchain's own image but one of its extensions; Browser, what
 	// its wheel is tested in beside the toolchain's runtime.
 	Image, Browser record.Digest

@@ -68,6 +68,13 @@ func statement(b *record.Build, version string) ([]byte, error) {
 	if b.Log != nil {
 		predicate.RunDetails.Byproducts = []*intoto.ResourceDescriptor{{Name: "log", Digest: digestSet(b.Log.Digest), MediaType: "text/plain"}}
 	}
+	if b.Reproduction != nil {
+		again, err := secondBuild(b)
+		if err != nil {
+			return nil, err
+		}
+		predicate.RunDetails.Byproducts = append(predicate.RunDetails.Byproducts, again)
+	}
 	inner, err := asStruct(predicate)
 	if err != nil {
 		return nil, err
@@ -80,6 +87,15 @@ func statement(b *record.Build, version string) ([]byte, error) {
 		return nil, err
 	}
 	return stable(s)
+}
+
+// secondBuild says of the log of a second build what came of it: SLSA has no place of its own for what others have confirmed.
+func secondBuild(b *record.Build) (*intoto.ResourceDescriptor, error) {
+	r := b.Reproduction
+	about, err := structpb.NewStruct(map[string]any{
+		"reproduced": r.Same, "startedOn": r.Started.UTC().Format(time.RFC3339), "workers": []any{b.Worker, r.Worker},
+	})
+	return &intoto.ResourceDescriptor{Name: "log of a second build", Digest: digestSet(r.Log.Digest), MediaType: "text/plain", Annotations: about}, err
 }
 
 // asStruct is a message as the free-form part of another.

@@ -126,6 +126,7 @@ func TestDigests(t *testing.T) {
 		{"the same moment elsewhere", "2026-01-01T00:00:00Z", "2026-01-01T01:00:00+01:00", 0, ""},
 		{"class", "class: small", "class: large", 0, ""},
 		{"timeout", "timeout: 5m", "timeout: 6m", 0, ""},
+		{"a known difference", "timeout: 5m", "timeout: 5m\n  not-reproducible: time", 0, ""},
 		{"a size budget", "timeout: 5m", "timeout: 5m\n  max-size: 5 MB", build, "wasmill"},
 		{"note on a patch", "because", "why not", 0, ""},
 		{"bytes of a patch", "demo/patches/a.patch", "other", build, "file patches/a.patch"},

@@ -46,6 +46,9 @@ func projectMeta(r *Recipe) []byte {
 	if !w.ExcludeNewer.IsZero() {
 		line("  exclude-newer: %s", quote(w.ExcludeNewer.Format(time.RFC3339)))
 	}
+	if w.NotReproducible != "" {
+		line("  not-reproducible: %s", quote(w.NotReproducible))
+	}
 	w.Test.emit(line)
 	return b.Bytes()
 }

@@ -86,7 +86,7 @@ func TestPackRefusesWhatCannotTravel(t *testing.T) {
 func TestPackProjectsAndSkeletons(t *testing.T) {
 	dir := write(t, map[string]string{
 		"pyproject.toml": "[build-system]\nrequires = ['maturin']\n[project]\nname = 'My.Project'\ndynamic = ['version']\ndescription = 'a: b # c'\ndependencies = ['the_name']\n" +
-			"[tool.wasmill]\nextension-modules = ['my._c']\nclass = 'medium'\nmax-size = '1.5 MiB'\nexclude-newer = '2026-01-01T00:00:00Z'\n" +
+			"[tool.wasmill]\nextension-modules = ['my._c']\nclass = 'medium'\nmax-size = '1.5 MiB'\nexclude-newer = '2026-01-01T00:00:00Z'\nnot-reproducible = 'it writes: the time'\n" +
 			"[tool.wasmill.test]\nrun = ['pytest -k \"a b\"']\nsuite = ['tests']\nrequires = ['hypothesis>=6']\nruntimes = ['node']\ntimeout = '5m'\nnative = true\n" +
 			"environment = {A = '1'}\nexpected-failures = {'tests/a.py::b[1: 2]' = 'no: reason'}\n",
 		"my/_c.c": "int c;", ".gitignore": "x", ".git/HEAD": "x", "dist/my.whl": "x", "test_my.py": "",

@@ -78,6 +78,7 @@ wasmill:
   timeout: 1h30m
   max-size: 1.5 MiB
   exclude-newer: 2026-02-03T04:05:06+01:00
+  not-reproducible: It writes the time.
   patches:
     patches/a.patch:
       why: It does not compile.
@@ -119,7 +120,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 		Extra: map[string]any{"recipe-maintainers": []any{"somebody"}, "free": map[string]any{"form": []any{"1", true, nil}}},
 		Wasmill: recipe.Wasmill{
 			ExtensionModules: []string{"demo._c"}, Class: recipe.Large, MaxSize: 3 << 19, Timeout: 90 * time.Minute,
-			ExcludeNewer: time.Date(2026, 2, 3, 3, 5, 6, 0, time.UTC),
+			ExcludeNewer: time.Date(2026, 2, 3, 3, 5, 6, 0, time.UTC), NotReproducible: "It writes the time.",
 			Patches: map[string]recipe.PatchNote{
 				"patches/a.patch": {Why: "It does not compile.", Upstream: "https://example.org/pull/1", Status: "merged-in 3.11"},
 			},

@@ -196,6 +196,8 @@ type Wasmill struct {
 	ExcludeNewer time.Time
 	// Patches holds what is known about a patch, under its name in Source.Patches.
 	Patches map[string]PatchNote
+	// NotReproducible says why two builds of the recipe differ, where that is known and accepted.
+	NotReproducible string
 	// Test is what is tested beside imports and the recipe's own tests.
 	Test TestSuite
 }

@@ -238,6 +238,9 @@ func (c checker) wasmill() {
 	if c.given("wasmill.max-size") && c.Build.Type != Package {
 		c.add("wasmill.max-size", "", "`wasmill.max-size` is about wheels, and `build.type` is %s", c.Build.Type)
 	}
+	if c.given("wasmill.not-reproducible") && strings.TrimSpace(c.Wasmill.NotReproducible) == "" {
+		c.add("wasmill.not-reproducible", "", "`wasmill.not-reproducible` must say why two builds differ")
+	}
 	if c.Wasmill.DynamicVersion && c.given("package.version") {
 		c.add("wasmill.dynamic-version", "remove one of them", "`package.version` is given, and is said to be told by the wheel only")
 	}

@@ -80,6 +80,7 @@ var schema = []section{
 		{"timeout", func(d *decoder, path string, v *value) { duration(d, path, v, &d.recipe.Wasmill.Timeout) }},
 		{"max-size", func(d *decoder, path string, v *value) { size(d, path, v, &d.recipe.Wasmill.MaxSize) }},
 		{"exclude-newer", excludeNewer},
+		{"not-reproducible", optional(func(r *Recipe) *string { return &r.Wasmill.NotReproducible })},
 		{"patches", patchNotes},
 		{"test", testSuite},
 	}},

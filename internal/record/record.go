@@ -39,6 +39,7 @@ const (
 	PhaseCompile Phase = "compile" // the build backend's hook
 	PhasePack    Phase = "pack"    // post script, checks, reproducible repacking
 	PhaseAudit   Phase = "audit"
+	PhaseAgain   Phase = "again" // the build made a second time; it has no time in PhaseTime
 	PhaseTest    Phase = "test"
 )
 
@@ -62,6 +63,8 @@ const (
 	ImportFailed   FailureKind = "import-failed"
 	TestFailed     FailureKind = "test-failed"
 	Unsupported    FailureKind = "unsupported" // the recipe asks for something this version can't do
+	// NotReproducible: a second build of the same inputs gave other bytes, and the policy says that this matters.
+	NotReproducible FailureKind = "not-reproducible"
 )
 
 // Build is the record of one build: one recipe on one toolchain at one key.
@@ -82,6 +85,7 @@ type Build struct {
 	ExitStatus int           `json:"exit_status"`                 // of the build's container
 	Attempt    int           `json:"attempt"`                     // counts from 1
 	Worker     string        `json:"worker"`
+	Jobs       int           `json:"jobs,omitempty"` // how many commands the build was told to run at a time
 	Artifacts  []Artifact    `json:"artifacts,omitempty"`
 	Audit      []Finding     `json:"audit,omitempty"`
 	Tests      []Test        `json:"tests,omitempty"` // one for each runtime; none for what was not tested
@@ -90,6 +94,8 @@ type Build struct {
 	JUnit      *Blob         `json:"junit,omitempty"`      // the tests as JUnit XML
 	Provenance *Blob         `json:"provenance,omitempty"` // an in-toto statement, SLSA provenance v1
 	Requires   []Requirement `json:"build_requirements,omitempty"`
+	// Reproduction is what a second build came to; nil for what was built once.
+	Reproduction *Reproduction `json:"reproduction,omitempty"`
 }
 
 // Wheel is the build's wheel, or nil if it has none: a library, or a build that failed.

@@ -18,7 +18,8 @@ const (
 	MediaTypeMetadata   = "application/vnd.wasmill.metadata.v1+text"    // a wheel's METADATA (PEP 658)
 	MediaTypeLog        = "text/plain"
 	MediaTypeJUnit      = "application/xml"
-	MediaTypeProvenance = "application/vnd.in-toto+json" // in-toto attestation bundle.md
+	MediaTypeDifference = "application/vnd.wasmill.difference.v1+json" // diff.Report
+	MediaTypeProvenance = "application/vnd.in-toto+json"               // in-toto attestation bundle.md
 )
 
 // MediaType is the type of an artifact's blob by the artifact's kind.

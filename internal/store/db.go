@@ -16,6 +16,7 @@ import (
 type DB interface {
 	Runs
 	Builds
+	Reproductions
 	Locks
 	Publications
 	Attempts
@@ -140,6 +141,16 @@ type Builds interface {
 	LatestBuild(ctx context.Context, recipe, toolchain string) (Build, error)
 	// History is what a plan for a toolchain has to know, at one moment.
 	History(ctx context.Context, toolchain string) (plan.History, error)
+}
+
+// Reproductions keeps what is known of builds that were made twice; PutBuild notes it.
+type Reproductions interface {
+	// Reproduced says whether two builds of a recipe with an image gave the same, or differed where that was tolerated.
+	Reproduced(ctx context.Context, recipe string, toolchain record.Digest) (bool, error)
+	// Differing is the build of a recipe whose two builds differ, the newest one.
+	Differing(ctx context.Context, recipe string) (Build, error)
+	// Look notes that somebody has looked at what differs: until then the newest such build of a recipe is not garbage.
+	Look(ctx context.Context, key string, at time.Time) error
 }
 
 // Lock is a set of locked build requirements.

@@ -41,6 +41,7 @@ const (
 	Published Root = "published"
 	Pinned    Root = "pinned"
 	InFlight  Root = "in-flight"
+	Unseen    Root = "unseen" // two builds differ, and nobody has looked; the newest of its recipe and toolchain
 	Newest    Root = "newest" // of its recipe on its toolchain, good or not: it answers why a recipe is built, and lets failures stand
 	LastGood  Root = "last-good"
 	Recent    Root = "recent"

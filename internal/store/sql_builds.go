@@ -37,6 +37,11 @@ func (s *SQL) PutBuild(ctx context.Context, b Build) (stored bool, err error) {
 		} else if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
+		if r.Reproduction != nil && (stored || r.Reproduction.Same) {
+			if err := reproduced(ctx, tx, r, b.Finished); err != nil {
+				return err
+			}
+		}
 		if !stored {
 			return use(ctx, tx, r.Key, b.Finished)
 		}

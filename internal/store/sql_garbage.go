@@ -57,11 +57,13 @@ func (s *SQL) Collect(ctx context.Context, p Policy) (c Collected, err error) {
 		if err != nil {
 			return err
 		}
-		seen, good := map[[2]string]bool{}, map[[2]string]int{}
+		seen, shown, good := map[[2]string]bool{}, map[[2]string]bool{}, map[[2]string]int{}
 		for _, b := range builds {
 			line := [2]string{b.Recipe, b.Toolchain}
 			newest := !seen[line]
 			seen[line] = true
+			differs := roots.unseen[b.Key] && !shown[line]
+			shown[line] = shown[line] || differs
 			if b.Outcome == record.Passed {
 				good[line]++
 			}
@@ -72,6 +74,8 @@ func (s *SQL) Collect(ctx context.Context, p Policy) (c Collected, err error) {
 				c.Kept[b.Key] = Pinned
 			case roots.inFlight[b.Key] || roots.since != 0 && micros(b.Used) >= roots.since:
 				c.Kept[b.Key] = InFlight
+			case differs:
+				c.Kept[b.Key] = Unseen
 			case newest:
 				c.Kept[b.Key] = Newest
 			case b.Outcome == record.Passed && good[line] <= p.Keep:
@@ -97,8 +101,8 @@ func (s *SQL) Collect(ctx context.Context, p Policy) (c Collected, err error) {
 
 // roots are names of builds that stay, and the moment from which on all stay because of the runs in flight.
 type roots struct {
-	published, pinned, inFlight map[string]bool
-	since                       int64
+	published, pinned, inFlight, unseen map[string]bool
+	since                               int64
 }
 
 func rootsOf(ctx context.Context, tx tx, runs []string) (r roots, err error) {
@@ -106,6 +110,9 @@ func rootsOf(ctx context.Context, tx tx, runs []string) (r roots, err error) {
 		return r, err
 	}
 	if r.pinned, err = names(ctx, tx, `SELECT name FROM pins`); err != nil {
+		return r, err
+	}
+	if r.unseen, err = names(ctx, tx, `SELECT key FROM reproductions WHERE same = 0 AND looked = 0`); err != nil {
 		return r, err
 	}
 	r.inFlight = map[string]bool{}

@@ -25,6 +25,9 @@ func supersedes(old, now *record.Build) (bool, error) {
 	if now.Outcome != record.Passed {
 		return false, nil
 	}
+	if r := old.Reproduction; r != nil && !r.Same {
+		return false, nil // that it gives now this, now that, is known and was tolerated
+	}
 	had := map[string]record.Digest{}
 	for _, a := range old.Artifacts {
 		had[a.Filename] = a.Digest
@@ -43,5 +46,6 @@ func supersedes(old, now *record.Build) (bool, error) {
 		return false, fault.Errorf(fault.Conflict, "%s %s is not reproducible: key %s gave %d files before and %d now",
 			now.Recipe, now.Version, now.Key, len(had), len(now.Artifacts))
 	}
-	return false, nil
+	// A record that says that the build was made twice says more.
+	return old.Reproduction == nil && now.Reproduction != nil && now.Reproduction.Same, nil
 }

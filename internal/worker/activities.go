@@ -121,27 +121,12 @@ func (a activities) Build(ctx context.Context, task workflows.Task, attempt work
 	}
 	defer func() { s.end(ctx, err, out.Outcome) }()
 	s.phase(ctx, record.PhaseFetch)
-	image, err := s.toolchain(ctx, s.job.Toolchain)
-	if err != nil {
-		return out, err
-	}
-	builder, err := s.builder(ctx, s.job.Builder, s.job.UV)
-	if err != nil {
-		return out, err
-	}
 	dir, err := os.MkdirTemp(s.cfg.Dir.Work(), "out-*")
 	if err != nil {
 		return out, fmt.Errorf("making a folder for the artifacts: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	hosts, err := s.fetchHosts(ctx, dir)
-	if err != nil {
-		return out, err
-	}
-	built, err := builder.Build(ctx, build.Job{
-		Recipe: s.recipe, Toolchain: *image, Hosts: hosts, Lock: s.job.Lock, Limits: build.LimitsOf(s.recipe), Attempt: attempt.ID, Out: dir,
-		Labels: s.labels(), Log: s.log, OnPhase: func(p record.Phase) { s.phase(ctx, p) },
-	})
+	built, err := s.make(ctx, build.Job{Lock: s.job.Lock, Out: dir, OnPhase: func(p record.Phase) { s.phase(ctx, p) }})
 	if err != nil {
 		return out, err
 	}
@@ -162,6 +147,24 @@ func (a activities) Build(ctx context.Context, task workflows.Task, attempt work
 		}
 	}
 	return s.finish(ctx, &res)
+}
+
+// make builds: it adds to a job what the farm has said.
+func (s *step) make(ctx context.Context, job build.Job) (*build.Output, error) {
+	image, err := s.toolchain(ctx, s.job.Toolchain)
+	if err != nil {
+		return nil, err
+	}
+	builder, err := s.builder(ctx, s.job.Builder, s.job.UV)
+	if err != nil {
+		return nil, err
+	}
+	if job.Hosts, err = s.fetchHosts(ctx, job.Out); err != nil {
+		return nil, err
+	}
+	job.Recipe, job.Toolchain, job.Limits = s.recipe, *image, build.LimitsOf(s.recipe)
+	job.Attempt, job.Labels, job.Log = s.told.ID, s.labels(), s.log
+	return builder.Build(ctx, job)
 }
 
 // fetchHosts brings what the build uses of other recipes' builds.
@@ -255,6 +258,9 @@ func (a activities) Test(ctx context.Context, task workflows.Task, attempt workf
 	var offset int64
 	if res.Record.Log != nil {
 		offset = res.Record.Log.Size
+	}
+	if r := res.Record.Reproduction; r != nil {
+		offset += r.Log.Size
 	}
 	task.Key = res.Record.Key
 	s, err := a.w.begin(ctx, task, attempt, offset)

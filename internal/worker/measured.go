@@ -22,6 +22,19 @@ func (m measured) Build(ctx context.Context, task workflows.Task, attempt workfl
 	return m.WorkerActivities.Build(ctx, task, attempt)
 }
 
+// Reproduce implements workflows.WorkerActivities.
+func (m measured) Reproduce(ctx context.Context, task workflows.Task, attempt workflows.Attempt) (out workflows.BuildResult, err error) {
+	end := m.begin(ctx, "again", task, attempt)
+	defer func() {
+		if out.Declined {
+			end("declined", err)
+			return
+		}
+		end(string(out.Outcome), err)
+	}()
+	return m.WorkerActivities.Reproduce(ctx, task, attempt)
+}
+
 // Test implements workflows.WorkerActivities.
 func (m measured) Test(ctx context.Context, task workflows.Task, attempt workflows.Attempt) (out workflows.BuildResult, err error) {
 	end := m.begin(ctx, "test", task, attempt)

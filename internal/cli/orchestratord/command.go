@@ -26,7 +26,8 @@ func Command() *cobra.Command {
 		Use:   "orchestrator",
 		Short: "Plan, remember, serve the API and the index; workers build",
 		Example: `  orchestrator
-  orchestrator --database postgres://wasmill@db.example/wasmill --temporal temporal.example:7233 --registry registry.example`,
+  orchestrator --database postgres://wasmill@db.example/wasmill --temporal temporal.example:7233 --registry registry.example
+  orchestrator --reproduce new,sample:5%,warn`,
 		Args: command.Arguments(0, 0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if cfg.Dir, err = datadir.Open(data); err != nil {
@@ -63,6 +64,7 @@ func Command() *cobra.Command {
 	command.CratesFlag(flags, &cfg.Crates)
 	flags.StringVar(&cfg.Index, "index", command.DefaultIndex(), "simple index for sources and build requirements ($WASMILL_INDEX)")
 	command.MirrorsFlag(flags, &cfg.Mirrors)
+	command.ReproduceFlag(flags, &cfg.Reproduce)
 	flags.StringVar(&cfg.Listen, "listen", cfg.Listen, "address of the API and the index")
 	command.MetricsFlag(flags, &cfg.MetricsListen, "they are beside the API too")
 	flags.StringVar(&cfg.RegistryListen, "registry-listen", cfg.RegistryListen, "address of the embedded registry")

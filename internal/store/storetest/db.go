@@ -37,6 +37,7 @@ func DB(t *testing.T, open func(t *testing.T) store.DB) {
 		"what waits, and for how long":          waiting,
 		"writers do not disturb each other":     manyWriters,
 		"what nothing keeps is forgotten":       garbage,
+		"builds that were made twice":           reproductions,
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := open(t)
