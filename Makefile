@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export CGO_ENABLED := 0
 TOOL := go tool -modfile=tools/go.mod
 
-.PHONY: build demo stop test nightly unit lint bench fuzz clean
+.PHONY: build demo stop test test-scaled nightly unit lint bench fuzz clean
 
 build: ## the programs, static, into bin/
 	@echo "building the programs (the first time the Temporal server is compiled: some minutes)"
@@ -17,6 +17,9 @@ stop: ## end the farm that the demo left running
 
 test: build ## all tests, those on the real engine and the real Temporal server included
 	scripts/test.sh
+
+test-scaled: build ## the farm's tests on PostgreSQL, a Temporal server on it, and a registry in front of S3, all started for it
+	scripts/test-scaled.sh
 
 nightly: build ## all tests and those that take long: numpy from its source, recipes in Rust, the corpus in Chromium
 	WASMILL_TEST_NIGHTLY=1 scripts/test.sh

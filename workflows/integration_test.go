@@ -59,7 +59,7 @@ func TestTwoWorkersShareTheWork(t *testing.T) {
 
 func TestAnotherAttemptFinishesWhatAKilledWorkerHad(t *testing.T) {
 	s := newStage(t, &fakeFarm{plan: builds(map[string][]string{"a": nil})})
-	doomed, output := startWorkerProcess(t, s.server.Address())
+	doomed, output := startWorkerProcess(t, s.address, s.namespace)
 	s.ask("r1", Submission, impatient)
 	if line, err := bufio.NewReader(output).ReadString('\n'); err != nil || line != "a\n" {
 		t.Fatalf("the worker said %q, %v", line, err)
@@ -158,9 +158,8 @@ func TestRunGoesOnAfterARestartOfTheFarm(t *testing.T) {
 	s.hire(w, 1)
 	s.ask("r1", Submission, Tunables{})
 	<-g.begun
-	address := s.server.Address()
 	s.end()
-	s.begin(address)
+	s.begin(s.address)
 	close(g.open)
 	if got := s.await("r1"); got.Outcome != Passed {
 		t.Errorf("the run ended as %v", got)

@@ -5,6 +5,7 @@ package workflows
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,8 +30,14 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/histories from the runs of these tests")
 
-// workerProcess tells this test's binary to be a worker at an address, until it is killed.
-const workerProcess = "WASMILL_TEST_WORKER"
+// cluster names a Temporal cluster ("host:port") to use instead of embedded servers.
+const cluster = "WASMILL_TEST_TEMPORAL"
+
+// These tell this test's binary to be a worker at an address, until it is killed.
+const (
+	workerProcess   = "WASMILL_TEST_WORKER"
+	workerNamespace = "WASMILL_TEST_WORKER_NAMESPACE"
+)
 
 func TestMain(m *testing.M) {
 	if address := os.Getenv(workerProcess); address != "" {
@@ -40,7 +48,7 @@ func TestMain(m *testing.M) {
 
 // beWorker says which build it has begun, and never ends one.
 func beWorker(address string) {
-	c, err := Dial(context.Background(), address, temporald.Namespace, nil)
+	c, err := Dial(context.Background(), address, os.Getenv(workerNamespace), nil)
 	if err != nil {
 		panic(err)
 	}
@@ -53,14 +61,14 @@ func beWorker(address string) {
 }
 
 // startWorkerProcess gives a worker in a process of its own, and its output.
-func startWorkerProcess(t *testing.T, address string) (*exec.Cmd, *os.File) {
+func startWorkerProcess(t *testing.T, address, namespace string) (*exec.Cmd, *os.File) {
 	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), workerProcess+"="+address)
+	cmd.Env = append(os.Environ(), workerProcess+"="+address, workerNamespace+"="+namespace)
 	cmd.Stdout, cmd.Stderr = w, os.Stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -73,11 +81,13 @@ func startWorkerProcess(t *testing.T, address string) (*exec.Cmd, *os.File) {
 // stage is a server with a farm on it.
 type stage struct {
 	*testing.T
-	server *temporald.Server
+	server *temporald.Server // nil on a cluster
 	client client.Client
 	farm   *fakeFarm
 	crew   *Crew
 	file   string
+
+	address, namespace string
 }
 
 func newStage(t *testing.T, farm *fakeFarm) *stage {
@@ -91,8 +101,13 @@ func newStage(t *testing.T, farm *fakeFarm) *stage {
 func (s *stage) begin(address string) {
 	s.Helper()
 	var err error
-	if s.server, err = temporald.Start(context.Background(), temporald.Options{File: s.file, Address: address}); err != nil {
-		s.Fatal(err)
+	if at := os.Getenv(cluster); at != "" {
+		s.join(at)
+	} else {
+		if s.server, err = temporald.Start(context.Background(), temporald.Options{File: s.file, Address: address}); err != nil {
+			s.Fatal(err)
+		}
+		s.address, s.namespace = s.server.Address(), s.server.Namespace()
 	}
 	s.client = s.dial()
 	if s.crew, err = StartFarm(s.client, s.farm); err != nil {
@@ -100,9 +115,26 @@ func (s *stage) begin(address string) {
 	}
 }
 
+// join makes a namespace of its own on a cluster, the first time.
+func (s *stage) join(address string) {
+	s.Helper()
+	if s.namespace != "" {
+		return
+	}
+	s.address, s.namespace = address, "test-"+strings.ToLower(rand.Text())
+	c := s.dial()
+	defer c.Close()
+	if err := EnsureNamespace(s.Context(), c, s.namespace, 24*time.Hour); err != nil {
+		s.Fatal(err)
+	}
+}
+
 func (s *stage) end() {
 	s.crew.Stop()
 	s.client.Close()
+	if s.server == nil {
+		return
+	}
 	if err := s.server.Stop(); err != nil {
 		s.Error(err)
 	}
@@ -110,7 +142,7 @@ func (s *stage) end() {
 
 func (s *stage) dial() client.Client {
 	s.Helper()
-	c, err := Dial(context.Background(), s.server.Address(), s.server.Namespace(), nil)
+	c, err := Dial(context.Background(), s.address, s.namespace, nil)
 	if err != nil {
 		s.Fatal(err)
 	}

@@ -15,9 +15,12 @@ type Collected struct {
 	Removed []ForgottenBuild `json:"removed"` // the last used first
 	// Kept counts the builds that stay by what keeps them: published, pinned, in-flight, newest, last-good, recent.
 	Kept       map[string]int `json:"kept"`
+	Tags       int            `json:"removed_tags"` // names in the registry
 	Blobs      int            `json:"removed_blobs"`
 	FreedBytes int64          `json:"freed_bytes"`
 	KeptBytes  int64          `json:"kept_bytes"` // of all that the farm keeps, without images
+	// Registry is the address of one that is not the farm's own. It frees the bytes itself; the numbers of blobs and bytes are 0.
+	Registry string `json:"registry,omitempty"`
 }
 
 // ForgottenBuild is a build that the farm no longer has.

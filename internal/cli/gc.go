@@ -32,7 +32,8 @@ that have ended. A build is kept
   recent      if it was built or used within --older-than
 Sources (` + "`wasmill source`" + `) and images stay. Bytes that somebody has asked for within the last hour, or since the first run in
 flight began, stay until a later gc: no reader and no build loses what it is about to read. What is forgotten can be built
-again. A farm whose registry is another one (--registry) has that collect its garbage.`,
+again. In a registry that is not the farm's own (orchestrator --registry) the manifests are deleted, and the registry's own
+garbage collection frees the bytes: docs/scaled.md says how and when.`,
 		Example: `  wasmill gc --dry-run
   wasmill gc --keep 1 --older-than 7d
   wasmill gc --json | jq '.freed_bytes'`,
@@ -97,6 +98,11 @@ func collectedLines(w io.Writer, c api.Collected) error {
 	kept := fmt.Sprint(total, " kept")
 	if total > 0 {
 		kept += ": " + strings.Join(why, ", ")
+	}
+	if c.Registry != "" {
+		_, err := fmt.Fprintf(w, "builds: %d %s, %s\n%d manifests %s; the registry at %s frees their bytes when it collects its own garbage\n",
+			len(c.Removed), removed, kept, c.Tags, removed, c.Registry)
+		return err
 	}
 	_, err := fmt.Fprintf(w, "builds: %d %s, %s\n%s %s, %s kept\n", len(c.Removed), removed, kept, term.Bytes(c.FreedBytes), freed, term.Bytes(c.KeptBytes))
 	return err

@@ -41,6 +41,11 @@ func TestGarbageIsLookedAtAndCollected(t *testing.T) {
 	if diff := cmp.Diff(want, farm.Collects); diff != "" {
 		t.Errorf("what the farm was asked (-want +got):\n%s", diff)
 	}
+	farm.Garbage = api.Collected{Kept: map[string]int{"newest": 2}, Tags: 41, Registry: "registry.example:5000"}
+	out, err := wasmill(t, farm, "gc")
+	if err != nil || !strings.Contains(out, "41 manifests removed; the registry at registry.example:5000 frees their bytes") {
+		t.Errorf("with a registry elsewhere: %q, %v", out, err)
+	}
 	for _, c := range []struct {
 		args []string
 		kind fault.Kind

@@ -30,7 +30,7 @@ func (a *app) toolchainCommand() *cobra.Command {
 makes two images from the lock: one in which packages are compiled, one in which wheels are tested. The same lock gives
 the same digests. Extensions are further images in which packages are compiled, made only when they are asked for.`,
 	}
-	cmd.AddCommand(a.toolchainList(), a.toolchainLock(), a.toolchainBake(), a.toolchainVerify())
+	cmd.AddCommand(a.toolchainList(), a.toolchainLock(), a.toolchainBake(), a.toolchainCopy(), a.toolchainVerify())
 	return cmd
 }
 
@@ -208,6 +208,49 @@ func (a *app) toolchainBake() *cobra.Command {
 	cmd.Flags().BoolVar(&update, "update", false, "write the new digests into the lock instead of comparing")
 	cmd.Flags().StringVar(&extension, "extension", "", "bake the image of this extension, and what it stands on where that is not there")
 	return cmd
+}
+
+func (a *app) toolchainCopy() *cobra.Command {
+	from, dry := "", false
+	cmd := &cobra.Command{
+		Use:   "copy --from REGISTRY NAME",
+		Short: "Bring a toolchain's images from another registry to the farm's, instead of baking them again",
+		Long: `Copies the images that the toolchain's lock names, and those of its extensions that the other registry has, as they are: the
+digests stay, and so do the keys of builds. For a farm that moves from its embedded registry to another one, or a second farm.`,
+		Example: `  wasmill toolchain copy --from 127.0.0.1:7471 --server http://farm.example:7470 pyemscripten_2026_5`,
+		Args:    command.Arguments(1, 1, "the name of a toolchain"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if from == "" {
+				return fault.Errorf(fault.Invalid, "say with --from which registry has the images")
+			}
+			return a.withBaking(cmd.Context(), args[0], func(t *toolchain.Toolchain, o toolchain.BakeOptions) error {
+				list, err := t.Copy(cmd.Context(), from, o.Registry, dry, o.Progress)
+				if err != nil {
+					return err
+				}
+				return a.print(list, func(w io.Writer) error { return copiedText(w, list, dry) })
+			})
+		},
+	}
+	dryFlag(cmd, &dry, "copied", "copy")
+	cmd.Flags().StringVar(&from, "from", "", "address of the registry that has the images")
+	return cmd
+}
+
+func copiedText(w io.Writer, list []toolchain.Copied, dry bool) error {
+	for _, c := range list {
+		what := state(false)
+		switch {
+		case c.Fresh && dry:
+			what = "would be copied"
+		case c.Fresh:
+			what = "copied"
+		}
+		if _, err := fmt.Fprintf(w, "%s: %s\n", c.Image, what); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // showBake says which images a bake would make.

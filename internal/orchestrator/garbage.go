@@ -7,9 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -59,9 +62,6 @@ func (o *Orchestrator) Collect(ctx context.Context, req api.Collect) (api.Collec
 	if req.Keep < 0 || req.OlderThan < 0 {
 		return out, fault.Errorf(fault.Invalid, "collecting garbage: keep is %d, older_than_seconds %d; neither can be negative", req.Keep, req.OlderThan)
 	}
-	if o.registry == nil {
-		return out, fault.Errorf(fault.Invalid, "the registry at %s is not the farm's own: it has to collect its garbage itself", o.address)
-	}
 	memory, err := o.memory(ctx)
 	if err != nil {
 		return out, err
@@ -95,14 +95,23 @@ func (o *Orchestrator) collect(ctx context.Context, req api.Collect, memory memo
 	if recent.Before(before) {
 		before = recent
 	}
-	swept, err := o.registry.Sweep(ctx, store.Sweep{Before: before, Recent: recent, Dry: req.DryRun, Dead: func(tag string) bool {
+	dead := func(tag string) bool {
 		if blob, ok := strings.CutPrefix(tag, "blob-"); ok {
 			return !wanted[record.Digest("sha256:"+blob)]
 		}
 		return keyForm.MatchString(tag) && builds.Kept[tag] == ""
-	}})
-	if err != nil {
-		return out, err
+	}
+	if o.registry == nil {
+		out.Registry = o.address
+		if out.Tags, err = o.blobs.Forget(ctx, o.elsewhere(dead, len(runs) > 0, now), req.DryRun); err != nil {
+			return out, err
+		}
+	} else {
+		swept, err := o.registry.Sweep(ctx, store.Sweep{Before: before, Recent: recent, Dry: req.DryRun, Dead: dead})
+		if err != nil {
+			return out, err
+		}
+		out.Tags, out.Blobs, out.FreedBytes, out.KeptBytes = swept.Tags, swept.Blobs, swept.Freed, swept.Kept
 	}
 	for _, root := range builds.Kept {
 		out.Kept[string(root)]++
@@ -112,8 +121,53 @@ func (o *Orchestrator) collect(ctx context.Context, req api.Collect, memory memo
 			Recipe: b.Recipe, Version: b.Version, Toolchain: b.Toolchain, Key: b.Key, Outcome: string(b.Outcome), Used: b.Used,
 		})
 	}
-	out.Blobs, out.FreedBytes, out.KeptBytes = swept.Blobs, swept.Freed, swept.Kept
 	return out, nil
+}
+
+// elsewhere says which tags are dead in a registry that does not note when somebody last asked for something, as the
+// embedded one does. All that a run may need stays while one goes on, and what was brought for the next one.
+func (o *Orchestrator) elsewhere(dead func(tag string) bool, running bool, now time.Time) func(tag string) bool {
+	brought := o.brought.since(now.Add(-held))
+	return func(tag string) bool {
+		blob, loose := strings.CutPrefix(tag, "blob-")
+		return dead(tag) && !(loose && (running || brought[record.Digest("sha256:"+blob)]))
+	}
+}
+
+// brought is what came in lately, by this process: who has brought something names it in a request only then.
+type brought struct {
+	mu sync.Mutex
+	at map[record.Digest]time.Time
+}
+
+func (b *brought) note(digest record.Digest) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.at == nil {
+		b.at = map[record.Digest]time.Time{}
+	}
+	b.at[digest] = time.Now()
+}
+
+// since forgets what is older.
+func (b *brought) since(begin time.Time) map[record.Digest]bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	maps.DeleteFunc(b.at, func(_ record.Digest, at time.Time) bool { return at.Before(begin) })
+	set := map[record.Digest]bool{}
+	for digest := range b.at {
+		set[digest] = true
+	}
+	return set
+}
+
+// put stores what a request is about to name.
+func (o *Orchestrator) put(ctx context.Context, mediaType string, r io.Reader) (record.Blob, error) {
+	blob, err := o.blobs.Put(ctx, mediaType, r)
+	if err == nil {
+		o.brought.note(blob.Digest)
+	}
+	return blob, err
 }
 
 // memory is who knows which runs go on, and what schedules will ask for.

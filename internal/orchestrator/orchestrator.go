@@ -86,6 +86,7 @@ type Orchestrator struct {
 	metrics  *telemetry.Farm
 	probes   *telemetry.Server // nil without MetricsListen
 	classed  knownClasses
+	brought  brought
 	garbage  sync.RWMutex // held by a collection; those who decide which builds are used, or bring one, hold it together
 
 	mu       sync.Mutex
@@ -240,6 +241,12 @@ func (o *Orchestrator) StartTemporal(ctx context.Context) error {
 	c, err := workflows.Dial(ctx, address, o.cfg.Namespace, o.cfg.Log, telling)
 	if err != nil {
 		return err
+	}
+	if o.cfg.Temporal != "" {
+		if err := workflows.EnsureNamespace(ctx, c, o.cfg.Namespace, temporald.Retention); err != nil {
+			c.Close()
+			return fmt.Errorf("finding namespace %s at %s: %w", o.cfg.Namespace, address, err)
+		}
 	}
 	if err := o.endLost(ctx, c); err != nil {
 		c.Close()

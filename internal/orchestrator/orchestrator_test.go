@@ -31,6 +31,12 @@ import (
 // activities as the workflows would.
 func start(t *testing.T, dir string) *Orchestrator {
 	t.Helper()
+	return startOn(t, dir, "")
+}
+
+// startOn starts an orchestrator whose content is in another registry.
+func startOn(t *testing.T, dir, registry string) *Orchestrator {
+	t.Helper()
 	d, err := datadir.Open(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +46,7 @@ func start(t *testing.T, dir string) *Orchestrator {
 		t.Fatal(err)
 	}
 	o, err := Start(t.Context(), Config{
-		Dir: d, Listen: "127.0.0.1:0", RegistryListen: "127.0.0.1:0", Toolchains: "../../toolchains", Wrapper: wrapper,
+		Dir: d, Listen: "127.0.0.1:0", RegistryListen: "127.0.0.1:0", Toolchains: "../../toolchains", Wrapper: wrapper, Registry: registry,
 	})
 	if err != nil {
 		t.Fatal(err)

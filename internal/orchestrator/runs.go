@@ -24,7 +24,7 @@ import (
 
 // PutBlob implements api.Farm.
 func (o *Orchestrator) PutBlob(ctx context.Context, r io.Reader) (record.Blob, error) {
-	return o.blobs.Put(ctx, "application/octet-stream", r)
+	return o.put(ctx, "application/octet-stream", r)
 }
 
 // OpenBlob implements api.Farm.
@@ -155,7 +155,7 @@ func (o *Orchestrator) runInput(ctx context.Context, request api.RunRequest) (wo
 	if err != nil {
 		return workflows.RunInput{}, fmt.Errorf("starting a run: %w", err)
 	}
-	blob, err := o.blobs.Put(ctx, "application/json", bytes.NewReader(text))
+	blob, err := o.put(ctx, "application/json", bytes.NewReader(text))
 	if err != nil {
 		return workflows.RunInput{}, err
 	}

@@ -1,9 +1,11 @@
 package store_test
 
 import (
+	"crypto/rand"
 	"io"
 	"log"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -24,6 +26,15 @@ func TestBlobsInMemoryRegistry(t *testing.T) {
 
 func TestBlobsEmbeddedRegistry(t *testing.T) {
 	storetest.Blobs(t, func(t *testing.T) string { return start(t, t.TempDir()).Addr() })
+}
+
+// Any registry will do that has a prefix to spare: WASMILL_TEST_BLOBS names one ("host:port").
+func TestBlobsExternalRegistry(t *testing.T) {
+	at := os.Getenv("WASMILL_TEST_BLOBS")
+	if at == "" {
+		t.Skip("WASMILL_TEST_BLOBS names no registry; `make test-scaled` has one in front of S3")
+	}
+	storetest.Blobs(t, func(*testing.T) string { return at + "/" + strings.ToLower(rand.Text()) })
 }
 
 func TestNoRegistry(t *testing.T) {

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -157,8 +158,8 @@ func TestPostgresRefusals(t *testing.T) {
 	server.Exec(t, `INSERT INTO `+schema(newer)+`.goose_db_version (version_id, is_applied) VALUES (999, true)`)
 	for _, c := range []struct{ story, at, says string }{
 		{"no address", "postgres://%zz", "reading the database's address"},
-		{"no such database", server.At() + "&dbname=nobodys", `"nobodys" does not exist`},
-		{"no such schema", server.At() + "&search_path=nobodys", "there is no schema"},
+		{"no such database", with(t, server.At(), "dbname", "nobodys"), `"nobodys" does not exist`},
+		{"no such schema", with(t, server.At(), "search_path", "nobodys"), "there is no schema"},
 		{"newer tables", newer, "version 999"},
 	} {
 		_, err := store.OpenPostgres(t.Context(), c.at)
@@ -166,6 +167,18 @@ func TestPostgresRefusals(t *testing.T) {
 			t.Errorf("%s: %v, kind %v; want invalid, with %q", c.story, err, fault.KindOf(err), c.says)
 		}
 	}
+}
+
+func with(t *testing.T, at, name, value string) string {
+	t.Helper()
+	u, err := url.Parse(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Set(name, value)
+	u.RawQuery = q.Encode()
+	return u.String()
 }
 
 func TestPostgresOnAFullDisk(t *testing.T) {

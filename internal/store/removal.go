@@ -40,23 +40,60 @@ func (b *Blobs) RemoveSource(ctx context.Context, sha256 string) (shared bool, e
 	if shared, err = b.named(ctx, layer, tag); err != nil {
 		return false, fmt.Errorf("removing source %s: %w", sha256, err)
 	}
-	// Some registries keep a tag whose manifest is deleted, others don't let tags be deleted.
-	for _, d := range []struct {
-		ref     name.Reference
-		allowed fault.Kind
-	}{{b.repo.Tag(tag), fault.Invalid}, {b.repo.Digest(head.Digest.String()), fault.NotFound}} {
-		err := remote.Delete(d.ref, append(slices.Clone(b.options), remote.WithContext(ctx))...)
-		if err == nil {
-			continue
-		}
-		if err = remoteFault(err, "removing source %s", sha256); fault.KindOf(err) != d.allowed {
-			return false, err
-		}
+	if err := b.untag(ctx, tag, head.Digest); err != nil {
+		return false, fmt.Errorf("removing source %s: %w", sha256, err)
 	}
 	if shared {
 		return true, nil
 	}
 	return false, b.unlink(ctx, layer)
+}
+
+// untag deletes a tag and the manifest that it names.
+func (b *Blobs) untag(ctx context.Context, tag string, digest v1.Hash) error {
+	// Some registries keep a tag whose manifest is deleted, others don't let tags be deleted.
+	for _, d := range []struct {
+		ref     name.Reference
+		allowed fault.Kind
+	}{{b.repo.Tag(tag), fault.Invalid}, {b.repo.Digest(digest.String()), fault.NotFound}} {
+		err := remote.Delete(d.ref, append(slices.Clone(b.options), remote.WithContext(ctx))...)
+		if err == nil {
+			continue
+		}
+		if err = remoteFault(err, "deleting manifest %s", tag); fault.KindOf(err) != d.allowed && fault.KindOf(err) != fault.NotFound {
+			return err
+		}
+	}
+	return nil
+}
+
+// Forget deletes the manifests under dead tags, in any registry that allows it, and counts them. Their bytes are freed
+// when the registry collects its garbage. Manifests and blobs that somebody reads, or is about to name anew, are there until
+// then.
+func (b *Blobs) Forget(ctx context.Context, dead func(tag string) bool, dry bool) (int, error) {
+	tags, err := remote.List(b.repo, append(slices.Clone(b.options), remote.WithContext(ctx))...)
+	if err != nil {
+		return 0, remoteFault(err, "listing manifests")
+	}
+	tags = slices.DeleteFunc(tags, func(tag string) bool { return !dead(tag) })
+	if dry {
+		return len(tags), nil
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for _, tag := range tags {
+		group.Go(func() error {
+			head, err := b.puller.Head(ctx, b.repo.Tag(tag))
+			if err != nil {
+				if err = remoteFault(err, "looking for manifest %s", tag); fault.KindOf(err) == fault.NotFound {
+					return nil // a tag whose manifest is gone, in a registry that keeps such tags
+				}
+				return err
+			}
+			return b.untag(ctx, tag, head.Digest)
+		})
+	}
+	return len(tags), group.Wait()
 }
 
 // named says whether a manifest names a blob, but for the one under a tag.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/store/pgtest"
 )
 
 // farm is an orchestrator and its address.
@@ -31,11 +33,25 @@ func newFarm(t testing.TB, c cleaner, registry string, env ...string) *farm {
 	listen := freeAddress(t)
 	f := &farm{url: "http://" + listen, dir: dataFolder(t, c), Client: api.NewClient(listen), env: env}
 	// Fixed addresses: after a restart it answers where it did before.
-	f.args = []string{"--data", f.dir, "--listen", listen, "--temporal-listen", freeAddress(t), "--registry", registry}
+	f.args = append([]string{"--data", f.dir, "--listen", listen, "--registry", registry}, servers(t)...)
 	f.start(t)
 	c.Cleanup(func() { f.orchestrator.end(syscall.SIGTERM) })
 	return f
 }
+
+// servers are flags for what a farm keeps its facts and runs in: the data folder or, on the scaled form, a schema and a
+// namespace of its own.
+func servers(t testing.TB) []string {
+	t.Helper()
+	if !scaled() {
+		return []string{"--temporal-listen", freeAddress(t)}
+	}
+	name, database := pgtest.Start(t).Schema(t)
+	return []string{"--database", database, "--temporal", os.Getenv("WASMILL_TEST_TEMPORAL"), "--temporal-namespace", strings.ReplaceAll(name, "_", "-")}
+}
+
+// scaled says that the farms of these tests use the servers of `make test-scaled`.
+func scaled() bool { return os.Getenv("WASMILL_TEST_TEMPORAL") != "" }
 
 func (f *farm) start(t testing.TB) {
 	t.Helper()

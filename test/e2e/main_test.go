@@ -85,7 +85,7 @@ func warm(t testing.TB, dir string) {
 	}
 }
 
-// shared is what most tests use: an orchestrator and a worker with two slots.
+// shared is what most tests use: an orchestrator and a worker with two slots, three of them on the scaled form.
 var shared struct {
 	farm   *farm
 	worker *worker
@@ -97,6 +97,10 @@ func sharedFarm(t testing.TB) (*farm, *worker) {
 	if shared.worker == nil {
 		shared.farm = newFarm(t, &atExit, address)
 		shared.worker = shared.farm.join(t, &atExit)
+		if scaled() {
+			shared.farm.join(t, &atExit)
+			shared.farm.join(t, &atExit)
+		}
 	}
 	return shared.farm, shared.worker
 }

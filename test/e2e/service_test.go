@@ -22,8 +22,8 @@ import (
 
 // A second worker joins with one command and gets work: four builds run at a time, on two workers with two slots each.
 func TestSecondWorker(t *testing.T) {
-	f, first := sharedFarm(t)
-	second, c, s := f.join(t, t), docker(t), newRecipes(t)
+	f := newFarm(t, t, registry(t))
+	first, second, c, s := f.join(t, t), f.join(t, t), docker(t), newRecipes(t)
 	for _, name := range []string{"four-a", "four-b", "four-c", "four-d"} {
 		s.extension(t, name, "build:\n  script: "+gate+"\n")
 	}

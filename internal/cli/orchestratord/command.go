@@ -72,7 +72,7 @@ func Command() *cobra.Command {
 	flags.StringVar(&database, "database", "", "URL of a PostgreSQL database instead of a file in the data folder; the password comes from $PGPASSWORD, $PGPASSFILE or ~/.pgpass ($WASMILL_DATABASE)")
 	flags.StringVar(&cfg.Registry, "registry", "", "address of an external registry instead of the embedded one")
 	flags.StringVar(&cfg.Temporal, "temporal", "", "address of an external Temporal cluster instead of the embedded server")
-	flags.StringVar(&cfg.Namespace, "temporal-namespace", temporald.Namespace, "namespace of an external Temporal cluster")
+	flags.StringVar(&cfg.Namespace, "temporal-namespace", temporald.Namespace, "namespace of an external Temporal cluster; it is made where it is missing")
 	return cmd
 }
 

@@ -128,14 +128,21 @@ func (s *Server) Exec(t testing.TB, statement string) {
 // Place is the URL of an empty schema for the test, in a database that other tests use as well.
 func (s *Server) Place(t testing.TB) string {
 	t.Helper()
-	name := "test_" + strings.ToLower(rand.Text())
-	s.Exec(t, "CREATE SCHEMA "+name)
+	name, at := s.Schema(t)
 	t.Cleanup(func() { s.Exec(t, "DROP SCHEMA "+name+" CASCADE") })
+	return at
+}
+
+// Schema is Place without an end.
+func (s *Server) Schema(t testing.TB) (name, at string) {
+	t.Helper()
+	name = "test_" + strings.ToLower(rand.Text())
+	s.Exec(t, "CREATE SCHEMA "+name)
 	u := s.url
 	q := u.Query()
 	q.Set("search_path", name)
 	u.RawQuery = q.Encode()
-	return u.String()
+	return name, u.String()
 }
 
 // Database is the URL of an empty database, made with options of CREATE DATABASE.
