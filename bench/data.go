@@ -3,13 +3,12 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"time"
 
+	"github.com/wasmill/wasmill/bench/share"
 	"github.com/wasmill/wasmill/internal/datadir"
 )
 
@@ -71,53 +70,8 @@ func (b *bench) fresh(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := share(from.Registry(), dir.Registry()); err != nil {
+	if err := share.Registry(from.Registry(), dir.Registry()); err != nil {
 		return "", fmt.Errorf("copying the registry: %w", err)
 	}
 	return dir.Root(), nil
-}
-
-// shared is the size from which a registry's file is a blob, which nobody ever changes.
-const shared = 1 << 20
-
-// share copies a registry's folder; large files become hard links where that is possible.
-func share(from, to string) error {
-	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(from, path)
-		if err != nil {
-			return err
-		}
-		target := filepath.Join(to, rel)
-		if entry.IsDir() {
-			return os.MkdirAll(target, 0o755)
-		}
-		info, err := entry.Info()
-		if err != nil {
-			return err
-		}
-		if info.Size() >= shared && os.Link(path, target) == nil {
-			return nil
-		}
-		return copyFile(path, target)
-	})
-}
-
-func copyFile(from, to string) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := os.Create(to)
-	if err != nil {
-		return err
-	}
-	defer out.Close()
-	if _, err := io.Copy(out, in); err != nil {
-		return err
-	}
-	return out.Close()
 }

@@ -29,9 +29,12 @@ func describeMachine() machine {
 	return m
 }
 
-// memory is the resident memory of a process in bytes.
-func memory(pid int) (int64, error) {
-	n := kilobytes(field(fmt.Sprintf("/proc/%d/status", pid), "VmRSS"))
+// memory is the resident memory of a process in bytes; peakMemory, the most that it has ever had.
+func memory(pid int) (int64, error)     { return status(pid, "VmRSS") }
+func peakMemory(pid int) (int64, error) { return status(pid, "VmHWM") }
+
+func status(pid int, name string) (int64, error) {
+	n := kilobytes(field(fmt.Sprintf("/proc/%d/status", pid), name))
 	if n == 0 {
 		return 0, fmt.Errorf("reading the memory of process %d: it is gone", pid)
 	}

@@ -5,6 +5,7 @@
 //	go run ./bench                      everything, about a quarter of an hour on two cores
 //	go run ./bench --runs 1 lz4 h3      two recipes, one sample each
 //	go run ./bench --peer=false         without pyodide-build
+//	go run ./bench --only scale         one part of it; --help lists them
 //
 // It uses the programs of bin/ as people do (`wasmill build`, `wasmill up`, the HTTP API) on data folders of its own, on
 // the container engine of this machine. The toolchain is taken from the data folder of --data, and baked there if need be.
@@ -29,10 +30,13 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/wasmill/wasmill/internal/engine"
+	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/fetch"
 	"github.com/wasmill/wasmill/internal/recipe"
 )
@@ -42,6 +46,7 @@ type bench struct {
 	bin, data, folder, toolchain, scratch, out, peerScripts string
 	table                                                   string // file for a page of what builds, if wanted
 
+	only                    string // parts, with commas between them
 	runs                    int
 	limit                   time.Duration
 	withPeer, peerUV, again bool
@@ -86,6 +91,7 @@ func (b *bench) flags() {
 	flag.IntVar(&b.runs, "runs", 3, "ready builds of each recipe that is small, and as many of the peer's; of the others one")
 	flag.BoolVar(&b.withPeer, "peer", true, "measure pyodide-build beside")
 	flag.BoolVar(&b.peerUV, "peer-uv", false, "let the peer make its environments with uv, which it does where it finds one, instead of pip")
+	flag.StringVar(&b.only, "only", "", "measure these parts of it, with commas between them: "+strings.Join(names(), ", "))
 	flag.BoolVar(&b.again, "bake", false, "bake the toolchain again, to measure that too")
 	flag.DurationVar(&b.limit, "time", 25*time.Minute, "begin with no further recipe after this time")
 	flag.Parse()
@@ -118,15 +124,41 @@ func (b *bench) run(ctx context.Context, patterns []string) (err error) {
 	return errors.Join(err, context.Cause(ctx))
 }
 
+// parts are what can be measured by itself.
+var parts = []struct {
+	name    string
+	measure func(*bench, context.Context) error
+}{
+	{"builds", (*bench).builds},
+	{"start", (*bench).startup},
+	{"memory", (*bench).idle},
+	{"scale", (*bench).scale},
+}
+
+func names() (list []string) {
+	for _, p := range parts {
+		list = append(list, p.name)
+	}
+	return list
+}
+
 func (b *bench) measure(ctx context.Context) error {
-	if err := b.builds(ctx); err != nil {
-		return err
+	only := strings.FieldsFunc(b.only, func(r rune) bool { return r == ',' })
+	for _, name := range only {
+		if !slices.Contains(names(), name) {
+			return fault.Errorf(fault.Invalid, "there is no part %q to measure: choose of %s", name, strings.Join(names(), ", "))
+		}
 	}
-	b.say("start and memory")
-	if err := b.startup(ctx); err != nil {
-		return err
+	for _, p := range parts {
+		if len(only) > 0 && !slices.Contains(only, p.name) {
+			continue
+		}
+		b.say("measuring: %s", p.name)
+		if err := p.measure(b, ctx); err != nil {
+			return err
+		}
 	}
-	return b.idle(ctx)
+	return nil
 }
 
 // builds measures what builds take, and then what it takes to see that there is nothing to build.

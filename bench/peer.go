@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/wasmill/wasmill/bench/share"
 	"github.com/wasmill/wasmill/internal/build"
 	"github.com/wasmill/wasmill/internal/engine"
 	"github.com/wasmill/wasmill/internal/fetch"
@@ -90,7 +91,7 @@ func (b *bench) wheel(ctx context.Context, src fetch.Source, name, folder string
 	if err != nil {
 		return err
 	}
-	return copyFile(file, filepath.Join(folder, name))
+	return share.File(file, filepath.Join(folder, name))
 }
 
 // container runs a command under the limits of the farm's builds.

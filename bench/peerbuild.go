@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/wasmill/wasmill/bench/share"
 	"github.com/wasmill/wasmill/internal/engine"
 	"github.com/wasmill/wasmill/internal/fetch"
 	"github.com/wasmill/wasmill/internal/recipe"
@@ -106,7 +107,7 @@ func (p *peerBuild) stage(work string) error {
 		return err
 	}
 	for n, patch := range p.recipe.Source.Patches {
-		if err := copyFile(p.recipe.Path(patch), filepath.Join(work, "patches", fmt.Sprintf("%04d-%s", n, path.Base(patch)))); err != nil {
+		if err := share.File(p.recipe.Path(patch), filepath.Join(work, "patches", fmt.Sprintf("%04d-%s", n, path.Base(patch)))); err != nil {
 			return err
 		}
 	}

@@ -39,7 +39,7 @@ func (r Recipe) files() map[string]string {
 	var meta strings.Builder
 	fmt.Fprintf(&meta, "package:\n  name: %s\n  version: %q\n", r.Name, r.Version)
 	if isPackage {
-		fmt.Fprintf(&meta, "  top-level:\n    - %s\n", module(r.Name))
+		fmt.Fprintf(&meta, "  top-level:\n    - %s\n", Module(r.Name))
 	}
 	fmt.Fprintf(&meta, "source:\n  url: https://example.org/%[1]s/%[1]s-%[2]s.tar.gz\n  sha256: %[3]s\n", r.Name, r.Version, hex.EncodeToString(sum[:]))
 	files := map[string]string{}
@@ -48,7 +48,7 @@ func (r Recipe) files() map[string]string {
 		files["patches/0001-no-threads.patch"] = patch(r.Name)
 	}
 	if isPackage && sum[1]%2 == 0 {
-		files["test_"+module(r.Name)+".py"] = fmt.Sprintf("import %[1]s\n\n\ndef test_version():\n    assert %[1]s.__version__ == %[2]q\n", module(r.Name), r.Version)
+		files["test_"+Module(r.Name)+".py"] = fmt.Sprintf("import %[1]s\n\n\ndef test_version():\n    assert %[1]s.__version__ == %[2]q\n", Module(r.Name), r.Version)
 	}
 	switch {
 	case !isPackage:
@@ -73,7 +73,8 @@ func (r Recipe) files() map[string]string {
 	return files
 }
 
-func module(name string) string {
+// Module is what a recipe of that name is imported as.
+func Module(name string) string {
 	return strings.NewReplacer("-", "_", ".", "_").Replace(strings.ToLower(name))
 }
 
