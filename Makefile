@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export CGO_ENABLED := 0
 TOOL := go tool -modfile=tools/go.mod
 
-.PHONY: build demo stop test test-scaled nightly unit lint bench fuzz clean
+.PHONY: build demo stop test test-scaled nightly unit lint bench soak fuzz clean
 
 build: ## the programs, static, into bin/
 	@echo "building the programs (the first time the Temporal server is compiled: some minutes)"
@@ -21,8 +21,9 @@ test: build ## all tests, those on the real engine and the real Temporal server 
 test-scaled: build ## the farm's tests on PostgreSQL, a Temporal server on it, and a registry in front of S3, all started for it
 	scripts/test-scaled.sh
 
-nightly: build ## all tests and those that take long: numpy from its source, recipes in Rust, the corpus in Chromium
+nightly: build ## all tests and those that take long: numpy from its source, recipes in Rust, the corpus in Chromium, a short soak
 	WASMILL_TEST_NIGHTLY=1 scripts/test.sh
+	scripts/soak.sh --minutes 3
 
 unit: ## fast tests: no container engine, no Temporal server, no network
 	go test ./...
@@ -34,6 +35,9 @@ lint: ## formatting, layers of imports, static checks, determinism of the workfl
 bench: build ## time, memory and size beside pyodide-build, as a table and JSON
 	scripts/ensure-docker.sh
 	go run ./bench
+
+soak: build ## kill parts of a farm while it builds, again and again; MINUTES=5, SEED=N
+	scripts/soak.sh --minutes $(or $(MINUTES),5) $(if $(SEED),--seed $(SEED))
 
 fuzz: ## every fuzz target for a while; FUZZTIME=30s each
 	scripts/fuzz.sh
