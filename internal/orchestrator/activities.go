@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/wasmill/wasmill/internal/api"
@@ -98,7 +97,7 @@ func step(req *requested, act *plan.Action) workflows.Action {
 func (a activities) Resolve(ctx context.Context, in workflows.ResolveInput) (workflows.Action, error) {
 	a.o.garbage.RLock()
 	defer a.o.garbage.RUnlock()
-	run, actions, err := a.o.db.Run(ctx, in.RunID)
+	run, err := a.o.db.Head(ctx, in.RunID)
 	if err != nil {
 		return workflows.Action{}, err
 	}
@@ -110,11 +109,14 @@ func (a activities) Resolve(ctx context.Context, in workflows.ResolveInput) (wor
 	if err != nil {
 		return workflows.Action{}, err
 	}
-	i := slices.IndexFunc(run.Plan.Actions, func(p plan.Action) bool { return p.Recipe == in.Recipe })
-	if i < 0 {
-		return workflows.Action{}, fault.Errorf(fault.Internal, "run %s has no recipe %s", in.RunID, in.Recipe)
+	act, err := a.o.plans.action(ctx, a.o.db, in.RunID, in.Recipe)
+	if err != nil {
+		return workflows.Action{}, err
 	}
-	act, keys := run.Plan.Actions[i], keysOf(actions)
+	keys, err := a.o.keysFor(ctx, req, in)
+	if err != nil {
+		return workflows.Action{}, err
+	}
 	if err := a.o.complete(ctx, &act, keys); err != nil {
 		return workflows.Action{}, err
 	}
@@ -165,7 +167,7 @@ func (a activities) Built(ctx context.Context, task workflows.Task) (workflows.B
 	if err := a.o.db.UseBuilds(ctx, []string{task.Key}, time.Now()); err != nil {
 		return workflows.BuildResult{}, err
 	}
-	run, _, err := a.o.db.Run(ctx, task.RunID)
+	run, err := a.o.db.Head(ctx, task.RunID)
 	if err == nil && publishes(run) {
 		err = a.o.publish(ctx, b.Record.Toolchain.Name, task.RunID, []string{task.Key})
 	}
@@ -200,9 +202,21 @@ func (a activities) Record(ctx context.Context, in workflows.RecordInput) error 
 	if len(in.Changes) == 0 {
 		return nil
 	}
-	run, actions, err := a.o.db.Run(ctx, in.RunID)
+	run, err := a.o.db.Head(ctx, in.RunID)
 	if err != nil {
 		return err
+	}
+	var names []string
+	for _, c := range in.Changes {
+		names = append(names, c.Recipe)
+	}
+	list, err := a.o.db.Actions(ctx, in.RunID, names...)
+	if err != nil {
+		return err
+	}
+	actions := make(map[string]store.RunAction, len(list))
+	for _, act := range list {
+		actions[act.Recipe] = act
 	}
 	for _, c := range in.Changes {
 		if c.Joined && c.State == workflows.Passed && publishes(run) { // the run that has built it may not publish
@@ -214,11 +228,11 @@ func (a activities) Record(ctx context.Context, in workflows.RecordInput) error 
 				return err
 			}
 		}
-		i := slices.IndexFunc(actions, func(s store.RunAction) bool { return s.Recipe == c.Recipe })
-		if i < 0 {
+		act, found := actions[c.Recipe]
+		if !found {
 			return fault.Errorf(fault.Internal, "run %s has no recipe %s", in.RunID, c.Recipe)
 		}
-		now := changed(actions[i], c)
+		now := changed(act, c)
 		// Not from the database: under a key that was built before, it keeps the first build's record.
 		if c.Record != "" {
 			if res, err := jobs.Get[jobs.Result](ctx, a.o.blobs, c.Record); err == nil {

@@ -76,18 +76,20 @@ type Orchestrator struct {
 	address  string          // of the registry
 	builder  plan.Builder
 	logs     liveLogs
+	packs    packs
+	plans    plans
 	crews    workforce
 
 	runClasses classCache
 	began      time.Time
-	url      string
-	http     *http.Server
-	release  func()
-	metrics  *telemetry.Farm
-	probes   *telemetry.Server // nil without MetricsListen
-	classed  knownClasses
-	brought  brought
-	garbage  sync.RWMutex // held by a collection; those who decide which builds are used, or bring one, hold it together
+	url        string
+	http       *http.Server
+	release    func()
+	metrics    *telemetry.Farm
+	probes     *telemetry.Server // nil without MetricsListen
+	classed    knownClasses
+	brought    brought
+	garbage    sync.RWMutex // held by a collection; those who decide which builds are used, or bring one, hold it together
 
 	mu       sync.Mutex
 	temporal *temporald.Server // nil where an external one is used, or before StartTemporal

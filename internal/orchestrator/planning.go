@@ -13,7 +13,6 @@ import (
 	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/reproduce"
-	"github.com/wasmill/wasmill/internal/store"
 	"github.com/wasmill/wasmill/workflows"
 )
 
@@ -24,7 +23,7 @@ const builderVersion = "1"
 // requested is a request with all that planning it needs.
 type requested struct {
 	api.RunRequest
-	set       *recipe.Set
+	*pack
 	toolchain known
 	policy    reproduce.Policy
 }
@@ -38,23 +37,18 @@ func (o *Orchestrator) read(ctx context.Context, req api.RunRequest) (*requested
 	if err != nil {
 		return nil, err
 	}
-	set, err := jobs.Recipes(ctx, o.blobs, req.Recipes, o.cfg.Dir.Packs())
+	pack, err := o.recipes(ctx, req.Recipes, req.Runtimes)
 	if err != nil {
 		return nil, fmt.Errorf("reading the recipes of the request: %w", err)
 	}
-	for _, runtime := range req.Runtimes {
-		if err := set.AlsoIn(runtime); err != nil {
-			return nil, err
-		}
-	}
-	chosen, err := set.Select(req.Select...)
+	chosen, err := pack.set.Select(req.Select...)
 	if err != nil {
 		return nil, err
 	}
 	if len(chosen) == 0 {
 		return nil, fault.Errorf(fault.Invalid, "nothing is selected")
 	}
-	return &requested{RunRequest: req, set: set, toolchain: tc, policy: policy}, nil
+	return &requested{RunRequest: req, pack: pack, toolchain: tc, policy: policy}, nil
 }
 
 // retries says whether what failed before is built again. Who waits at a terminal has changed something, or wants to see the
@@ -75,7 +69,7 @@ func (o *Orchestrator) plan(ctx context.Context, req *requested) (*plan.Plan, er
 		History:   history,
 		Options:   plan.Options{NoCache: req.NoCache, RetryFailed: retries(req.RunRequest)},
 	}
-	if in.Recipes, err = plan.FromSet(req.set, req.Select, (*recipe.Recipe).Digests); err != nil {
+	if in.Recipes, err = plan.FromSet(req.set, req.Select, req.digest); err != nil {
 		return nil, err
 	}
 	for i := range in.Recipes {
@@ -195,13 +189,29 @@ func (o *Orchestrator) outputs(ctx context.Context, keys map[string]string, name
 	return out, nil
 }
 
-// keysOf are the keys of a run's recipes, as far as they are known.
-func keysOf(actions []store.RunAction) map[string]string {
+// keysFor are the keys of all that a recipe of a run needs, as far as they are known.
+func (o *Orchestrator) keysFor(ctx context.Context, req *requested, in workflows.ResolveInput) (map[string]string, error) {
+	r := req.set.Get(in.Recipe)
+	if r == nil {
+		return nil, fault.Errorf(fault.Internal, "the recipes of run %s have no %s", in.RunID, in.Recipe)
+	}
+	needed, err := req.set.Closure([]*recipe.Recipe{r})
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, n := range needed {
+		names = append(names, n.Name)
+	}
+	actions, err := o.db.Actions(ctx, in.RunID, names...)
+	if err != nil {
+		return nil, err
+	}
 	keys := map[string]string{}
 	for _, a := range actions {
 		if a.Key != "" {
 			keys[a.Recipe] = a.Key
 		}
 	}
-	return keys
+	return keys, nil
 }

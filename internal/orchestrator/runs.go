@@ -42,6 +42,16 @@ func (o *Orchestrator) Plan(ctx context.Context, request api.RunRequest) ([]api.
 	if err != nil {
 		return nil, err
 	}
+	var keys []string
+	for _, a := range p.Actions {
+		if a.Kind == plan.KindReuse {
+			keys = append(keys, a.Key)
+		}
+	}
+	builds, err := o.db.BuildsOf(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]api.Action, 0, len(p.Actions))
 	for _, a := range p.Actions {
 		act := store.RunAction{Recipe: a.Recipe, Version: a.Version, Action: a.Kind, Reason: a.Reason, Needs: a.Needs, Key: a.Key, Status: store.Planned}
@@ -53,10 +63,7 @@ func (o *Orchestrator) Plan(ctx context.Context, request api.RunRequest) ([]api.
 		case a.Kind == plan.KindReuse:
 			act.Status, act.Cause = store.Failed, a.Reason
 		}
-		shown, err := o.action(ctx, act)
-		if err != nil {
-			return nil, err
-		}
+		shown := actionShown(act, builds)
 		if a.Wants.Lock || len(a.Wants.Hosts) > 0 {
 			shown.Wants = &api.Wants{Lock: a.Wants.Lock, Hosts: a.Wants.Hosts}
 		}
@@ -189,7 +196,7 @@ func (o *Orchestrator) Runs(ctx context.Context, limit int) ([]api.Run, error) {
 
 // Run implements api.Farm.
 func (o *Orchestrator) Run(ctx context.Context, id string) (api.Run, error) {
-	r, actions, err := o.db.Run(ctx, id)
+	r, err := o.db.Head(ctx, id)
 	if err != nil {
 		return api.Run{}, err
 	}
@@ -197,12 +204,22 @@ func (o *Orchestrator) Run(ctx context.Context, id string) (api.Run, error) {
 	if err != nil {
 		return api.Run{}, err
 	}
+	actions, err := o.db.Actions(ctx, id)
+	if err != nil {
+		return api.Run{}, err
+	}
+	var keys []string
 	for _, a := range actions {
-		shown, err := o.action(ctx, a)
-		if err != nil {
-			return api.Run{}, err
+		if a.Key != "" && a.Status.Ended() {
+			keys = append(keys, a.Key)
 		}
-		out.Actions = append(out.Actions, shown)
+	}
+	builds, err := o.db.BuildsOf(ctx, keys)
+	if err != nil {
+		return api.Run{}, err
+	}
+	for _, a := range actions {
+		out.Actions = append(out.Actions, actionShown(a, builds))
 	}
 	return out, nil
 }
@@ -228,21 +245,15 @@ func runShown(r store.Run) (api.Run, error) {
 	return out, nil
 }
 
-// action is an action with what its build says.
-func (o *Orchestrator) action(ctx context.Context, a store.RunAction) (api.Action, error) {
+// actionShown is an action with what its build says, one of builds by their keys.
+func actionShown(a store.RunAction, builds map[string]store.Build) api.Action {
 	out := api.Action{
 		Recipe: a.Recipe, Version: a.Version, Kind: string(a.Action), Reason: a.Reason, Needs: a.Needs, Key: a.Key, Status: string(a.Status),
 		Cause: a.Cause, Fault: a.Fault, Phase: string(a.Phase), Worker: a.Worker, Attempt: a.Attempt, Seconds: a.Seconds,
 	}
-	if a.Key == "" || !a.Status.Ended() {
-		return out, nil
-	}
-	b, err := o.db.Build(ctx, a.Key)
-	if fault.KindOf(err) == fault.NotFound && err != nil {
-		return out, nil // canceled before there was one
-	}
-	if err != nil {
-		return out, err
+	b, found := builds[a.Key]
+	if !found || !a.Status.Ended() { // one that was canceled may have none
+		return out
 	}
 	if a.Status == store.Cached && b.Record.Outcome == record.Failed {
 		out.Status, out.Cause = "failed", a.Reason
@@ -257,7 +268,7 @@ func (o *Orchestrator) action(ctx context.Context, a store.RunAction) (api.Actio
 		}
 	}
 	out.Tests, out.Reproduced = tests(&b.Record), reproduced(&b.Record)
-	return out, nil
+	return out
 }
 
 // tests counts what the tests of a build came to; nil where nothing was tested.

@@ -47,7 +47,7 @@ func (o *Orchestrator) SteerRun(ctx context.Context, id string, s api.Steering) 
 	}
 	// The run has done it when it says so.
 	for limit := time.Now().Add(steerWait); ; {
-		if run, _, err = o.db.Run(ctx, id); err != nil {
+		if run, err = o.db.Head(ctx, id); err != nil {
 			return api.Run{}, err
 		}
 		if run.Control == wanted {
@@ -96,7 +96,7 @@ func (o *Orchestrator) endedMeanwhile(ctx context.Context, id string, cause erro
 		return cause
 	}
 	for range 20 { // its end is noted before its workflow ends
-		run, _, err := o.db.Run(ctx, id)
+		run, err := o.db.Head(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func (o *Orchestrator) endedMeanwhile(ctx context.Context, id string, cause erro
 
 // CancelRun implements api.Farm.
 func (o *Orchestrator) CancelRun(ctx context.Context, id string) error {
-	run, _, err := o.db.Run(ctx, id)
+	run, err := o.db.Head(ctx, id)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/jobs"
 	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
@@ -56,7 +57,7 @@ func (o *Orchestrator) store(ctx context.Context, task workflows.Task) error {
 	if stored {
 		o.metrics.Built(&res.Record)
 	}
-	run, _, err := o.db.Run(ctx, task.RunID)
+	run, err := o.db.Head(ctx, task.RunID)
 	if err != nil {
 		return err
 	}
@@ -135,10 +136,14 @@ func (o *Orchestrator) publish(ctx context.Context, toolchain, run string, keys 
 	ctx, end := telemetry.Span(ctx, "publish")
 	defer func() { end(err) }()
 	var files []store.Publication
+	builds, err := o.db.BuildsOf(ctx, keys)
+	if err != nil {
+		return err
+	}
 	for _, key := range keys {
-		b, err := o.db.Build(ctx, key)
-		if err != nil {
-			return err
+		b, found := builds[key]
+		if !found {
+			return fault.Errorf(fault.NotFound, "publishing build %s: there is none", key)
 		}
 		if b.Record.Outcome != record.Passed {
 			continue

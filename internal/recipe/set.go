@@ -152,6 +152,9 @@ func (s *Set) Recipes() []*Recipe {
 	return all
 }
 
+// Len is how many recipes there are, with the excluded ones.
+func (s *Set) Len() int { return len(s.recipes) + len(s.excluded) }
+
 // all are the recipes with the excluded ones, by canonical name.
 func (s *Set) all() []*Recipe {
 	all := s.Recipes()

@@ -114,8 +114,13 @@ type Runs interface {
 	ControlRun(ctx context.Context, id string, c RunControl) error
 	// FinishRun notes a run's end. The first end stands.
 	FinishRun(ctx context.Context, id string, end RunEnd, at time.Time) error
-	// Run reads a run and its actions, in the order of the plan.
+	// Run reads a run with its plan and its actions, in the order of the plan. Of a large run that is a lot: most need less.
 	Run(ctx context.Context, id string) (Run, []RunAction, error)
+	// Head reads a run without its plan.
+	Head(ctx context.Context, id string) (Run, error)
+	// Actions reads those of a run that are about these recipes, or all if there are none, in the order of the plan. What the
+	// run does not have is left out.
+	Actions(ctx context.Context, run string, recipes ...string) ([]RunAction, error)
 	// Runs lists the newest runs first, without plans. A limit of 0 is no limit.
 	Runs(ctx context.Context, limit int) ([]Run, error)
 }
@@ -137,6 +142,8 @@ type Builds interface {
 	UseBuilds(ctx context.Context, keys []string, at time.Time) error
 	// Build finds a build by its key.
 	Build(ctx context.Context, key string) (Build, error)
+	// BuildsOf finds those of many keys at one moment. What is not there is left out.
+	BuildsOf(ctx context.Context, keys []string) (map[string]Build, error)
 	// LatestBuild finds the build of a recipe that was last built or reused, on one toolchain or, if that is empty, any.
 	LatestBuild(ctx context.Context, recipe, toolchain string) (Build, error)
 	// History is what a plan for a toolchain has to know, at one moment.

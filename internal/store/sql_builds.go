@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/wasmill/wasmill/internal/fault"
@@ -94,6 +95,24 @@ func (s *SQL) Build(ctx context.Context, key string) (b Build, err error) {
 		return err
 	})
 	return b, err
+}
+
+// BuildsOf implements Builds.
+func (s *SQL) BuildsOf(ctx context.Context, keys []string) (map[string]Build, error) {
+	found := make(map[string]Build, len(keys))
+	err := s.look(ctx, "reading builds", func(tx tx) error {
+		for part := range slices.Chunk(keys, atOnce) {
+			list, err := query(ctx, tx, scanBuild, selectBuilds+` WHERE key IN (`+places(len(part))+`)`, anys(part)...)
+			if err != nil {
+				return err
+			}
+			for _, b := range list {
+				found[b.Record.Key] = b
+			}
+		}
+		return nil
+	})
+	return found, err
 }
 
 // LatestBuild implements Builds.

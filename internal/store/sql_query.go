@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"math"
+	"strings"
 )
 
 // query reads all rows of a query.
@@ -48,4 +49,18 @@ func limitOf(limit int) int {
 		return math.MaxInt64
 	}
 	return limit
+}
+
+// atOnce is how many values one statement is asked about: few enough for any database's limit on parameters.
+const atOnce = 500
+
+// places are those of n values in a statement, which anys gives.
+func places(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
+
+func anys[T any](list []T) []any {
+	all := make([]any, len(list))
+	for i, v := range list {
+		all[i] = v
+	}
+	return all
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/wasmill/wasmill/internal/fault"
@@ -136,6 +137,36 @@ func (s *SQL) Run(ctx context.Context, id string) (Run, []RunAction, error) {
 		return err
 	})
 	return run, actions, err
+}
+
+// Head implements Runs.
+func (s *SQL) Head(ctx context.Context, id string) (run Run, err error) {
+	err = s.look(ctx, "reading run "+id, func(tx tx) error {
+		run, err = one(ctx, tx, scanRun, selectRuns+` WHERE id = ?`, id)
+		return err
+	})
+	return run, err
+}
+
+// Actions implements Runs.
+func (s *SQL) Actions(ctx context.Context, run string, recipes ...string) (actions []RunAction, err error) {
+	err = s.look(ctx, "reading the actions of run "+run, func(tx tx) error {
+		actions = nil
+		if len(recipes) == 0 {
+			actions, err = query(ctx, tx, scanAction, selectActions+` WHERE run = ? ORDER BY position`, run)
+			return err
+		}
+		for part := range slices.Chunk(recipes, atOnce) {
+			list, err := query(ctx, tx, scanAction, selectActions+` WHERE run = ? AND recipe IN (`+places(len(part))+`) ORDER BY position`,
+				append([]any{run}, anys(part)...)...)
+			if err != nil {
+				return err
+			}
+			actions = append(actions, list...)
+		}
+		return nil
+	})
+	return actions, err
 }
 
 const selectActions = `SELECT recipe, version, action, reason, needs, key, status, cause, fault, phase, attempt, worker, seconds, started,

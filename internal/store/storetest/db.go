@@ -24,6 +24,7 @@ func DB(t *testing.T, open func(t *testing.T) store.DB) {
 		"what is not there is not found":        nothingThere,
 		"a build is remembered":                 buildRemembered,
 		"a key has one artifact":                oneArtifact,
+		"many builds at once":                   manyBuilds,
 		"the latest build is the one used last": latestBuild,
 		"the history is what a plan needs":      history,
 		"the first lock stands":                 firstLock,
@@ -140,6 +141,25 @@ func wantRun(t *testing.T, db store.DB, want store.Run, actions []store.RunActio
 	}
 	if diff := cmp.Diff(actions, got); diff != "" {
 		t.Errorf("actions (-want +got):\n%s", diff)
+	}
+	head, err := db.Head(t.Context(), want.ID)
+	must(t, err)
+	want.Plan = nil
+	if diff := cmp.Diff(want, head); diff != "" {
+		t.Errorf("head (-want +got):\n%s", diff)
+	}
+	got, err = db.Actions(t.Context(), want.ID)
+	must(t, err)
+	if diff := cmp.Diff(actions, got); diff != "" {
+		t.Errorf("actions alone (-want +got):\n%s", diff)
+	}
+	if len(actions) < 3 {
+		return
+	}
+	got, err = db.Actions(t.Context(), want.ID, actions[2].Recipe, "unknown", actions[0].Recipe)
+	must(t, err)
+	if diff := cmp.Diff([]store.RunAction{actions[0], actions[2]}, got); diff != "" {
+		t.Errorf("some actions (-want +got):\n%s", diff)
 	}
 }
 

@@ -70,6 +70,33 @@ func oneArtifact(t *testing.T, db store.DB) {
 	}
 }
 
+// manyBuilds are more than a database takes in one question.
+func manyBuilds(t *testing.T, db store.DB) {
+	want := map[string]store.Build{}
+	var keys []string
+	for i := range 3 {
+		b := remembered(fmt.Sprint("recipe-", i), i)
+		b.Record.Key = key(fmt.Sprint("many ", i))
+		_, err := db.PutBuild(t.Context(), b)
+		must(t, err)
+		if want[b.Record.Key], err = db.Build(t.Context(), b.Record.Key); err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, b.Record.Key)
+		for j := range 400 {
+			keys = append(keys, key(fmt.Sprint("none ", i, j)))
+		}
+	}
+	got, err := db.BuildsOf(t.Context(), keys)
+	must(t, err)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got, err := db.BuildsOf(t.Context(), nil); err != nil || len(got) != 0 {
+		t.Errorf("of no keys: %v, %v", got, err)
+	}
+}
+
 func latestBuild(t *testing.T, db store.DB) {
 	ctx := t.Context()
 	versions := []store.Build{remembered("lz4", 0), remembered("lz4", 1), remembered("lz4", 2)}
