@@ -47,7 +47,7 @@ func (b *bench) start(program, data string, args ...string) (*farm, error) {
 
 // up starts a whole farm and waits until it answers and has a worker.
 func (b *bench) up(ctx context.Context, data string) (*farm, error) {
-	f, err := b.start("wasmill", data, append([]string{"up", "--slots", "1"}, anywhere...)...)
+	f, err := b.start("wasmill", data, append([]string{"up", "--slots", "1", "--reproduce", "off"}, anywhere...)...)
 	if err != nil {
 		return nil, err
 	}

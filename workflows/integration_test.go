@@ -438,3 +438,38 @@ func TestUnknownAndUsedRuns(t *testing.T) {
 		t.Errorf("starting a run again: %v", err)
 	}
 }
+
+// Both workers are idle, so either may be offered the second build; the one that made the first leaves it to the other.
+func TestASecondBuildGoesToAnotherWorker(t *testing.T) {
+	farm := &fakeFarm{plan: builds(map[string][]string{"a": nil}), resolved: map[string]Action{"a": {
+		Recipe: "a", Kind: KindBuild, Key: "key-a", Job: "sha256:job", Reproduce: &Reproduce{Why: "new", Blocks: true},
+	}}}
+	s := newStage(t, farm)
+	var first, second, declined atomic.Int32
+	hire := func(name int32) {
+		s.hire(&fakeWorker{
+			build: map[string]step{"a": func(_ context.Context, task Task, _ Attempt) (BuildResult, error) {
+				first.Store(name)
+				return BuildResult{Outcome: record.Passed, Key: task.Key, Record: "sha256:built"}, nil
+			}},
+			again: map[string]step{"a": func(_ context.Context, task Task, _ Attempt) (BuildResult, error) {
+				if first.Load() == name {
+					declined.Add(1)
+					return BuildResult{Declined: true}, nil
+				}
+				second.Store(name)
+				return BuildResult{Outcome: record.Passed, Key: task.Key, Record: "sha256:reproduced"}, nil
+			}},
+		}, 1)
+	}
+	hire(1)
+	s.ask("r1", Submission, Tunables{})
+	for declined.Load() < 2 { // there is nobody else yet
+		time.Sleep(10 * time.Millisecond)
+	}
+	hire(2)
+	if got := s.await("r1"); got.Outcome != Passed || first.Load() != 1 || second.Load() != 2 {
+		t.Errorf("%+v, first by %d, then by %d", got, first.Load(), second.Load())
+	}
+	s.keep("build-twice", "build/a/tc/key-a", "")
+}
