@@ -73,14 +73,18 @@ secret() { head -c 18 /dev/urandom | base64 | tr -d '+/='; }
 admin_password=$(secret) POSTGRES_PASSWORD=$(secret) PGPASSWORD=$(secret)
 export PGPASSWORD # of the farm; the programs take it from here
 mkdir "$scratch/postgres"
+# Its certificate is its own authority. openssl comes with Debian's postgresql.
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 \
+  -keyout "$scratch/postgres/key.pem" -out "$scratch/postgres.pem" 2>"$scratch/openssl.log" || { cat "$scratch/openssl.log" >&2; give_up "no certificate for PostgreSQL"; }
+chmod 600 "$scratch/postgres/key.pem"
 (umask 077 && printf %s "$admin_password" >"$scratch/postgres/password")
 chmod 755 "$scratch"
 [ "$(id -u)" != 0 ] || chown -R postgres:postgres "$scratch/postgres"
 as_postgres "$postgres/initdb" --pgdata "$scratch/postgres/data" --username admin --pwfile "$scratch/postgres/password" --auth scram-sha-256 \
   --encoding UTF8 --no-sync >"$scratch/initdb.log"
 as_postgres "$postgres/pg_ctl" start --wait --pgdata "$scratch/postgres/data" --log "$scratch/postgres/log" \
-  --options "-c listen_addresses=127.0.0.1 -c port=${port[0]} -c unix_socket_directories=$scratch/postgres -c max_connections=300" >/dev/null
-sql() { PGPASSWORD=$admin_password "$postgres/psql" --no-psqlrc --quiet --set ON_ERROR_STOP=1 --host 127.0.0.1 --port "${port[0]}" --username admin postgres; }
+  --options "-c listen_addresses=127.0.0.1 -c port=${port[0]} -c unix_socket_directories=$scratch/postgres -c max_connections=300 -c ssl=on -c ssl_cert_file=$scratch/postgres.pem -c ssl_key_file=$scratch/postgres/key.pem" >/dev/null
+sql() { PGSSLMODE=verify-full PGSSLROOTCERT=$scratch/postgres.pem PGPASSWORD=$admin_password "$postgres/psql" --no-psqlrc --quiet --set ON_ERROR_STOP=1 --host 127.0.0.1 --port "${port[0]}" --username admin postgres; }
 sql <<EOF
 CREATE ROLE wasmill LOGIN PASSWORD '$PGPASSWORD';
 CREATE DATABASE wasmill OWNER wasmill;
@@ -94,13 +98,13 @@ for db in temporal visibility; do
   schema() {
     local name=temporal
     [ $db = temporal ] || name=temporal_visibility
-    SQL_PASSWORD=$POSTGRES_PASSWORD "$tools/temporal-sql-tool" --plugin postgres12_pgx --endpoint 127.0.0.1 --port "${port[0]}" --user temporal --database $name "$@" \
+    SQL_PASSWORD=$POSTGRES_PASSWORD "$tools/temporal-sql-tool" --plugin postgres12_pgx --endpoint 127.0.0.1 --port "${port[0]}" --user temporal --database $name --tls --tls-ca-file "$scratch/postgres.pem" "$@" \
       >>"$scratch/schema.log" 2>&1 || { tail "$scratch/schema.log" >&2; give_up "the schema of $name could not be made"; }
   }
   schema setup-schema --version 0.0
   schema update-schema --schema-name postgresql/v12/$db
 done
-POSTGRES_ADDRESS=127.0.0.1:${port[0]} POSTGRES_PASSWORD=$POSTGRES_PASSWORD NUM_HISTORY_SHARDS=4 DYNAMIC_CONFIG=$PWD/deploy/scaled/temporal-settings.yaml \
+POSTGRES_ADDRESS=127.0.0.1:${port[0]} POSTGRES_PASSWORD=$POSTGRES_PASSWORD POSTGRES_CA=$scratch/postgres.pem NUM_HISTORY_SHARDS=4 DYNAMIC_CONFIG=$PWD/deploy/scaled/temporal-settings.yaml \
   FRONTEND_PORT=${port[1]} HISTORY_PORT=${port[2]} MATCHING_PORT=${port[3]} WORKER_PORT=${port[4]} \
   FRONTEND_MEMBERSHIP_PORT=${port[5]} HISTORY_MEMBERSHIP_PORT=${port[6]} MATCHING_MEMBERSHIP_PORT=${port[7]} WORKER_MEMBERSHIP_PORT=${port[8]} \
   run temporal "$tools/temporal-server" --config-file deploy/scaled/temporal.yaml --allow-no-auth start
@@ -127,7 +131,7 @@ if [ -z "$from" ]; then
 fi
 bin=${WASMILL_BIN:-$PWD/bin}
 export WASMILL_BIN=$bin WASMILL_TEST_REGISTRY=$registry WASMILL_TEST_BLOBS=$registry WASMILL_TEST_TEMPORAL=127.0.0.1:${port[1]}
-export WASMILL_TEST_POSTGRES=postgres://wasmill@127.0.0.1:${port[0]}/wasmill
+export WASMILL_TEST_POSTGRES=postgres://wasmill@127.0.0.1:${port[0]}/wasmill?sslmode=verify-full\&sslrootcert=$scratch/postgres.pem
 mkdir "$scratch/farm"
 run farm "$bin/orchestrator" --data "$scratch/farm" --listen 127.0.0.1:0 --database "$WASMILL_TEST_POSTGRES" --temporal "$WASMILL_TEST_TEMPORAL" --registry "$registry"
 await farm "$bin/wasmill" up --where --data "$scratch/farm"

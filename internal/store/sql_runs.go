@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/wasmill/wasmill/internal/fault"
@@ -39,29 +40,42 @@ func (s *SQL) PlanRun(ctx context.Context, id string, p *plan.Plan, at time.Time
 		if _, err := tx.ExecContext(ctx, `UPDATE runs SET plan = ?, started = ? WHERE id = ?`, string(raw), micros(at), id); err != nil {
 			return err
 		}
-		const insert = `INSERT INTO run_actions (run, recipe, position, version, action, reason, needs, key,
-			status, cause, phase, attempt, worker, seconds, started, ended) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, '', 0, 0, ?)`
-		for i, a := range p.Actions {
-			status, cause, ended := Planned, "", int64(0)
-			switch a.Kind {
-			case plan.KindSkip:
-				status, cause, ended = Skipped, a.Reason, micros(at)
-			case plan.KindReuse:
-				status, ended = Cached, micros(at)
-				if a.Reused != nil && a.Reused.Failure != "" {
-					status, cause = Failed, a.Reused.Failure
-				}
-			}
-			needs, err := json.Marshal(a.Needs)
-			if err != nil {
+		// Many rows at a time: a database server may be a millisecond away.
+		first := 0
+		for actions := range slices.Chunk(p.Actions, 500) {
+			if err := insertActions(ctx, tx, id, first, actions, at); err != nil {
 				return err
 			}
-			if _, err := tx.ExecContext(ctx, insert, id, a.Recipe, i, a.Version, a.Kind, a.Reason, string(needs), a.Key, status, cause, ended); err != nil {
-				return err
-			}
+			first += len(actions)
 		}
 		return nil
 	})
+}
+
+// insertActions notes actions of a run; the first of them has position first.
+func insertActions(ctx context.Context, tx tx, run string, first int, actions []plan.Action, at time.Time) error {
+	var args []any
+	for i, a := range actions {
+		status, cause, ended := Planned, "", int64(0)
+		switch a.Kind {
+		case plan.KindSkip:
+			status, cause, ended = Skipped, a.Reason, micros(at)
+		case plan.KindReuse:
+			status, ended = Cached, micros(at)
+			if a.Reused != nil && a.Reused.Failure != "" {
+				status, cause = Failed, a.Reused.Failure
+			}
+		}
+		needs, err := json.Marshal(a.Needs)
+		if err != nil {
+			return err
+		}
+		args = append(args, run, a.Recipe, first+i, a.Version, a.Kind, a.Reason, string(needs), a.Key, status, cause, ended)
+	}
+	rows := strings.Repeat(`, (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, '', 0, 0, ?)`, len(actions))
+	_, err := tx.ExecContext(ctx, `INSERT INTO run_actions (run, recipe, position, version, action, reason, needs, key,
+		status, cause, phase, attempt, worker, seconds, started, ended) VALUES `+strings.TrimPrefix(rows, ", "), args...)
+	return err
 }
 
 // UpdateAction implements Runs.

@@ -19,6 +19,7 @@ import (
 func DB(t *testing.T, open func(t *testing.T) store.DB) {
 	for name, story := range map[string]func(*testing.T, store.DB){
 		"the life of a run":                     runLife,
+		"a large plan keeps its order":          largePlan,
 		"runs are listed newest first":          runList,
 		"late news of an action is dropped":     lateNews,
 		"what is not there is not found":        nothingThere,
@@ -160,6 +161,25 @@ func wantRun(t *testing.T, db store.DB, want store.Run, actions []store.RunActio
 	must(t, err)
 	if diff := cmp.Diff([]store.RunAction{actions[0], actions[2]}, got); diff != "" {
 		t.Errorf("some actions (-want +got):\n%s", diff)
+	}
+}
+
+func largePlan(t *testing.T, db store.DB) {
+	want := &plan.Plan{}
+	for i := range 1234 {
+		want.Actions = append(want.Actions, plan.Action{Recipe: fmt.Sprint("recipe-", 7919*i%1234), Kind: plan.KindBuild})
+	}
+	must(t, db.CreateRun(t.Context(), store.Run{ID: "r", Created: At(0)}))
+	must(t, db.PlanRun(t.Context(), "r", want, At(0)))
+	_, actions, err := db.Run(t.Context(), "r")
+	must(t, err)
+	if len(actions) != len(want.Actions) {
+		t.Fatalf("%d actions, want %d", len(actions), len(want.Actions))
+	}
+	for i, a := range actions {
+		if a.Recipe != want.Actions[i].Recipe {
+			t.Fatalf("action %d is of %s, want %s", i, a.Recipe, want.Actions[i].Recipe)
+		}
 	}
 }
 
