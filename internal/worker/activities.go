@@ -15,6 +15,7 @@ import (
 
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/build"
+	"github.com/wasmill/wasmill/internal/engine"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/jobs"
 	"github.com/wasmill/wasmill/internal/junit"
@@ -67,6 +68,9 @@ func (w *Worker) begin(ctx context.Context, task workflows.Task, attempt workflo
 	}
 	name := jobs.LogName(task.Recipe, task.Build, task.RunID)
 	s.told = api.Attempt{ID: attempt.ID, Run: task.RunID, Recipe: task.Recipe, Key: task.Key, Worker: w.cfg.Name, Number: attempt.Number, Log: name}
+	if err := engineAnswers(ctx, w.cfg.Engine, enginePatience); err != nil {
+		return nil, err
+	}
 	if attempt.Number > 1 {
 		// A worker that was killed, or an engine that was, has left the container of the attempt before.
 		if _, err := w.cfg.Engine.Reap(ctx, map[string]string{taskLabel: s.taskID()}); err != nil {
@@ -75,6 +79,26 @@ func (w *Worker) begin(ctx context.Context, task workflows.Task, attempt workflo
 	}
 	s.log = newLogStream(ctx, w.cfg.Farm, name, logOffset)
 	return s, nil
+}
+
+// enginePatience is how long an attempt waits for a container engine that does not answer, because it is being restarted, say.
+// Attempts are few, and without an engine one would follow the other in vain.
+const enginePatience = 3 * time.Minute
+
+// engineAnswers waits for the engine.
+func engineAnswers(ctx context.Context, e engine.Engine, patience time.Duration) error {
+	pause := 50 * time.Millisecond
+	for deadline := time.Now().Add(patience); ; pause = min(2*pause, 2*time.Second) {
+		err := e.Ping(ctx)
+		if err == nil || fault.KindOf(err) != fault.Unavailable || time.Now().Add(pause).After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
 }
 
 // phase tells the farm what goes on now. A farm that can't be told does not stop the build.
