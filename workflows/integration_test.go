@@ -387,6 +387,11 @@ func TestSchedule(t *testing.T) {
 	if err := CreateSchedule(ctx, s.client, "nightly", "30 2 * * *", nightly, "all of them"); fault.KindOf(err) != fault.Conflict {
 		t.Errorf("the same name again: %v (%v)", err, fault.KindOf(err))
 	}
+	for cron, want := range map[string]fault.Kind{"whenever": fault.Invalid, "99 2 * * *": fault.Invalid, "0 2 * * *": fault.Internal, "CRON_TZ=Europe/Berlin 0 2 * * *": fault.Internal} {
+		if err := CheckCron(ctx, s.client, cron); (err == nil) != (want == fault.Internal) || err != nil && fault.KindOf(err) != want {
+			t.Errorf("checking %q: %v", cron, err)
+		}
+	}
 	if err := CreateSchedule(ctx, s.client, "bad", "whenever", nightly, ""); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("a cron expression that is none: %v (%v)", err, fault.KindOf(err))
 	}

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"context"
+	"crypto/rand"
 	"slices"
 	"strings"
 	"time"
@@ -64,6 +65,23 @@ func CreateSchedule(ctx context.Context, c client.Client, name, cron string, in 
 	return fromTemporal(err)
 }
 
+// checkPrefix is that of schedules that are made only to see whether the server takes them.
+const checkPrefix = "check/"
+
+// CheckCron is fault.Invalid for a cron expression that CreateSchedule would not take. Only the server knows.
+func CheckCron(ctx context.Context, c client.Client, cron string) error {
+	h, err := c.ScheduleClient().Create(ctx, client.ScheduleOptions{
+		ID:     checkPrefix + rand.Text(),
+		Spec:   client.ScheduleSpec{CronExpressions: []string{cron}},
+		Paused: true,
+		Action: &client.ScheduleWorkflowAction{ID: checkPrefix, Workflow: runWorkflow, TaskQueue: FarmQueue},
+	})
+	if err != nil {
+		return fromTemporal(err)
+	}
+	return fromTemporal(h.Delete(ctx))
+}
+
 // ListSchedules gives all schedules by name. A change shows up in it within a second or two.
 func ListSchedules(ctx context.Context, c client.Client) ([]Schedule, error) {
 	entries, err := c.ScheduleClient().List(ctx, client.ScheduleListOptions{})
@@ -75,6 +93,9 @@ func ListSchedules(ctx context.Context, c client.Client) ([]Schedule, error) {
 		e, err := entries.Next()
 		if err != nil {
 			return nil, fromTemporal(err)
+		}
+		if strings.HasPrefix(e.ID, checkPrefix) {
+			continue
 		}
 		s := Schedule{Name: e.ID, Paused: e.Paused, Note: e.Note, Next: e.NextActionTimes}
 		for memo, into := range map[string]*string{cronMemo: &s.Cron, aboutMemo: &s.About} {

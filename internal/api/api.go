@@ -85,6 +85,10 @@ type Farm interface {
 	// AddSchedule makes or replaces a schedule.
 	AddSchedule(ctx context.Context, s Schedule) error
 	Schedules(ctx context.Context) ([]Schedule, error)
+	// CheckSchedule says what AddSchedule would find wrong.
+	CheckSchedule(ctx context.Context, s Schedule) error
+	// Releases are those that a schedule has tried, the newest first.
+	Releases(ctx context.Context, schedule string) ([]Release, error)
 	// ChangeSchedule triggers, pauses, resumes or removes a schedule.
 	ChangeSchedule(ctx context.Context, name string, change ScheduleChange) error
 }
@@ -132,7 +136,44 @@ type RunRequest struct {
 	Runtimes []string `json:"runtimes,omitempty"`
 	// Reproduce says which builds are made twice (reproduce.Form); empty: as the farm does in this lane.
 	Reproduce string `json:"reproduce,omitempty"`
+	// Refresh locks the build requirements anew, as of the day of the run. Where it publishes, later runs build with them, too.
+	Refresh bool `json:"refresh,omitempty"`
+	// AsOf is the day as of which build requirements are locked, for recipes that name none; nil is the toolchain's. The farm
+	// sets it when it makes the run.
+	AsOf *time.Time `json:"as_of,omitempty"`
+	// Upstream makes a run of newer releases of the recipes, each of which is tried once; it is the name of the schedule under
+	// which they are remembered. Dependents adds the recipes that need those that are updated.
+	Upstream   string `json:"upstream,omitempty"`
+	Dependents bool   `json:"dependents,omitempty"`
+	// Updates are the releases that such a run tries; the farm sets them.
+	Updates []Update `json:"updates,omitempty"`
 }
+
+// Update is a recipe with a newer release.
+type Update struct {
+	Recipe string        `json:"recipe"`
+	From   string        `json:"from"` // versions
+	To     string        `json:"to"`
+	Meta   record.Digest `json:"meta,omitempty"` // the new meta.yaml, as a blob
+}
+
+// Release is what has become of a newer release.
+type Release struct {
+	Update
+	Run     string    `json:"run,omitempty"` // in which it was tried
+	Found   time.Time `json:"found"`
+	Outcome string    `json:"outcome"` // one of the constants below
+	Reason  string    `json:"reason,omitempty"`
+}
+
+// What becomes of a newer release.
+const (
+	AsItIs   = "updates"   // the recipe builds it as it is: only version, address and hash change
+	NoPatch  = "patch"     // a patch does not apply to it
+	Breaks   = "fails"     // it fails to build, or its tests do, or a recipe that needs it keeps it from being built
+	GoingOn  = "going on"  // its run goes on
+	NotTried = "not tried" // the index did not tell enough, or its run ended before
+)
 
 // Run is a plan being carried out.
 type Run struct {

@@ -238,6 +238,16 @@ func (c *Client) AddSchedule(ctx context.Context, s Schedule) error {
 	return c.call(ctx, http.MethodPut, "/schedules/"+url.PathEscape(s.Name), s, nil)
 }
 
+// CheckSchedule implements Farm.
+func (c *Client) CheckSchedule(ctx context.Context, s Schedule) error {
+	return c.call(ctx, http.MethodPost, "/schedules/"+url.PathEscape(s.Name)+"/check", s, nil)
+}
+
+// Releases implements Farm.
+func (c *Client) Releases(ctx context.Context, schedule string) ([]Release, error) {
+	return ask[[]Release](ctx, c, http.MethodGet, "/schedules/"+url.PathEscape(schedule)+"/releases", nil)
+}
+
 // Schedules implements Farm.
 func (c *Client) Schedules(ctx context.Context) ([]Schedule, error) {
 	return ask[[]Schedule](ctx, c, http.MethodGet, "/schedules", nil)

@@ -26,6 +26,7 @@ type Fake struct {
 	Differ     map[string]Difference
 	Logs       map[string][]byte
 	Baked      []Toolchain
+	Released   []Release
 	Seen       []Worker
 	Going      Top              // what Top answers
 	Orders     map[string]Order // by worker; ReportWorker answers with them
@@ -327,6 +328,17 @@ func (f *Fake) AddSchedule(_ context.Context, s Schedule) error {
 	f.schedules = append(slices.DeleteFunc(f.schedules, func(o Schedule) bool { return o.Name == s.Name }), s)
 	return nil
 }
+
+// CheckSchedule implements Farm: an expression has five fields.
+func (f *Fake) CheckSchedule(_ context.Context, s Schedule) error {
+	if len(strings.Fields(s.Cron)) != 5 {
+		return fault.Errorf(fault.Invalid, "%q is no cron expression", s.Cron)
+	}
+	return nil
+}
+
+// Releases implements Farm.
+func (f *Fake) Releases(context.Context, string) ([]Release, error) { return f.Released, nil }
 
 // Schedules implements Farm.
 func (f *Fake) Schedules(context.Context) ([]Schedule, error) {

@@ -123,6 +123,15 @@ func Handler(f Farm) http.Handler {
 		s.Name = r.PathValue("name")
 		return struct{}{}, f.AddSchedule(r.Context(), s)
 	})
+	route("GET /api/v1/schedules/{name}/releases", func(r *http.Request) (any, error) { return f.Releases(r.Context(), r.PathValue("name")) })
+	route("POST /api/v1/schedules/{name}/check", func(r *http.Request) (any, error) {
+		var s Schedule
+		if err := readJSON(r, &s); err != nil {
+			return nil, err
+		}
+		s.Name = r.PathValue("name")
+		return struct{}{}, f.CheckSchedule(r.Context(), s)
+	})
 	route("POST /api/v1/schedules/{name}/{change}", func(r *http.Request) (any, error) {
 		return struct{}{}, f.ChangeSchedule(r.Context(), r.PathValue("name"), ScheduleChange(r.PathValue("change")))
 	})

@@ -112,15 +112,22 @@ func (a *app) showAdd(ctx context.Context, farm api.Farm, s api.Schedule) error 
 	if out.Before != nil {
 		out.Change = "replace"
 	}
-	if out.Plan, err = farm.Plan(ctx, s.Run); err != nil {
+	if err := farm.CheckSchedule(ctx, s); err != nil {
 		return err
+	}
+	now := "a run now would ask the index for newer releases"
+	if s.Run.Upstream == "" {
+		if out.Plan, err = farm.Plan(ctx, s.Run); err != nil {
+			return err
+		}
+		now = planInWords(out.Plan)
 	}
 	return a.print(out, func(w io.Writer) error {
 		what := fmt.Sprintf("schedule %s (%s) would be added", s.Name, s.Cron)
 		if out.Before != nil {
 			what = fmt.Sprintf("schedule %s (%s) would be replaced (%s)", s.Name, out.Before.Cron, s.Cron)
 		}
-		_, err := fmt.Fprintf(w, "%s; %s\n", what, planInWords(out.Plan))
+		_, err := fmt.Fprintf(w, "%s; %s\n", what, now)
 		return err
 	})
 }

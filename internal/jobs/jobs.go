@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/fetch"
@@ -38,6 +39,8 @@ type Job struct {
 	Inputs  plan.Inputs `json:"inputs"`
 	LockKey string      `json:"lock_key,omitempty"`
 	Lock    *fetch.Lock `json:"lock,omitempty"` // nil: the worker resolves one
+	// ExcludeNewer is the day as of which the worker resolves, where the recipe names none.
+	ExcludeNewer time.Time `json:"exclude_newer"`
 	// Hosts are the recipes of which the build uses what came out, each after those that it was built with.
 	Hosts []Host `json:"hosts,omitempty"`
 	// Runtimes are where the wheel is tested, by the names of wasmill.test.runtimes; Browser is "repository@sha256:…" of the

@@ -29,13 +29,11 @@ func (a activities) Plan(ctx context.Context, in workflows.RunInput) (workflows.
 	if err != nil {
 		return out, err
 	}
-	raw, err := json.Marshal(request)
-	if err != nil {
-		return out, fmt.Errorf("planning run %s: %w", in.RunID, err)
-	}
-	run := store.Run{ID: in.RunID, Lane: request.Lane, Workflow: a.o.workflowID(in.RunID), Request: raw, Created: time.Now()}
-	if err := a.o.db.CreateRun(ctx, run); err != nil { // a run that a schedule has started is not known yet
+	if request, err = a.o.prepared(ctx, in.RunID, request); err != nil {
 		return out, err
+	}
+	if request.Upstream != "" && len(request.Updates) == 0 { // no release is new
+		return out, a.o.db.PlanRun(ctx, in.RunID, &plan.Plan{}, time.Now())
 	}
 	req, err := a.o.read(ctx, request)
 	if err != nil {
@@ -48,7 +46,7 @@ func (a activities) Plan(ctx context.Context, in workflows.RunInput) (workflows.
 	if err := a.o.db.PlanRun(ctx, in.RunID, p, time.Now()); err != nil {
 		return out, err
 	}
-	run, _, err = a.o.db.Run(ctx, in.RunID) // the plan of the first try stands
+	run, _, err := a.o.db.Run(ctx, in.RunID) // the plan of the first try stands
 	if err != nil {
 		return out, err
 	}
@@ -59,6 +57,42 @@ func (a activities) Plan(ctx context.Context, in workflows.RunInput) (workflows.
 		out.Actions = append(out.Actions, step(req, &run.Plan.Actions[i]))
 	}
 	return out, nil
+}
+
+// prepared makes a run known, if it is not: one that a schedule has started is new here. The request that comes back is what the
+// run is about, with what only its time tells; that of the first try stands.
+func (o *Orchestrator) prepared(ctx context.Context, id string, req api.RunRequest) (api.RunRequest, error) {
+	run, _, err := o.db.Run(ctx, id)
+	switch {
+	case err == nil:
+		req = api.RunRequest{}
+		if err := json.Unmarshal(run.Request, &req); err != nil {
+			return req, fmt.Errorf("reading the request of run %s: %w", id, err)
+		}
+	case fault.KindOf(err) != fault.NotFound:
+		return req, err
+	default:
+		if err := o.date(ctx, &req, time.Now()); err != nil {
+			return req, err
+		}
+		if req.Upstream != "" {
+			if err := o.upstream(ctx, &req); err != nil {
+				return req, fmt.Errorf("looking for newer releases: %w", err)
+			}
+		}
+		raw, err := json.Marshal(req)
+		if err != nil {
+			return req, fmt.Errorf("planning run %s: %w", id, err)
+		}
+		run := store.Run{ID: id, Lane: req.Lane, Workflow: o.workflowID(id), Request: raw, Created: time.Now()}
+		if err := o.db.CreateRun(ctx, run); err != nil {
+			return req, err
+		}
+	}
+	if err := o.tries(ctx, id, &req); err != nil {
+		return req, err
+	}
+	return req, o.refreshed(ctx, &req)
 }
 
 // stand notes that earlier builds are used again, and publishes them where the run publishes: they may be from a run

@@ -64,7 +64,7 @@ func (o *Orchestrator) plan(ctx context.Context, req *requested) (*plan.Plan, er
 		return nil, err
 	}
 	in := plan.Request{
-		Toolchain: plan.Toolchain{Name: req.toolchain.Name, Digest: req.toolchain.digest(), ExcludeNewer: req.toolchain.Spec.ExcludeNewer},
+		Toolchain: plan.Toolchain{Name: req.toolchain.Name, Digest: req.toolchain.digest(), ExcludeNewer: req.day()},
 		Builder:   o.builder,
 		History:   history,
 		Options:   plan.Options{NoCache: req.NoCache, RetryFailed: retries(req.RunRequest)},
@@ -88,7 +88,7 @@ func (o *Orchestrator) plan(ctx context.Context, req *requested) (*plan.Plan, er
 
 // job is what a worker is told about one action.
 func (o *Orchestrator) job(ctx context.Context, req *requested, a *plan.Action, keys map[string]string) (record.Digest, error) {
-	j := jobs.Job{Recipes: req.Recipes, Recipe: a.Recipe, Toolchain: req.toolchain.named(string(a.Inputs.Toolchain)), Builder: o.builder.Digest, UV: req.toolchain.uv(), Inputs: a.Inputs, LockKey: a.LockKey}
+	j := jobs.Job{Recipes: req.Recipes, Recipe: a.Recipe, Toolchain: req.toolchain.named(string(a.Inputs.Toolchain)), Builder: o.builder.Digest, UV: req.toolchain.uv(), Inputs: a.Inputs, LockKey: a.LockKey, ExcludeNewer: req.day()}
 	var err error
 	if a.Inputs.Lock != "" {
 		if j.Lock, err = o.locked(ctx, a.LockKey, a.Recipe); err != nil {
@@ -122,7 +122,7 @@ func (o *Orchestrator) job(ctx context.Context, req *requested, a *plan.Action, 
 		}
 	}
 	if len(others) > 0 {
-		newest := req.toolchain.Spec.ExcludeNewer
+		newest := req.day()
 		if !r.Wasmill.ExcludeNewer.IsZero() {
 			newest = r.Wasmill.ExcludeNewer
 		}

@@ -34,6 +34,9 @@ func (o *Orchestrator) OpenBlob(ctx context.Context, digest record.Digest) (io.R
 
 // Plan implements api.Farm.
 func (o *Orchestrator) Plan(ctx context.Context, request api.RunRequest) ([]api.Action, error) {
+	if err := o.date(ctx, &request, time.Now()); err != nil {
+		return nil, err
+	}
 	req, err := o.read(ctx, request)
 	if err != nil {
 		return nil, err
@@ -78,6 +81,12 @@ func (o *Orchestrator) StartRun(ctx context.Context, request api.RunRequest) (_ 
 	defer func() { end(err) }()
 	o.garbage.RLock()
 	defer o.garbage.RUnlock()
+	if request.Upstream != "" || len(request.Updates) > 0 {
+		return api.Run{}, fault.Errorf(fault.Invalid, "newer releases are tried by a schedule: add one, and trigger it")
+	}
+	if err := o.date(ctx, &request, time.Now()); err != nil {
+		return api.Run{}, err
+	}
 	in, err := o.runInput(ctx, request)
 	if err != nil {
 		return api.Run{}, err
@@ -90,6 +99,9 @@ func (o *Orchestrator) StartRun(ctx context.Context, request api.RunRequest) (_ 
 	}
 	run := store.Run{ID: in.RunID, Lane: request.Lane, Workflow: o.workflowID(in.RunID), Request: raw, Created: time.Now()}
 	if err := o.db.CreateRun(ctx, run); err != nil {
+		return api.Run{}, err
+	}
+	if err := o.refreshed(ctx, &request); err != nil {
 		return api.Run{}, err
 	}
 	if ended, err := o.endAtOnce(ctx, request, run); ended || err != nil {

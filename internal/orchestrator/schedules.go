@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
+	"strings"
 
 	"go.temporal.io/sdk/client"
 
@@ -16,6 +18,9 @@ import (
 func (o *Orchestrator) AddSchedule(ctx context.Context, s api.Schedule) error {
 	o.garbage.RLock()
 	defer o.garbage.RUnlock()
+	if err := o.CheckSchedule(ctx, s); err != nil { // before the one of this name is gone
+		return err
+	}
 	in, err := o.runInput(ctx, s.Run)
 	if err != nil {
 		return err
@@ -38,6 +43,31 @@ func (o *Orchestrator) AddSchedule(ctx context.Context, s api.Schedule) error {
 		return workflows.PauseSchedule(ctx, c, s.Name, "created so")
 	}
 	return nil
+}
+
+// scheduleName is what a schedule may be called: its name is in the IDs of its runs, in addresses and in names of files.
+var scheduleName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,59}$`)
+
+// CheckSchedule implements api.Farm.
+func (o *Orchestrator) CheckSchedule(ctx context.Context, s api.Schedule) error {
+	if !scheduleName.MatchString(s.Name) {
+		return fault.Errorf(fault.Invalid, "%q is no name for a schedule: up to 60 lower case letters, digits, dots, dashes and underscores", s.Name)
+	}
+	if s.Run.Upstream != "" && s.Run.Upstream != s.Name {
+		return fault.Errorf(fault.Invalid, "schedule %s can't remember releases for schedule %s", s.Name, s.Run.Upstream)
+	}
+	fields := strings.Fields(s.Cron)
+	if len(fields) > 0 && strings.HasPrefix(fields[0], "CRON_TZ=") { // another zone than UTC
+		fields = fields[1:]
+	}
+	if len(fields) != 5 {
+		return fault.Errorf(fault.Invalid, "%q is no cron expression: give five fields, minute hour day month weekday, such as \"0 2 * * *\"", s.Cron)
+	}
+	c, err := o.temporalClient(ctx)
+	if err != nil {
+		return err
+	}
+	return workflows.CheckCron(ctx, c, s.Cron)
 }
 
 // Schedules implements api.Farm.

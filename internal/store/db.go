@@ -23,6 +23,7 @@ type DB interface {
 	Workers
 	Settings
 	Waiting
+	Releases
 	Garbage
 	// Close waits for running transactions. It is safe to call twice.
 	Close() error
@@ -273,6 +274,24 @@ type Workers interface {
 	OrderWorker(ctx context.Context, name string, order WorkerOrder) error
 	// Workers lists all workers, by name.
 	Workers(ctx context.Context) ([]Worker, error)
+}
+
+// Release is a newer release of a recipe's project that was found, and tried or not.
+type Release struct {
+	Schedule, Recipe, Version string
+	Replaced                  string // the version that the recipe names
+	Run                       string // in which it is tried; empty where it could not be
+	Problem                   string // why it could not be
+	Meta                      record.Digest
+	Found                     time.Time
+}
+
+// Releases keeps which releases were tried.
+type Releases interface {
+	// PutReleases notes releases; one that is there already stays as it is. A problem without a version replaces the last.
+	PutReleases(ctx context.Context, list []Release) error
+	// Releases lists those of a schedule, the newest found first.
+	Releases(ctx context.Context, schedule string) ([]Release, error)
 }
 
 // Settings keeps single values by name.

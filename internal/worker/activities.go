@@ -26,6 +26,7 @@ import (
 	"github.com/wasmill/wasmill/internal/runtimes"
 	"github.com/wasmill/wasmill/internal/store"
 	"github.com/wasmill/wasmill/internal/telemetry"
+	"github.com/wasmill/wasmill/internal/toolchain"
 	"github.com/wasmill/wasmill/internal/version"
 	"github.com/wasmill/wasmill/internal/wheel"
 	"github.com/wasmill/wasmill/workflows"
@@ -133,6 +134,17 @@ func (s *step) labels() map[string]string {
 // taskID is common to the attempts of one task: their IDs without the number at the end.
 func (s *step) taskID() string { return s.told.ID[:strings.LastIndexByte(s.told.ID, '-')] }
 
+// image is the job's toolchain, as of the job's day.
+func (s *step) image(ctx context.Context) (*toolchain.Image, error) {
+	image, err := s.toolchain(ctx, s.job.Toolchain)
+	if err != nil || s.job.ExcludeNewer.IsZero() {
+		return image, err
+	}
+	of := *image
+	of.Facts.ExcludeNewer = s.job.ExcludeNewer
+	return &of, nil
+}
+
 // Build implements workflows.WorkerActivities.
 func (a activities) Build(ctx context.Context, task workflows.Task, attempt workflows.Attempt) (out workflows.BuildResult, err error) {
 	a.w.busy.RLock()
@@ -175,7 +187,7 @@ func (a activities) Build(ctx context.Context, task workflows.Task, attempt work
 
 // make builds: it adds to a job what the farm has said.
 func (s *step) make(ctx context.Context, job build.Job) (*build.Output, error) {
-	image, err := s.toolchain(ctx, s.job.Toolchain)
+	image, err := s.image(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -293,7 +305,7 @@ func (a activities) Test(ctx context.Context, task workflows.Task, attempt workf
 	}
 	defer func() { s.end(ctx, err, out.Outcome) }()
 	s.phase(ctx, record.PhaseTest)
-	image, err := s.toolchain(ctx, s.job.Toolchain)
+	image, err := s.image(ctx)
 	if err != nil {
 		return out, err
 	}

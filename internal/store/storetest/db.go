@@ -36,6 +36,7 @@ func DB(t *testing.T, open func(t *testing.T) store.DB) {
 		"workers are seen":                      workersSeen,
 		"odd texts are kept readably":           oddTexts,
 		"settings are kept":                     settingsKept,
+		"each release is tried once":            releasesTried,
 		"what waits, and for how long":          waiting,
 		"writers do not disturb each other":     manyWriters,
 		"what nothing keeps is forgotten":       garbage,
@@ -345,6 +346,25 @@ func workersSeen(t *testing.T, db store.DB) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("workers (-want +got):\n%s", diff)
+	}
+}
+
+func releasesTried(t *testing.T, db store.DB) {
+	ctx := t.Context()
+	first := store.Release{Schedule: "upstream", Recipe: "toolz", Version: "2.0", Replaced: "1.0", Run: "r1", Meta: Digest([]byte("meta")), Found: At(1)}
+	again := first
+	again.Run, again.Found = "r2", At(2)
+	other := store.Release{Schedule: "another", Recipe: "toolz", Version: "2.0", Replaced: "1.0", Run: "r3", Found: At(1)}
+	lost := store.Release{Schedule: "upstream", Recipe: "lost", Problem: "not there", Found: At(2)}
+	lostAgain := lost
+	lostAgain.Found = At(3)
+	for _, list := range [][]store.Release{{first, other, lost}, {again}, {lostAgain}, nil} {
+		must(t, db.PutReleases(ctx, list))
+	}
+	got, err := db.Releases(ctx, "upstream")
+	must(t, err)
+	if diff := cmp.Diff([]store.Release{lostAgain, first}, got); diff != "" {
+		t.Errorf("releases (-want +got):\n%s", diff)
 	}
 }
 
