@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export CGO_ENABLED := 0
 TOOL := go tool -modfile=tools/go.mod
 
-.PHONY: build demo stop test test-scaled nightly unit lint bench soak fuzz clean
+.PHONY: build demo stop test test-scaled test-deploy images nightly unit lint bench soak fuzz clean
 
 build: ## the programs, static, into bin/
 	@echo "building the programs (the first time the Temporal server is compiled: some minutes)"
@@ -27,6 +27,12 @@ nightly: build ## all tests and those that take long: numpy from its source, rec
 
 unit: ## fast tests: no container engine, no Temporal server, no network
 	go test ./...
+
+test-deploy: ## alerts by promtool, the dashboard against the metrics that exist
+	scripts/test-deploy.sh
+
+images: ## container images of the daemons, pushed to REGISTRY, their digests noted in deploy/k8s/images
+	go run ./deploy/images --registry $(REGISTRY) --kustomization deploy/k8s/images/kustomization.yaml
 
 lint: ## formatting, layers of imports, static checks, determinism of the workflows
 	$(TOOL) golangci-lint run ./...
