@@ -29,7 +29,7 @@ func (r *run) do(ctx workflow.Context, a Action) Change {
 		if r.asked() > r.allowed() {
 			return Change{State: Planned}
 		}
-		a.Key, a.Job, a.Reproduce = now.Key, now.Job, now.Reproduce
+		a.Key, a.Job, a.Grant, a.Reproduce = now.Key, now.Job, now.Grant, now.Reproduce
 		f := &Flight{
 			Recipe: a.Recipe, Key: a.Key,
 			Build: BuildWorkflowID(a.Recipe, r.in.Toolchain, cmp.Or(a.Key, now.Shared), r.in.RunID, r.in.NoCache),
@@ -70,7 +70,7 @@ func (r *run) start(ctx workflow.Context, a Action, f *Flight) (workflow.ChildWo
 	})
 	child := workflow.ExecuteChildWorkflow(ctx, buildWorkflow, BuildInput{
 		Task: Task{
-			RunID: r.in.RunID, Build: f.Build, Recipe: a.Recipe, Toolchain: r.in.Toolchain, Key: a.Key, Job: a.Job, NoCache: r.in.NoCache,
+			RunID: r.in.RunID, Build: f.Build, Recipe: a.Recipe, Toolchain: r.in.Toolchain, Key: a.Key, Job: a.Job, Grant: a.Grant, NoCache: r.in.NoCache,
 			Reproduce: a.Reproduce,
 		},
 		Lane: r.in.Lane, Class: class, Timeout: timeout, Tunables: r.in.Tunables,

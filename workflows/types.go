@@ -52,6 +52,8 @@ type Action struct {
 	// while requirements are not locked yet; Job the blob that tells a worker all about the build.
 	Key string        `json:"key,omitempty"`
 	Job record.Digest `json:"job,omitempty"`
+	// Grant goes with Job to the workers.
+	Grant string `json:"grant,omitempty"`
 	// Shared stands for Key while that is not known: two runs that want the same build get the same.
 	Shared string `json:"shared,omitempty"`
 
@@ -146,6 +148,8 @@ type Task struct {
 	Key       string        `json:"key,omitempty"`
 	Job       record.Digest `json:"job"`
 	NoCache   bool          `json:"no_cache,omitempty"`
+	// Grant is what the farm knows its task by (access.Grant).
+	Grant string `json:"grant,omitempty"`
 	// Record is the record so far, as a blob; empty in the Build activity.
 	Record record.Digest `json:"record,omitempty"`
 	// Reproduce has the build made twice.

@@ -22,6 +22,8 @@ type Farm interface {
 	// PutSource gives the farm a file from which builds are made, under a name for people. A file that is kept already
 	// stays as it is.
 	PutSource(ctx context.Context, name string, r io.Reader) (Source, error)
+	// PutFetched is PutSource for what a worker has fetched from an address.
+	PutFetched(ctx context.Context, name, url string, r io.Reader) (Source, error)
 	// Sources lists the files that are kept: those that were given, and all that was ever fetched.
 	Sources(ctx context.Context) ([]Source, error)
 	// RemoveSource forgets a file by its sha256; fault.NotFound where it is not kept.
@@ -55,7 +57,8 @@ type Farm interface {
 	Log(ctx context.Context, keyOrRecipe string, offset int64) (Log, error)
 	// AppendLog is how a worker streams what a build prints. Appending at an offset that is already written replaces
 	// what follows it: a repeated call does no harm, and another attempt begins anew at 0.
-	AppendLog(ctx context.Context, log string, offset int64, r io.Reader) error
+	// The grant is that of the task (workflows.Task).
+	AppendLog(ctx context.Context, log, grant string, offset int64, r io.Reader) error
 	// ReportAttempt is how a worker says where an attempt stands.
 	ReportAttempt(ctx context.Context, a Attempt) error
 	// ReportWorker is a worker's sign of life, with what it says of itself. The answer is what the farm wants of it. LastSeen
@@ -91,6 +94,15 @@ type Farm interface {
 	Releases(ctx context.Context, schedule string) ([]Release, error)
 	// ChangeSchedule triggers, pauses, resumes or removes a schedule.
 	ChangeSchedule(ctx context.Context, name string, change ScheduleChange) error
+
+	// CreateToken makes a token. Its secret is in the answer and nowhere else.
+	CreateToken(ctx context.Context, req TokenRequest) (NewToken, error)
+	// Tokens lists all tokens that were ever made, the oldest first.
+	Tokens(ctx context.Context) ([]Token, error)
+	// RevokeToken makes a token useless, by its ID or by a name that only one token has that is of use.
+	RevokeToken(ctx context.Context, idOrName string) (Token, error)
+	// Journal lists who has done what, the newest first. A limit of 0 is no limit.
+	Journal(ctx context.Context, limit int) ([]Entry, error)
 }
 
 // Join is what a worker needs to know. Addresses are as the orchestrator was told to announce them.
@@ -98,7 +110,9 @@ type Join struct {
 	Temporal  string `json:"temporal"` // host:port
 	Namespace string `json:"namespace"`
 	Registry  string `json:"registry"` // host:port
-	Version   string `json:"version"`  // of the orchestrator
+	// RegistryTokens: the registry is the farm's own, and takes the token with which was joined.
+	RegistryTokens bool   `json:"registry_tokens,omitempty"`
+	Version        string `json:"version"` // of the orchestrator
 	// Index is the simple index for sources and build requirements, empty for PyPI; Mirrors are tried where an address
 	// and the index have failed (fetch.Fetcher).
 	Index string `json:"index,omitempty"`
@@ -259,8 +273,9 @@ type Attempt struct {
 	Recipe  string       `json:"recipe"`
 	Key     string       `json:"key,omitempty"` // empty before it is known
 	Worker  string       `json:"worker"`
-	Number  int          `json:"number"` // counts from 1
-	Log     string       `json:"log"`    // where it prints to, see AppendLog
+	Number  int          `json:"number"`          // counts from 1
+	Log     string       `json:"log"`             // where it prints to, see AppendLog
+	Grant   string       `json:"grant,omitempty"` // of the task
 	Phase   record.Phase `json:"phase,omitempty"`
 	Outcome string       `json:"outcome,omitempty"` // "" while it goes on
 }

@@ -89,7 +89,7 @@ func TestAppendingALogAgainDoesNotDoubleIt(t *testing.T) {
 		offset int64
 		text   string
 	}{{0, "one\n"}, {4, "two\n"}, {4, "two\nthree\n"}} {
-		if err := c.AppendLog(ctx, "toolz", piece.offset, strings.NewReader(piece.text)); err != nil {
+		if err := c.AppendLog(ctx, "toolz", "", piece.offset, strings.NewReader(piece.text)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -3,6 +3,8 @@ package api
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/wasmill/wasmill/internal/access"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/telemetry"
@@ -19,18 +22,38 @@ import (
 
 // Client is a Farm on the other side of HTTP.
 type Client struct {
-	base string
-	http *http.Client
+	base  string
+	token string
+	http  *http.Client
 }
 
 var _ Farm = (*Client)(nil)
 
+// Option is how a client is let in.
+type Option func(*Client)
+
+// WithToken sends a token with each request. It is never sent in the clear to another machine.
+func WithToken(secret string) Option { return func(c *Client) { c.token = secret } }
+
+// WithRoots trusts servers whose certificates one of these has signed.
+func WithRoots(roots *x509.CertPool) Option {
+	return func(c *Client) {
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.TLSClientConfig = &tls.Config{RootCAs: roots}
+		c.http = &http.Client{Transport: telemetry.AskTraced(transport)}
+	}
+}
+
 // NewClient talks to the orchestrator at base, e.g. "http://127.0.0.1:7470".
-func NewClient(base string) *Client {
+func NewClient(base string, options ...Option) *Client {
 	if !strings.Contains(base, "://") {
 		base = "http://" + base
 	}
-	return &Client{base: strings.TrimRight(base, "/"), http: &http.Client{Transport: telemetry.AskTraced(http.DefaultTransport)}}
+	c := &Client{base: strings.TrimRight(base, "/"), http: &http.Client{Transport: telemetry.AskTraced(http.DefaultTransport)}}
+	for _, o := range options {
+		o(c)
+	}
+	return c
 }
 
 // wireError is the body of every answer with a status of 400 and above.
@@ -44,6 +67,12 @@ func (c *Client) do(ctx context.Context, method, path string, body io.Reader) (*
 	if err != nil {
 		return nil, fault.Errorf(fault.Invalid, "asking %s: %w", c.base, err)
 	}
+	if c.token != "" {
+		if err := access.InTheClear(req.URL); err != nil {
+			return nil, err
+		}
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -52,6 +81,9 @@ func (c *Client) do(ctx context.Context, method, path string, body io.Reader) (*
 		var urlErr *url.Error
 		if errors.As(err, &urlErr) {
 			err = urlErr.Err
+		}
+		if explained := access.Distrust(c.base, err); explained != nil {
+			return nil, explained
 		}
 		return nil, fault.Errorf(fault.Unavailable, "no orchestrator answers at %s (%w): start one with `wasmill up`, or name another with --server", c.base, err)
 	}
@@ -121,8 +153,17 @@ func (c *Client) OpenBlob(ctx context.Context, digest record.Digest) (io.ReadClo
 }
 
 // PutSource implements Farm.
-func (c *Client) PutSource(ctx context.Context, name string, r io.Reader) (s Source, err error) {
-	resp, err := c.do(ctx, http.MethodPost, "/sources?name="+url.QueryEscape(name), r)
+func (c *Client) PutSource(ctx context.Context, name string, r io.Reader) (Source, error) {
+	return c.put(ctx, "/sources?name="+url.QueryEscape(name), r)
+}
+
+// PutFetched implements Farm.
+func (c *Client) PutFetched(ctx context.Context, name, from string, r io.Reader) (Source, error) {
+	return c.put(ctx, "/fetched?"+url.Values{"name": {name}, "url": {from}}.Encode(), r)
+}
+
+func (c *Client) put(ctx context.Context, path string, r io.Reader) (s Source, err error) {
+	resp, err := c.do(ctx, http.MethodPost, path, r)
 	if err != nil {
 		return s, err
 	}
@@ -195,8 +236,8 @@ func (c *Client) Log(ctx context.Context, keyOrRecipe string, offset int64) (Log
 }
 
 // AppendLog implements Farm.
-func (c *Client) AppendLog(ctx context.Context, log string, offset int64, r io.Reader) error {
-	resp, err := c.do(ctx, http.MethodPost, fmt.Sprintf("/logs/%s?offset=%d", url.PathEscape(log), offset), r)
+func (c *Client) AppendLog(ctx context.Context, log, grant string, offset int64, r io.Reader) error {
+	resp, err := c.do(ctx, http.MethodPost, fmt.Sprintf("/logs/%s?offset=%d&grant=%s", url.PathEscape(log), offset, url.QueryEscape(grant)), r)
 	if err != nil {
 		return err
 	}
@@ -276,4 +317,24 @@ func (c *Client) Unpin(ctx context.Context, keyOrRecipe string) error {
 // Pins implements Farm.
 func (c *Client) Pins(ctx context.Context) ([]Pin, error) {
 	return ask[[]Pin](ctx, c, http.MethodGet, "/pins", nil)
+}
+
+// CreateToken implements Farm.
+func (c *Client) CreateToken(ctx context.Context, req TokenRequest) (NewToken, error) {
+	return ask[NewToken](ctx, c, http.MethodPost, "/tokens", req)
+}
+
+// Tokens implements Farm.
+func (c *Client) Tokens(ctx context.Context) ([]Token, error) {
+	return ask[[]Token](ctx, c, http.MethodGet, "/tokens", nil)
+}
+
+// RevokeToken implements Farm.
+func (c *Client) RevokeToken(ctx context.Context, idOrName string) (Token, error) {
+	return ask[Token](ctx, c, http.MethodDelete, "/tokens/"+url.PathEscape(idOrName), nil)
+}
+
+// Journal implements Farm.
+func (c *Client) Journal(ctx context.Context, limit int) ([]Entry, error) {
+	return ask[[]Entry](ctx, c, http.MethodGet, "/journal?limit="+strconv.Itoa(limit), nil)
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wasmill/wasmill/internal/access"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/record"
 )
@@ -33,6 +34,7 @@ type Fake struct {
 	Reported   []Attempt        // what ReportAttempt was told, in order
 	Garbage    Collected        // what Collect answers
 	Collects   []Collect        // what it was asked
+	Entries    []Entry          // the journal
 
 	mu        sync.Mutex
 	blobs     map[record.Digest][]byte
@@ -41,6 +43,7 @@ type Fake struct {
 	schedules []Schedule
 	sources   []Source
 	pins      []Pin
+	tokens    []Token
 }
 
 var _ Farm = (*Fake)(nil)
@@ -78,6 +81,11 @@ func (f *Fake) OpenBlob(_ context.Context, digest record.Digest) (io.ReadCloser,
 
 // PutSource implements Farm.
 func (f *Fake) PutSource(ctx context.Context, name string, r io.Reader) (Source, error) {
+	return f.PutFetched(ctx, name, "", r)
+}
+
+// PutFetched implements Farm.
+func (f *Fake) PutFetched(ctx context.Context, name, url string, r io.Reader) (Source, error) {
 	blob, err := f.PutBlob(ctx, r)
 	if err != nil {
 		return Source{}, err
@@ -90,7 +98,7 @@ func (f *Fake) PutSource(ctx context.Context, name string, r io.Reader) (Source,
 			return s, nil
 		}
 	}
-	s := Source{SHA256: sum, Name: name, Size: blob.Size}
+	s := Source{SHA256: sum, Name: name, Size: blob.Size, URL: url}
 	f.sources = append(f.sources, s)
 	return s, nil
 }
@@ -249,7 +257,7 @@ func (f *Fake) Log(_ context.Context, keyOrRecipe string, offset int64) (Log, er
 }
 
 // AppendLog implements Farm.
-func (f *Fake) AppendLog(_ context.Context, log string, offset int64, r io.Reader) error {
+func (f *Fake) AppendLog(_ context.Context, log, _ string, offset int64, r io.Reader) error {
 	data, err := io.ReadAll(r)
 	if err != nil {
 		return err
@@ -405,4 +413,46 @@ func (f *Fake) Pins(context.Context) ([]Pin, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return append([]Pin{}, f.pins...), nil
+}
+
+// CreateToken implements Farm.
+func (f *Fake) CreateToken(_ context.Context, req TokenRequest) (NewToken, error) {
+	if _, err := access.ParseRole(req.Role); err != nil {
+		return NewToken{}, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	t := Token{ID: "t" + string(rune('1'+len(f.tokens))), Name: req.Name, Role: req.Role, Created: time.Unix(1e9, 0).UTC()}
+	if req.Expires > 0 {
+		end := t.Created.Add(time.Duration(req.Expires) * time.Second)
+		t.Expires = &end
+	}
+	f.tokens = append(f.tokens, t)
+	return NewToken{Token: t, Secret: "secret of " + t.ID}, nil
+}
+
+// Tokens implements Farm.
+func (f *Fake) Tokens(context.Context) ([]Token, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]Token{}, f.tokens...), nil
+}
+
+// RevokeToken implements Farm.
+func (f *Fake) RevokeToken(_ context.Context, idOrName string) (Token, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range f.tokens {
+		if t := &f.tokens[i]; t.ID == idOrName || t.Name == idOrName {
+			at := time.Unix(2e9, 0).UTC()
+			t.Revoked = &at
+			return *t, nil
+		}
+	}
+	return Token{}, fault.Errorf(fault.NotFound, "no token %s", idOrName)
+}
+
+// Journal implements Farm.
+func (f *Fake) Journal(_ context.Context, limit int) ([]Entry, error) {
+	return append([]Entry{}, f.Entries[:min(limit, len(f.Entries))]...), nil
 }

@@ -3,81 +3,93 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"path"
 	"strconv"
 
+	"github.com/wasmill/wasmill/internal/access"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/record"
 )
 
-// Handler serves a farm under /api/v1/.
-func Handler(f Farm) http.Handler {
-	mux := http.NewServeMux()
-	route := func(pattern string, h func(r *http.Request) (any, error)) {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			out, err := h(r)
-			if err != nil {
-				writeError(w, err)
-				return
-			}
-			writeJSON(w, http.StatusOK, out)
-		})
+// Handler serves a farm under /api/v1/ to everybody who reaches it.
+func Handler(f Farm) http.Handler { return Guarded(f, open{}) }
+
+// routes is the one table of what can be asked: by whom, and under which name the farm's journal keeps it. Reading and what
+// workers do all the time is not kept.
+func routes(f Farm) (table []Route) {
+	route := func(pattern string, roles []access.Role, keep string, h func(r *http.Request) (any, error)) {
+		table = append(table, Route{Pattern: pattern, Roles: roles, Keep: keep, serve: func(w http.ResponseWriter, r *http.Request) (any, error) { return h(r) }})
 	}
-	route("GET /api/v1/join", func(r *http.Request) (any, error) { return f.Join(r.Context()) })
-	route("POST /api/v1/blobs", func(r *http.Request) (any, error) { return f.PutBlob(r.Context(), r.Body) })
-	mux.HandleFunc("GET /api/v1/blobs/{digest}", func(w http.ResponseWriter, r *http.Request) { serveBlob(w, r, f) })
-	route("GET /api/v1/sources", func(r *http.Request) (any, error) { return f.Sources(r.Context()) })
-	route("POST /api/v1/sources", func(r *http.Request) (any, error) {
-		name := r.URL.Query().Get("name")
-		if name == "" || name != path.Base(name) {
-			return nil, fault.Errorf(fault.Invalid, "name=%q is not the name of a file", name)
+	route("GET /api/v1/join", []access.Role{access.Worker, access.Operator}, "worker.join", func(r *http.Request) (any, error) { return f.Join(r.Context()) })
+	route("POST /api/v1/blobs", writers, "", func(r *http.Request) (any, error) { return f.PutBlob(r.Context(), r.Body) })
+	table = append(table, Route{Pattern: "GET /api/v1/blobs/{digest}", Roles: access.Roles, serve: func(w http.ResponseWriter, r *http.Request) (any, error) {
+		return raw{}, serveBlob(w, r, f)
+	}})
+	route("GET /api/v1/sources", readers, "", func(r *http.Request) (any, error) { return f.Sources(r.Context()) })
+	route("POST /api/v1/sources", submitters, "source.add", func(r *http.Request) (any, error) {
+		name, err := fileName(r)
+		if err != nil {
+			return nil, err
 		}
 		return f.PutSource(r.Context(), name, r.Body)
 	})
-	route("DELETE /api/v1/sources/{sha256}", func(r *http.Request) (any, error) { return f.RemoveSource(r.Context(), r.PathValue("sha256")) })
-	route("POST /api/v1/plan", withRequest(f.Plan))
-	route("POST /api/v1/runs", withRequest(f.StartRun))
-	route("GET /api/v1/runs", func(r *http.Request) (any, error) {
+	route("POST /api/v1/fetched", workers, "", func(r *http.Request) (any, error) {
+		name, err := fileName(r)
+		if err != nil {
+			return nil, err
+		}
+		return f.PutFetched(r.Context(), name, r.URL.Query().Get("url"), r.Body)
+	})
+	route("DELETE /api/v1/sources/{sha256}", operators, "source.remove", func(r *http.Request) (any, error) { return f.RemoveSource(r.Context(), r.PathValue("sha256")) })
+	route("POST /api/v1/plan", submitters, "", withRequest(f.Plan))
+	route("POST /api/v1/runs", submitters, "run.start", withRequest(func(ctx context.Context, req RunRequest) (Run, error) {
+		if who := access.Of(ctx); req.Publish && !who.Is(access.Operator) {
+			return Run{}, fmt.Errorf("%w: `wasmill submit --no-publish` builds and tests only", access.Refuse(who, "publishing on the index", access.Operator))
+		}
+		return f.StartRun(ctx, req)
+	}))
+	route("GET /api/v1/runs", readers, "", func(r *http.Request) (any, error) {
 		limit, err := number(r, "limit", 20)
 		if err != nil {
 			return nil, err
 		}
 		return f.Runs(r.Context(), int(limit))
 	})
-	route("GET /api/v1/runs/{id}", func(r *http.Request) (any, error) { return f.Run(r.Context(), r.PathValue("id")) })
+	route("GET /api/v1/runs/{id}", readers, "", func(r *http.Request) (any, error) { return f.Run(r.Context(), r.PathValue("id")) })
 	explain := func(r *http.Request) (any, error) {
 		return f.Explain(r.Context(), r.PathValue("id"), r.PathValue("name"))
 	}
-	route("GET /api/v1/runs/{id}/recipes/{name}/explanation", explain)
-	route("GET /api/v1/recipes/{name}/explanation", explain)
-	route("PATCH /api/v1/runs/{id}", func(r *http.Request) (any, error) {
+	route("GET /api/v1/runs/{id}/recipes/{name}/explanation", readers, "", explain)
+	route("GET /api/v1/recipes/{name}/explanation", readers, "", explain)
+	route("PATCH /api/v1/runs/{id}", operators, "run.steer", func(r *http.Request) (any, error) {
 		var s Steering
 		if err := readJSON(r, &s); err != nil {
 			return nil, err
 		}
 		return f.SteerRun(r.Context(), r.PathValue("id"), s)
 	})
-	route("POST /api/v1/runs/{id}/cancel", func(r *http.Request) (any, error) {
+	route("POST /api/v1/runs/{id}/cancel", submitters, "run.cancel", func(r *http.Request) (any, error) {
 		return struct{}{}, f.CancelRun(r.Context(), r.PathValue("id"))
 	})
-	route("GET /api/v1/builds/{build}", func(r *http.Request) (any, error) { return f.Build(r.Context(), r.PathValue("build")) })
-	route("GET /api/v1/builds/{build}/log", func(r *http.Request) (any, error) {
+	route("GET /api/v1/builds/{build}", readers, "", func(r *http.Request) (any, error) { return f.Build(r.Context(), r.PathValue("build")) })
+	route("GET /api/v1/builds/{build}/log", readers, "", func(r *http.Request) (any, error) {
 		offset, err := number(r, "offset", 0)
 		if err != nil {
 			return nil, err
 		}
 		return f.Log(r.Context(), r.PathValue("build"), offset)
 	})
-	route("POST /api/v1/logs/{log}", func(r *http.Request) (any, error) {
+	route("POST /api/v1/logs/{log}", workers, "", func(r *http.Request) (any, error) {
 		offset, err := number(r, "offset", 0)
 		if err != nil {
 			return nil, err
 		}
-		return struct{}{}, f.AppendLog(r.Context(), r.PathValue("log"), offset, r.Body)
+		return struct{}{}, f.AppendLog(r.Context(), r.PathValue("log"), r.URL.Query().Get("grant"), offset, r.Body)
 	})
-	route("PUT /api/v1/attempts/{id}", func(r *http.Request) (any, error) {
+	route("PUT /api/v1/attempts/{id}", workers, "", func(r *http.Request) (any, error) {
 		var a Attempt
 		if err := readJSON(r, &a); err != nil {
 			return nil, err
@@ -85,7 +97,7 @@ func Handler(f Farm) http.Handler {
 		a.ID = r.PathValue("id")
 		return struct{}{}, f.ReportAttempt(r.Context(), a)
 	})
-	route("PUT /api/v1/workers/{name}", func(r *http.Request) (any, error) {
+	route("PUT /api/v1/workers/{name}", workers, "", func(r *http.Request) (any, error) {
 		var w Worker
 		if err := readJSON(r, &w); err != nil {
 			return nil, err
@@ -93,29 +105,29 @@ func Handler(f Farm) http.Handler {
 		w.Name = r.PathValue("name")
 		return f.ReportWorker(r.Context(), w)
 	})
-	route("GET /api/v1/builds/{build}/difference", func(r *http.Request) (any, error) { return f.Difference(r.Context(), r.PathValue("build")) })
-	route("POST /api/v1/collect", func(r *http.Request) (any, error) {
+	route("GET /api/v1/builds/{build}/difference", readers, "", func(r *http.Request) (any, error) { return f.Difference(r.Context(), r.PathValue("build")) })
+	route("POST /api/v1/collect", operators, "gc", func(r *http.Request) (any, error) {
 		var req Collect
 		if err := readJSON(r, &req); err != nil {
 			return nil, err
 		}
 		return f.Collect(r.Context(), req)
 	})
-	route("GET /api/v1/pins", func(r *http.Request) (any, error) { return f.Pins(r.Context()) })
-	route("PUT /api/v1/pins/{name}", func(r *http.Request) (any, error) { return struct{}{}, f.Pin(r.Context(), r.PathValue("name")) })
-	route("DELETE /api/v1/pins/{name}", func(r *http.Request) (any, error) { return struct{}{}, f.Unpin(r.Context(), r.PathValue("name")) })
-	route("GET /api/v1/toolchains", func(r *http.Request) (any, error) { return f.Toolchains(r.Context()) })
-	route("GET /api/v1/workers", func(r *http.Request) (any, error) { return f.Workers(r.Context()) })
-	route("PUT /api/v1/workers/{name}/order", func(r *http.Request) (any, error) {
+	route("GET /api/v1/pins", readers, "", func(r *http.Request) (any, error) { return f.Pins(r.Context()) })
+	route("PUT /api/v1/pins/{name}", operators, "pin.add", func(r *http.Request) (any, error) { return struct{}{}, f.Pin(r.Context(), r.PathValue("name")) })
+	route("DELETE /api/v1/pins/{name}", operators, "pin.remove", func(r *http.Request) (any, error) { return struct{}{}, f.Unpin(r.Context(), r.PathValue("name")) })
+	route("GET /api/v1/toolchains", readers, "", func(r *http.Request) (any, error) { return f.Toolchains(r.Context()) })
+	route("GET /api/v1/workers", access.Roles, "", func(r *http.Request) (any, error) { return f.Workers(r.Context()) })
+	route("PUT /api/v1/workers/{name}/order", operators, "worker.order", func(r *http.Request) (any, error) {
 		var order Order
 		if err := readJSON(r, &order); err != nil {
 			return nil, err
 		}
 		return f.OrderWorker(r.Context(), r.PathValue("name"), order)
 	})
-	route("GET /api/v1/top", func(r *http.Request) (any, error) { return f.Top(r.Context()) })
-	route("GET /api/v1/schedules", func(r *http.Request) (any, error) { return f.Schedules(r.Context()) })
-	route("PUT /api/v1/schedules/{name}", func(r *http.Request) (any, error) {
+	route("GET /api/v1/top", readers, "", func(r *http.Request) (any, error) { return f.Top(r.Context()) })
+	route("GET /api/v1/schedules", readers, "", func(r *http.Request) (any, error) { return f.Schedules(r.Context()) })
+	route("PUT /api/v1/schedules/{name}", operators, "schedule.add", func(r *http.Request) (any, error) {
 		var s Schedule
 		if err := readJSON(r, &s); err != nil {
 			return nil, err
@@ -123,8 +135,8 @@ func Handler(f Farm) http.Handler {
 		s.Name = r.PathValue("name")
 		return struct{}{}, f.AddSchedule(r.Context(), s)
 	})
-	route("GET /api/v1/schedules/{name}/releases", func(r *http.Request) (any, error) { return f.Releases(r.Context(), r.PathValue("name")) })
-	route("POST /api/v1/schedules/{name}/check", func(r *http.Request) (any, error) {
+	route("GET /api/v1/schedules/{name}/releases", readers, "", func(r *http.Request) (any, error) { return f.Releases(r.Context(), r.PathValue("name")) })
+	route("POST /api/v1/schedules/{name}/check", operators, "", func(r *http.Request) (any, error) {
 		var s Schedule
 		if err := readJSON(r, &s); err != nil {
 			return nil, err
@@ -132,10 +144,37 @@ func Handler(f Farm) http.Handler {
 		s.Name = r.PathValue("name")
 		return struct{}{}, f.CheckSchedule(r.Context(), s)
 	})
-	route("POST /api/v1/schedules/{name}/{change}", func(r *http.Request) (any, error) {
+	route("POST /api/v1/schedules/{name}/{change}", operators, "schedule.change", func(r *http.Request) (any, error) {
 		return struct{}{}, f.ChangeSchedule(r.Context(), r.PathValue("name"), ScheduleChange(r.PathValue("change")))
 	})
-	return mux
+	route("GET /api/v1/tokens", operators, "", func(r *http.Request) (any, error) { return f.Tokens(r.Context()) })
+	route("POST /api/v1/tokens", operators, "token.create", func(r *http.Request) (any, error) {
+		var req TokenRequest
+		if err := readJSON(r, &req); err != nil {
+			return nil, err
+		}
+		return f.CreateToken(r.Context(), req)
+	})
+	route("DELETE /api/v1/tokens/{token}", operators, "token.revoke", func(r *http.Request) (any, error) {
+		return f.RevokeToken(r.Context(), r.PathValue("token"))
+	})
+	route("GET /api/v1/journal", operators, "", func(r *http.Request) (any, error) {
+		limit, err := number(r, "limit", 50)
+		if err != nil {
+			return nil, err
+		}
+		return f.Journal(r.Context(), int(limit))
+	})
+	return table
+}
+
+// fileName is what is to be kept.
+func fileName(r *http.Request) (string, error) {
+	name := r.URL.Query().Get("name")
+	if name == "" || name != path.Base(name) {
+		return "", fault.Errorf(fault.Invalid, "name=%q is not the name of a file", name)
+	}
+	return name, nil
 }
 
 func withRequest[T any](do func(context.Context, RunRequest) (T, error)) func(*http.Request) (any, error) {
@@ -148,12 +187,11 @@ func withRequest[T any](do func(context.Context, RunRequest) (T, error)) func(*h
 	}
 }
 
-func serveBlob(w http.ResponseWriter, r *http.Request, f Farm) {
+func serveBlob(w http.ResponseWriter, r *http.Request, f Farm) error {
 	digest := record.Digest(r.PathValue("digest"))
 	blob, err := f.OpenBlob(r.Context(), digest)
 	if err != nil {
-		writeError(w, err)
-		return
+		return err
 	}
 	defer blob.Close()
 	w.Header().Set("Content-Type", "application/octet-stream")
@@ -162,6 +200,7 @@ func serveBlob(w http.ResponseWriter, r *http.Request, f Farm) {
 	if _, err := io.Copy(w, blob); err != nil {
 		panic(http.ErrAbortHandler)
 	}
+	return nil
 }
 
 // readJSON is strict: a key that nobody reads is a mistake of the sender.
@@ -196,5 +235,8 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 
 func writeError(w http.ResponseWriter, err error) {
 	kind := fault.KindOf(err)
+	if kind == fault.Unauthenticated {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="wasmill"`)
+	}
 	writeJSON(w, kind.HTTPStatus(), wireError{Kind: kind.String(), Message: err.Error()})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/wasmill/wasmill/internal/datadir"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/fetch"
+	"github.com/wasmill/wasmill/internal/oci"
 	"github.com/wasmill/wasmill/internal/pyodide"
 	"github.com/wasmill/wasmill/internal/store"
 	"github.com/wasmill/wasmill/internal/toolchain"
@@ -80,12 +81,12 @@ func (c *auditing) bakedRuntime(ctx context.Context, dir datadir.Dir, platform s
 		if t.Spec.Facts.PlatformTag != platform || t.Lock == nil || t.Lock.Build == "" {
 			continue
 		}
-		registry, done, err := c.registry(ctx, dir)
+		registry, remote, done, err := c.registry(ctx, dir)
 		if err != nil {
 			return nil, err
 		}
 		defer done()
-		image, err := toolchain.Open(ctx, registry, "toolchains/"+t.Spec.Name+"@"+t.Lock.Build)
+		image, err := toolchain.Open(ctx, registry, "toolchains/"+t.Spec.Name+"@"+t.Lock.Build, remote.Options()...)
 		if err != nil {
 			return nil, err
 		}
@@ -95,22 +96,22 @@ func (c *auditing) bakedRuntime(ctx context.Context, dir datadir.Dir, platform s
 }
 
 // registry is the address of the farm's registry: of the one that runs, else of the data folder for a moment.
-func (c *auditing) registry(ctx context.Context, dir datadir.Dir) (addr string, done func(), err error) {
+func (c *auditing) registry(ctx context.Context, dir datadir.Dir) (addr string, remote *oci.Client, done func(), err error) {
 	if farm, err := c.running(); err == nil {
 		join, err := farm.Join(ctx)
-		return join.Registry, func() {}, err
+		return join.Registry, c.access.Remote(join), func() {}, err
 	}
 	if _, err := os.Stat(dir.Registry()); err != nil {
-		return "", nil, fault.Errorf(fault.NotFound, "nothing was baked in %s", dir.Root())
+		return "", nil, nil, fault.Errorf(fault.NotFound, "nothing was baked in %s", dir.Root())
 	}
 	release, err := dir.Claim()
 	if err != nil {
-		return "", nil, err
+		return "", nil, nil, err
 	}
 	r, err := store.StartRegistry(ctx, dir.Registry(), "127.0.0.1:0")
 	if err != nil {
 		release()
-		return "", nil, err
+		return "", nil, nil, err
 	}
-	return r.Addr(), func() { _ = r.Close(); release() }, nil
+	return r.Addr(), nil, func() { _ = r.Close(); release() }, nil
 }

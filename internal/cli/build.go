@@ -106,7 +106,7 @@ func (a *app) lone(ctx context.Context, o *orchestrator.Orchestrator, req api.Ru
 	}
 	for _, extension := range lacking {
 		name, _, _ := strings.Cut(req.Toolchain, "@")
-		err := a.bakeInto(ctx, o.Registry(), name, func(tc *toolchain.Toolchain, opts toolchain.BakeOptions) (err error) {
+		err := a.bakeInto(ctx, o.Registry(), o.Remote(), name, func(tc *toolchain.Toolchain, opts toolchain.BakeOptions) (err error) {
 			if extension == "" {
 				_, err = tc.Bake(ctx, opts)
 			} else {
@@ -121,15 +121,15 @@ func (a *app) lone(ctx context.Context, o *orchestrator.Orchestrator, req api.Ru
 	return a.worker(ctx, o, worker.Config{Slots: worker.Spread(slots), Log: zap.NewNop()})
 }
 
-// worker starts a worker of a farm in this process.
-func (a *app) worker(ctx context.Context, farm api.Farm, cfg worker.Config) (_ *worker.Worker, err error) {
+// worker starts a worker of an orchestrator of this process.
+func (a *app) worker(ctx context.Context, o *orchestrator.Orchestrator, cfg worker.Config) (_ *worker.Worker, err error) {
 	if cfg.Dir, err = datadir.Open(a.data); err != nil {
 		return nil, err
 	}
-	if cfg.Engine, err = engine.NewDocker(); err != nil {
+	if cfg.Engine, err = engine.NewDocker(engine.WithKeychain(o.Remote())); err != nil {
 		return nil, err
 	}
-	cfg.Farm, cfg.Cache = farm, a.cache<<30
+	cfg.Farm, cfg.Remote, cfg.Cache = o, o.Remote(), a.cache<<30
 	return worker.Start(ctx, cfg)
 }
 

@@ -121,8 +121,8 @@ func TestWhatAnotherLockChanges(t *testing.T) {
 
 // reading are the commands that change nothing that stays, so that a dry run of them would be the run itself.
 var reading = []string{
-	"audit", "compare", "diff", "explain", "index check", "logs", "plan", "recipe check", "run show", "runs", "schedule list", "schedule releases", "source get", "source list",
-	"tests", "toolchain list", "toolchain verify", "top", "up", "workers",
+	"audit", "compare", "diff", "explain", "index check", "journal", "logs", "plan", "recipe check", "run show", "runs", "schedule list", "schedule releases", "source get", "source list",
+	"tests", "token list", "toolchain list", "toolchain verify", "top", "up", "workers",
 }
 
 // A command that changes something has --dry-run; one that is new says on which side it is.

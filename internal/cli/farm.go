@@ -19,14 +19,16 @@ import (
 // one in this process for as long as the command runs. done ends what was started.
 func (a *app) farm(ctx context.Context) (farm api.Farm, done func(), err error) {
 	if a.server != "" {
-		return api.NewClient(a.server), func() {}, nil
+		farm, err := a.named()
+		return farm, func() {}, err
 	}
 	dir, err := datadir.Open(a.data)
 	if err != nil {
 		return nil, nil, err
 	}
 	if owner, ok := dir.Owner(); ok {
-		return api.NewClient(owner.API), func() {}, nil
+		farm, err := a.owners(dir, owner)
+		return farm, func() {}, err
 	}
 	o, err := a.orchestrator(ctx, dir)
 	if err != nil {
@@ -83,8 +85,10 @@ func (a *app) lost(ctx context.Context, farm api.Farm, err error) bool {
 			return true
 		}
 		if owner, ok := dir.Owner(); ok {
-			if _, err := api.NewClient(owner.API).Join(ctx); err == nil {
-				return true
+			if farm, err := a.owners(dir, owner); err == nil {
+				if _, err := farm.Join(ctx); err == nil {
+					return true
+				}
 			}
 		}
 		select {
@@ -99,7 +103,7 @@ func (a *app) lost(ctx context.Context, farm api.Farm, err error) bool {
 // running is a farm that runs by itself: what is given to it outlives this command.
 func (a *app) running() (api.Farm, error) {
 	if a.server != "" {
-		return api.NewClient(a.server), nil
+		return a.named()
 	}
 	dir, err := datadir.Open(a.data)
 	if err != nil {
@@ -109,7 +113,17 @@ func (a *app) running() (api.Farm, error) {
 	if !ok {
 		return nil, fault.Errorf(fault.Unavailable, "no farm is running on %s: start one with `wasmill up`, or name another with --server", dir.Root())
 	}
-	return api.NewClient(owner.API), nil
+	return a.owners(dir, owner)
+}
+
+// named is the farm at the address of --server.
+func (a *app) named() (api.Farm, error) {
+	return a.access.Client(a.server)
+}
+
+// owners is the farm that has the data folder. Who can read the folder need not be told how to be let in.
+func (a *app) owners(dir datadir.Dir, owner datadir.Owner) (api.Farm, error) {
+	return a.access.Beside(dir, owner)
 }
 
 // orchestrator starts one in this process that is only heard by it.
@@ -121,6 +135,9 @@ func (a *app) orchestrator(ctx context.Context, dir datadir.Dir) (*orchestrator.
 func (a *app) orchestratorAt(ctx context.Context, dir datadir.Dir, cfg orchestrator.Config) (*orchestrator.Orchestrator, error) {
 	var err error
 	cfg.Dir, cfg.Index, cfg.Mirrors, cfg.Crates = dir, a.index, a.mirrors, a.crates
+	if cfg.Roots, err = a.access.Roots(); err != nil {
+		return nil, err
+	}
 	if cfg.Wrapper, err = command.Wrapper(); err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ func TestABuildOutlivesTheCommandThatDidItsWork(t *testing.T) {
 	defer release()
 	first, second := httptest.NewServer(api.Handler(&api.Fake{})), httptest.NewServer(api.Handler(&api.Fake{JoinAnswer: api.Join{Index: "second"}}))
 	defer second.Close()
-	if err := dir.Announce(first.URL); err != nil {
+	if err := dir.Announce(first.URL, ""); err != nil {
 		t.Fatal(err)
 	}
 	var asked []string
@@ -47,7 +47,7 @@ func TestABuildOutlivesTheCommandThatDidItsWork(t *testing.T) {
 			return nil
 		}
 		first.Close()
-		if err := dir.Announce(second.URL); err != nil {
+		if err := dir.Announce(second.URL, ""); err != nil {
 			t.Error(err)
 		}
 		_, err = farm.Runs(ctx, 1)

@@ -39,7 +39,7 @@ garbage collection frees the bytes: docs/scaled.md says how and when.`,
   wasmill gc --json | jq '.freed_bytes'`,
 		Args: command.Arguments(0, 0, "no arguments"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			d, err := parseAge(age)
+			d, err := parseAge("--older-than", age)
 			if err != nil {
 				return err
 			}
@@ -63,7 +63,7 @@ garbage collection frees the bytes: docs/scaled.md says how and when.`,
 }
 
 // parseAge reads a duration that may be in days.
-func parseAge(text string) (time.Duration, error) {
+func parseAge(flag, text string) (time.Duration, error) {
 	unit := time.Duration(1)
 	hours := text
 	if days, ok := strings.CutSuffix(text, "d"); ok {
@@ -71,7 +71,7 @@ func parseAge(text string) (time.Duration, error) {
 	}
 	d, err := time.ParseDuration(hours)
 	if err != nil || d < 0 || d > 100*365*time.Hour*24/unit {
-		return 0, fault.Errorf(fault.Invalid, "--older-than %q is no time: say 30d, 12h or 0", text)
+		return 0, fault.Errorf(fault.Invalid, "%s %q is no time: say 30d, 12h or 0", flag, text)
 	}
 	return d * unit, nil
 }

@@ -125,11 +125,11 @@ func (a *app) client(ctx context.Context, farm api.Farm, name, runtime string) (
 		if t.Name != name || !t.Baked {
 			continue
 		}
-		image, err := toolchain.Open(ctx, join.Registry, "toolchains/"+t.Name+"@"+t.Digest)
+		image, err := toolchain.Open(ctx, join.Registry, "toolchains/"+t.Name+"@"+t.Digest, a.access.Remote(join).Options()...)
 		if err != nil {
 			return nil, err
 		}
-		docker, err := engine.NewDocker()
+		docker, err := engine.NewDocker(engine.WithKeychain(a.access.Remote(join)))
 		if err != nil {
 			return nil, err
 		}

@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "rewrite docs/reference/cli.md")
 
 // The reference of the commands is what they say of themselves.
 func TestReferenceIsUpToDate(t *testing.T) {
-	for _, name := range []string{"WASMILL_DATA", "WASMILL_SERVER", "WASMILL_TOOLCHAINS", "WASMILL_INDEX", "WASMILL_CRATES", "WASMILL_MIRRORS", "XDG_DATA_HOME"} {
+	for _, name := range []string{"WASMILL_DATA", "WASMILL_SERVER", "WASMILL_TOOLCHAINS", "WASMILL_INDEX", "WASMILL_CRATES", "WASMILL_MIRRORS", "WASMILL_CA", "XDG_DATA_HOME"} {
 		t.Setenv(name, "")
 	}
 	t.Setenv("HOME", "/home/you")

@@ -26,6 +26,7 @@ type app struct {
 	crates     string
 	json       bool
 	quiet      bool
+	access     command.Access
 }
 
 // Main runs the command and returns its exit status.
@@ -42,7 +43,8 @@ func (a *app) root() *cobra.Command {
 Pyodide, and serves an index that pip, uv and micropip install from.
 
 Exit status: 0 all went well · 1 a recipe failed, an audit found errors · 2 the input or the request is wrong · 3 an engine, registry or
-server that is needed does not answer, or a disk is full · 70 a defect of wasmill · 130 interrupted.`,
+server that is needed does not answer, or a disk is full · 70 a defect of wasmill · 77 a token is missing, of no use, or not for this ·
+130 interrupted.`,
 		Version: version.Version,
 	}
 	cmd.SetOut(a.out)
@@ -52,11 +54,13 @@ server that is needed does not answer, or a disk is full · 70 a defect of wasmi
 	flags.StringVar(&a.server, "server", os.Getenv("WASMILL_SERVER"), "address of an orchestrator ($WASMILL_SERVER)")
 	flags.StringVar(&a.toolchains, "toolchains", os.Getenv("WASMILL_TOOLCHAINS"), "folder of toolchains instead of those of this program ($WASMILL_TOOLCHAINS)")
 	flags.StringVar(&a.index, "index", command.DefaultIndex(), "simple index for releases, sources and build requirements ($WASMILL_INDEX)")
+	a.access.Flags(flags)
 	flags.BoolVar(&a.json, "json", false, "print JSON on standard output")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no progress on standard error")
 	cmd.AddCommand(a.buildCommand(), a.submitCommand(), a.planCommand(), a.runsCommand(), a.runCommand(), a.logsCommand(), a.testsCommand(),
 		a.recipeCommand(), a.sourceCommand(), a.toolchainCommand(), a.scheduleCommand(), a.workersCommand(), a.workerCommand(), a.topCommand(), a.upCommand(), a.indexCommand(),
-		a.auditCommand(), a.explainCommand(), a.compareCommand(), a.diffCommand(), a.gcCommand(), a.pinCommand(), a.unpinCommand())
+		a.auditCommand(), a.explainCommand(), a.compareCommand(), a.diffCommand(), a.gcCommand(), a.pinCommand(), a.unpinCommand(), a.tokenCommand(),
+		a.journalCommand())
 	return cmd
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 func (a *app) submitCommand() *cobra.Command {
-	t, wait, dry := targets{publish: true, lane: "submission"}, false, false
+	t, wait, dry, unpublished := targets{lane: "submission"}, false, false, false
 	cmd := &cobra.Command{
 		Use:   "submit [flags] NAME… | NAME==VERSION | PROJECT-DIR",
 		Short: "Give recipes to a farm that is running, and publish what passes",
@@ -26,6 +26,7 @@ func (a *app) submitCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			t.publish = !unpublished
 			req, err := t.request(cmd.Context(), a, farm, args)
 			if err != nil {
 				return err
@@ -54,6 +55,7 @@ func (a *app) submitCommand() *cobra.Command {
 	}
 	t.flags(cmd)
 	dryFlag(cmd, &dry, "built", "start")
+	cmd.Flags().BoolVar(&unpublished, "no-publish", false, "build and test only, and leave the index as it is; the token of a submitter is enough for this")
 	cmd.Flags().BoolVar(&wait, "wait", false, "show the run until it has ended; the exit status is then the run's")
 	cmd.Flags().StringVar(&t.lane, "lane", t.lane, "priority: interactive, submission, nightly, migration")
 	return cmd

@@ -17,6 +17,7 @@ import (
 	"github.com/wasmill/wasmill/internal/datadir"
 	"github.com/wasmill/wasmill/internal/engine"
 	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/oci"
 	"github.com/wasmill/wasmill/internal/orchestrator"
 	"github.com/wasmill/wasmill/internal/term"
 	"github.com/wasmill/wasmill/internal/toolchain"
@@ -224,7 +225,7 @@ digests stay, and so do the keys of builds. For a farm that moves from its embed
 				return fault.Errorf(fault.Invalid, "say with --from which registry has the images")
 			}
 			return a.withBaking(cmd.Context(), args[0], func(t *toolchain.Toolchain, o toolchain.BakeOptions) error {
-				list, err := t.Copy(cmd.Context(), from, o.Registry, dry, o.Progress)
+				list, err := t.Copy(cmd.Context(), from, o.Registry, dry, o.Progress, o.Remote...)
 				if err != nil {
 					return err
 				}
@@ -359,16 +360,16 @@ func (a *app) withBaking(ctx context.Context, name string, do func(*toolchain.To
 	}
 	defer done()
 	if o, ok := farm.(*orchestrator.Orchestrator); ok {
-		return a.bakeInto(ctx, o.Registry(), name, do)
+		return a.bakeInto(ctx, o.Registry(), o.Remote(), name, do)
 	}
 	join, err := farm.Join(ctx)
 	if err != nil {
 		return err
 	}
-	return a.bakeInto(ctx, join.Registry, name, do)
+	return a.bakeInto(ctx, join.Registry, a.access.Remote(join), name, do)
 }
 
-func (a *app) bakeInto(ctx context.Context, registry, name string, do func(*toolchain.Toolchain, toolchain.BakeOptions) error) error {
+func (a *app) bakeInto(ctx context.Context, registry string, remote *oci.Client, name string, do func(*toolchain.Toolchain, toolchain.BakeOptions) error) error {
 	dir, err := datadir.Open(a.data)
 	if err != nil {
 		return err
@@ -381,7 +382,7 @@ func (a *app) bakeInto(ctx context.Context, registry, name string, do func(*tool
 	if err != nil {
 		return err
 	}
-	docker, err := engine.NewDocker()
+	docker, err := engine.NewDocker(engine.WithKeychain(remote))
 	if err != nil {
 		return err
 	}
@@ -389,7 +390,7 @@ func (a *app) bakeInto(ctx context.Context, registry, name string, do func(*tool
 	p := a.progress()
 	defer p.Close()
 	return do(t, toolchain.BakeOptions{
-		Registry: registry, Engine: docker, Cache: dir.Downloads(), Work: dir.Scratch(), Progress: show(p), Log: io.Discard,
+		Registry: registry, Remote: remote.Options(), Engine: docker, Cache: dir.Downloads(), Work: dir.Scratch(), Progress: show(p), Log: io.Discard,
 	})
 }
 

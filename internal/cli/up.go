@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/wasmill/wasmill/internal/cli/orchestratord"
 	"github.com/wasmill/wasmill/internal/command"
 	"github.com/wasmill/wasmill/internal/datadir"
 	"github.com/wasmill/wasmill/internal/fault"
@@ -16,7 +17,7 @@ import (
 )
 
 func (a *app) upCommand() *cobra.Command {
-	slots, where := worker.DefaultSlots(), false
+	slots, where, security := worker.DefaultSlots(), false, orchestratord.Security{}
 	cfg := orchestrator.Config{
 		Listen: orchestrator.DefaultListen, RegistryListen: orchestrator.DefaultRegistry, TemporalListen: orchestrator.DefaultTemporal,
 	}
@@ -36,13 +37,14 @@ and a registry that they reach: see the flags of orchestrator. Everything is kep
 			if where {
 				return a.where(dir)
 			}
-			return a.up(cmd.Context(), dir, cfg, slots)
+			return a.up(cmd.Context(), dir, cfg, &security, slots)
 		},
 	}
 	cmd.Flags().StringVar(&cfg.Listen, "listen", cfg.Listen, "address of the API and the index")
 	cmd.Flags().StringVar(&cfg.RegistryListen, "registry-listen", cfg.RegistryListen, "address of the embedded registry")
 	cmd.Flags().StringVar(&cfg.TemporalListen, "temporal-listen", cfg.TemporalListen, "address of the embedded Temporal server (loopback)")
 	command.MetricsFlag(cmd.Flags(), &cfg.MetricsListen, "they are beside the API too")
+	security.Flags(cmd.Flags())
 	command.MirrorsFlag(cmd.Flags(), &a.mirrors)
 	command.CacheFlag(cmd.Flags(), &a.cache, worker.DefaultCache)
 	command.CratesFlag(cmd.Flags(), &a.crates)
@@ -63,9 +65,12 @@ func (a *app) where(dir datadir.Dir) error {
 	})
 }
 
-func (a *app) up(ctx context.Context, dir datadir.Dir, cfg orchestrator.Config, slots int) error {
+func (a *app) up(ctx context.Context, dir datadir.Dir, cfg orchestrator.Config, security *orchestratord.Security, slots int) error {
 	log, err := command.DaemonLog()
 	if err != nil {
+		return err
+	}
+	if cfg.Security, err = security.Read(log); err != nil {
 		return err
 	}
 	cfg.Log, cfg.Metrics = log, telemetry.NewRegistry()

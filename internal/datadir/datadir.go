@@ -66,10 +66,16 @@ func (d Dir) Programs() string { return filepath.Join(d.root, "programs") }
 // Packs holds packs of recipes, unpacked, by their digest.
 func (d Dir) Packs() string { return filepath.Join(d.root, "packs") }
 
+// OperatorToken holds the token with which commands on this machine are let in, where the farm asks for one. Only who has the
+// folder can read it.
+func (d Dir) OperatorToken() string { return filepath.Join(d.root, "operator.token") }
+
 // Owner is the orchestrator that has claimed the folder.
 type Owner struct {
 	API string `json:"api"` // base URL
 	PID int    `json:"pid"`
+	// Certificate is the file of the one that it shows; none where it speaks plain HTTP.
+	Certificate string `json:"certificate,omitempty"`
 }
 
 // Claim makes this process the folder's only orchestrator until release is called or the process ends, however it
@@ -116,9 +122,9 @@ func (d Dir) flock(name string) (f *os.File, taken bool, err error) {
 	return f, false, nil
 }
 
-// Announce notes where the orchestrator that has claimed the folder answers.
-func (d Dir) Announce(api string) error {
-	text, err := json.Marshal(Owner{API: api, PID: os.Getpid()})
+// Announce notes where the orchestrator that has claimed the folder answers, and the file of the certificate that it shows.
+func (d Dir) Announce(api, certificate string) error {
+	text, err := json.Marshal(Owner{API: api, PID: os.Getpid(), Certificate: certificate})
 	if err != nil {
 		return err
 	}

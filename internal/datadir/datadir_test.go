@@ -20,7 +20,7 @@ func TestOneOrchestratorAtATime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Announce("http://127.0.0.1:7470"); err != nil {
+	if err := d.Announce("http://127.0.0.1:7470", ""); err != nil {
 		t.Fatal(err)
 	}
 	if o, ok := d.Owner(); !ok || o.API != "http://127.0.0.1:7470" || o.PID != os.Getpid() {
@@ -42,7 +42,7 @@ func TestAKilledOwnerDoesNotStopTheNext(t *testing.T) {
 		if _, err := d.Claim(); err != nil {
 			os.Exit(9)
 		}
-		_ = d.Announce("http://127.0.0.1:1")
+		_ = d.Announce("http://127.0.0.1:1", "")
 		p, _ := os.FindProcess(os.Getpid())
 		_ = p.Kill()
 		select {}

@@ -15,6 +15,7 @@ import (
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/client"
+	"github.com/google/go-containerregistry/pkg/authn"
 
 	"github.com/wasmill/wasmill/internal/fault"
 )
@@ -36,19 +37,30 @@ const cleanupTimeout = 30 * time.Second
 // fill the daemon's disk. Once the container has ended, the daemon keeps unread output for two seconds only, so the
 // writer given to Run must not block longer than that.
 type Docker struct {
-	client *client.Client
+	client   *client.Client
+	keychain authn.Keychain
 }
+
+// DockerOption changes how a Docker is used.
+type DockerOption func(*Docker)
+
+// WithKeychain has the daemon pull with these credentials.
+func WithKeychain(k authn.Keychain) DockerOption { return func(d *Docker) { d.keychain = k } }
 
 var _ Engine = (*Docker)(nil)
 
 // NewDocker prepares a client for the daemon that DOCKER_HOST (and DOCKER_CERT_PATH, DOCKER_TLS_VERIFY) names, by
 // default the local socket. It does not connect: Ping does. Its only error is fault.Invalid, for an unusable DOCKER_HOST.
-func NewDocker() (*Docker, error) {
+func NewDocker(options ...DockerOption) (*Docker, error) {
 	c, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
 	if err != nil {
 		return nil, fault.Errorf(fault.Invalid, "configuring the Docker client from the environment: %w", err)
 	}
-	return &Docker{client: c}, nil
+	d := &Docker{client: c, keychain: authn.DefaultKeychain}
+	for _, o := range options {
+		o(d)
+	}
+	return d, nil
 }
 
 // Ping implements Engine.

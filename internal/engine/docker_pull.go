@@ -34,7 +34,8 @@ func parseRef(ref string) (name.Digest, error) {
 	return d, nil
 }
 
-// Pull implements Engine. Credentials come from Docker's own configuration file, as for `docker pull`.
+// Pull implements Engine. Credentials come from the keychain that NewDocker was given, else from Docker's own configuration
+// file, as for `docker pull`.
 func (d *Docker) Pull(ctx context.Context, ref string) error {
 	digest, err := parseRef(ref)
 	if err != nil {
@@ -43,7 +44,7 @@ func (d *Docker) Pull(ctx context.Context, ref string) error {
 	if ok, err := d.has(ctx, ref, digest.DigestStr()); err != nil || ok {
 		return err
 	}
-	auth, err := registryAuth(digest)
+	auth, err := d.registryAuth(digest)
 	if err != nil {
 		return fault.Errorf(fault.Invalid, "reading credentials for %s: %w", digest.RegistryStr(), err)
 	}
@@ -74,8 +75,8 @@ func (d *Docker) has(ctx context.Context, ref, digest string) (bool, error) {
 	return slices.ContainsFunc(info.RepoDigests, func(r string) bool { return strings.HasSuffix(r, "@"+digest) }), nil
 }
 
-func registryAuth(d name.Digest) (string, error) {
-	a, err := authn.DefaultKeychain.Resolve(d.Context())
+func (d *Docker) registryAuth(of name.Digest) (string, error) {
+	a, err := d.keychain.Resolve(of.Context())
 	if err != nil || a == authn.Anonymous {
 		return "", err
 	}
@@ -85,7 +86,7 @@ func registryAuth(d name.Digest) (string, error) {
 	}
 	return registry.EncodeAuthConfig(registry.AuthConfig{
 		Username: c.Username, Password: c.Password, Auth: c.Auth, IdentityToken: c.IdentityToken, RegistryToken: c.RegistryToken,
-		ServerAddress: d.RegistryStr(),
+		ServerAddress: of.RegistryStr(),
 	})
 }
 

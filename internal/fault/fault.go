@@ -16,13 +16,15 @@ type Kind int
 
 // The kinds. A new one needs a line in the table below and in docs/reference/exit-status.md.
 const (
-	Internal    Kind = iota // a defect of ours; not retried
-	Invalid                 // what the user gave is wrong; not retried
-	NotFound                // what was asked for does not exist; not retried
-	Conflict                // the state does not allow it; not retried
-	Unavailable             // engine, registry, index or database does not answer; retried
-	Exhausted               // disk, memory or another resource of the machine ran out; retried
-	Canceled                // somebody asked to stop; not retried
+	Internal        Kind = iota // a defect of ours; not retried
+	Invalid                     // what the user gave is wrong; not retried
+	NotFound                    // what was asked for does not exist; not retried
+	Conflict                    // the state does not allow it; not retried
+	Unavailable                 // engine, registry, index or database does not answer; retried
+	Exhausted                   // disk, memory or another resource of the machine ran out; retried
+	Canceled                    // somebody asked to stop; not retried
+	Unauthenticated             // who asks did not say who it is, or said so with a token that is of no use; not retried
+	Forbidden                   // who asks is known and may not; not retried
 )
 
 var kinds = [...]struct {
@@ -38,6 +40,9 @@ var kinds = [...]struct {
 	Unavailable: {"unavailable", http.StatusServiceUnavailable, 3, true},
 	Exhausted:   {"exhausted", http.StatusInsufficientStorage, 3, true},
 	Canceled:    {"canceled", 499, 130, false},
+
+	Unauthenticated: {"unauthenticated", http.StatusUnauthorized, 77, false},
+	Forbidden:       {"forbidden", http.StatusForbidden, 77, false},
 }
 
 func (k Kind) String() string { return kinds[k].name }

@@ -75,10 +75,10 @@ type Result struct {
 	TestLock    *fetch.Lock `json:"test_lock,omitempty"`
 }
 
-// LogName is where the attempts of a build print to (api.Farm.AppendLog), its test after it. build is the ID of its
-// workflow, which may hold characters that a name may not.
-func LogName(recipe, build, run string) string {
-	sum := sha256.Sum256([]byte(build + "\n" + run))
+// LogName is where the attempts at a job print to (api.Farm.AppendLog), its test after its build. run is the one that has started
+// it.
+func LogName(recipe string, job record.Digest, run string) string {
+	sum := sha256.Sum256([]byte(string(job) + "\n" + run))
 	return recipe + "-" + hex.EncodeToString(sum[:8])
 }
 

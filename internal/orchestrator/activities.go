@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/wasmill/wasmill/internal/access"
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/jobs"
@@ -180,7 +181,10 @@ func (a activities) Resolve(ctx context.Context, in workflows.ResolveInput) (wor
 		if out.Job, err = a.o.job(ctx, req, &act, keys); err != nil {
 			return out, err
 		}
-		out.Reproduce, err = a.o.twice(ctx, run.ID, req, &act)
+		if out.Reproduce, err = a.o.twice(ctx, run.ID, req, &act); err != nil {
+			return out, err
+		}
+		out.Grant, err = a.o.key.Sign(access.Grant{Run: in.RunID, Recipe: in.Recipe, Job: out.Job, Expires: time.Now().Add(granted)})
 	}
 	return out, err
 }

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/wasmill/wasmill/internal/access"
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/record"
@@ -99,13 +100,31 @@ func (o *Orchestrator) copyPart(ctx context.Context, to io.Writer, digest record
 }
 
 // AppendLog implements api.Farm.
-func (o *Orchestrator) AppendLog(_ context.Context, log string, offset int64, r io.Reader) error {
+func (o *Orchestrator) AppendLog(ctx context.Context, log, grant string, offset int64, r io.Reader) error {
+	if _, err := o.mayReport(ctx, grant, log); err != nil {
+		return err
+	}
 	return o.logs.append(log, offset, r)
 }
 
 // ReportAttempt implements api.Farm.
 func (o *Orchestrator) ReportAttempt(ctx context.Context, a api.Attempt) error {
 	now := time.Now()
+	g, err := o.mayReport(ctx, a.Grant, a.Log)
+	if err != nil {
+		return err
+	}
+	if !access.Of(ctx).Local {
+		if a.Run != g.Run || a.Recipe != g.Recipe {
+			return fault.Errorf(fault.Forbidden, "the attempt %s is one at %s in run %s, the task is %s in run %s", a.ID, a.Recipe, a.Run, g.Recipe, g.Run)
+		}
+		switch known, err := o.db.Attempt(ctx, a.ID); {
+		case err == nil && (known.Run != a.Run || known.Recipe != a.Recipe):
+			return fault.Errorf(fault.Forbidden, "the attempt %s is one at %s in run %s", a.ID, known.Recipe, known.Run)
+		case err != nil && fault.KindOf(err) != fault.NotFound:
+			return err
+		}
+	}
 	o.crews.attempt(a, now)
 	if a.Outcome != "" {
 		return o.db.EndAttempt(ctx, a.ID, a.Outcome, nil, now)
@@ -118,7 +137,7 @@ func (o *Orchestrator) ReportAttempt(ctx context.Context, a api.Attempt) error {
 		return err
 	}
 	running := store.RunAction{Recipe: a.Recipe, Key: a.Key, Status: store.Running, Phase: a.Phase, Attempt: a.Number, Worker: a.Worker, Started: now}
-	err := o.db.UpdateAction(ctx, a.Run, running)
+	err = o.db.UpdateAction(ctx, a.Run, running)
 	if fault.KindOf(err) == fault.NotFound && err != nil {
 		return nil // the run is gone; the build goes on for those that joined it
 	}

@@ -6,6 +6,7 @@ package orchestrator
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -17,9 +18,11 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.uber.org/zap"
 
+	"github.com/wasmill/wasmill/internal/access"
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/datadir"
 	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/oci"
 	"github.com/wasmill/wasmill/internal/plan"
 	"github.com/wasmill/wasmill/internal/reproduce"
 	"github.com/wasmill/wasmill/internal/store"
@@ -63,6 +66,9 @@ type Config struct {
 	// for probes alone; empty means that they are only beside the API.
 	Metrics       *telemetry.Registry
 	MetricsListen string
+	Security      Security
+	// Roots are the authorities that an external registry's certificate may come from; nil is those of the machine.
+	Roots *x509.CertPool
 	// Forget keeps the embedded Temporal server's state in memory: for a command that ends with its run.
 	Forget bool
 }
@@ -73,7 +79,8 @@ type Orchestrator struct {
 	db       store.DB
 	blobs    *store.Blobs
 	registry *store.Registry // nil where an external one is used
-	address  string          // of the registry
+	address  string          // of the registry, as others are told it
+	remote   *oci.Client     // how it is reached
 	builder  plan.Builder
 	logs     liveLogs
 	packs    packs
@@ -83,6 +90,8 @@ type Orchestrator struct {
 	runClasses classCache
 	began      time.Time
 	url        string
+	key        access.Key
+	secret     string // with which the orchestrator lets itself in
 	http       *http.Server
 	release    func()
 	metrics    *telemetry.Farm
@@ -109,13 +118,16 @@ func Start(ctx context.Context, cfg Config) (o *Orchestrator, err error) {
 	if cfg.Log == nil {
 		cfg.Log = zap.NewNop()
 	}
+	if err := cfg.secure(); err != nil {
+		return nil, err
+	}
 	if cfg.Temporal == "" || cfg.Namespace == "" {
 		cfg.Namespace = temporald.Namespace
 	}
 	if cfg.Metrics == nil {
 		cfg.Metrics = telemetry.NewRegistry()
 	}
-	o = &Orchestrator{cfg: cfg, logs: liveLogs{cfg.Dir.Logs()}, began: time.Now()}
+	o = &Orchestrator{cfg: cfg, logs: liveLogs{cfg.Dir.Logs()}, began: time.Now(), secret: newSecret()}
 	o.metrics = telemetry.NewFarm(cfg.Metrics, o.state)
 	cfg.Metrics.Disk("data", cfg.Dir.Root())
 	if o.release, err = cfg.Dir.Claim(); err != nil {
@@ -133,23 +145,33 @@ func Start(ctx context.Context, cfg Config) (o *Orchestrator, err error) {
 	if err := o.endKilled(ctx); err != nil {
 		return nil, err
 	}
-	o.address = cfg.Registry
+	if err := o.readKey(ctx); err != nil {
+		return nil, err
+	}
+	o.address, o.remote = cfg.Registry, oci.New(cfg.Roots)
 	if o.address == "" {
-		if o.registry, err = startRegistry(ctx, o.db, cfg.Dir.Registry(), cfg.RegistryListen); err != nil {
+		if o.registry, err = startRegistry(ctx, o.db, cfg.Dir.Registry(), cfg.RegistryListen, o.registryOptions()...); err != nil {
 			return nil, err
 		}
-		o.address = o.registry.Addr()
+		o.address = cfg.announced(o.registry.Addr())
+		o.remote.Own(o.address, o.registry.Addr())
+		if cfg.Security.Tokens {
+			o.remote.Login(o.address, o.secret)
+		}
 	}
-	if o.blobs, err = store.NewBlobs(o.address, cfg.Metrics.Transport); err != nil {
+	if o.blobs, err = store.NewBlobs(o.address, store.Through(o.remote), store.Around(cfg.Metrics.Transport)); err != nil {
 		return nil, err
 	}
 	if o.builder, err = o.putBuilder(ctx); err != nil {
 		return nil, err
 	}
+	if err := o.letOperatorIn(ctx); err != nil {
+		return nil, err
+	}
 	if err := o.serve(); err != nil {
 		return nil, err
 	}
-	return o, cfg.Dir.Announce(o.url)
+	return o, cfg.Dir.Announce(o.url, cfg.Security.Certificate.File())
 }
 
 // openDatabase gives no DB that is not nil with an error. failed hears of transactions that are not carried out.
@@ -185,7 +207,10 @@ func (o *Orchestrator) serve() error {
 	if err != nil {
 		return fault.Errorf(fault.Unavailable, "listening for the API (choose another address with --listen): %w", err)
 	}
-	o.url = "http://" + listener.Addr().String()
+	o.url = "http://" + o.cfg.announced(listener.Addr().String())
+	if o.cfg.Security.Certificate != nil {
+		o.url = "https://" + o.cfg.announced(listener.Addr().String())
+	}
 	pages, err := o.index()
 	if err != nil {
 		listener.Close()
@@ -199,14 +224,20 @@ func (o *Orchestrator) serve() error {
 		}
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/api/v1/", telemetry.ServeTraces(o.metrics.Served(api.Handler(o))))
-	mux.Handle("/metrics", probes)
+	mux.Handle("/api/v1/", telemetry.ServeTraces(o.metrics.Served(api.Guarded(o, guard{o}))))
+	mux.Handle("/metrics", o.admitting(o.cfg.Security.Tokens, probes))
 	mux.Handle("/healthz", probes)
 	mux.Handle("/readyz", probes)
-	mux.Handle("/", o.metrics.Served(pages))
-	o.http = &http.Server{Handler: mux, ReadHeaderTimeout: 30 * time.Second}
+	mux.Handle("/", o.metrics.Served(o.admitting(o.cfg.Security.PrivateIndex, pages)))
+	// A page in the browser of somebody whom the farm hears must not do what that somebody may.
+	o.http = &http.Server{Handler: http.NewCrossOriginProtection().Handler(mux), ReadHeaderTimeout: 30 * time.Second}
+	serve := o.http.Serve
+	if certificate := o.cfg.Security.Certificate; certificate != nil {
+		o.http.TLSConfig = certificate.Server()
+		serve = func(l net.Listener) error { return o.http.ServeTLS(l, "", "") }
+	}
 	go func() {
-		if err := o.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			o.cfg.Log.Error("serving the API", zap.Error(err))
 		}
 	}()
@@ -269,6 +300,9 @@ func (o *Orchestrator) URL() string { return o.url }
 // Registry is the registry's address.
 func (o *Orchestrator) Registry() string { return o.address }
 
+// Remote is how this process reaches the registry.
+func (o *Orchestrator) Remote() *oci.Client { return o.remote }
+
 // Close stops serving and gives the data folder back. Runs that go on are taken up by the next orchestrator.
 func (o *Orchestrator) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -318,6 +352,7 @@ func (o *Orchestrator) Join(ctx context.Context) (api.Join, error) {
 	}
 	return api.Join{
 		Temporal: o.joinAt, Namespace: o.cfg.Namespace, Registry: o.address, Version: version.Version,
-		Index: o.cfg.Index, Mirrors: o.cfg.Mirrors, Crates: o.cfg.Crates,
+		RegistryTokens: o.registry != nil && o.cfg.Security.Tokens,
+		Index:          o.cfg.Index, Mirrors: o.cfg.Mirrors, Crates: o.cfg.Crates,
 	}, nil
 }

@@ -31,11 +31,17 @@ import (
 // activities as the workflows would.
 func start(t *testing.T, dir string) *Orchestrator {
 	t.Helper()
-	return startOn(t, dir, "")
+	return startWith(t, dir, func(*Config) {})
 }
 
 // startOn starts an orchestrator whose content is in another registry.
 func startOn(t *testing.T, dir, registry string) *Orchestrator {
+	t.Helper()
+	return startWith(t, dir, func(cfg *Config) { cfg.Registry = registry })
+}
+
+// startWith is start with another configuration.
+func startWith(t *testing.T, dir string, change func(*Config)) *Orchestrator {
 	t.Helper()
 	d, err := datadir.Open(dir)
 	if err != nil {
@@ -45,9 +51,9 @@ func startOn(t *testing.T, dir, registry string) *Orchestrator {
 	if err := os.WriteFile(wrapper, []byte("the wrapper"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	o, err := Start(t.Context(), Config{
-		Dir: d, Listen: "127.0.0.1:0", RegistryListen: "127.0.0.1:0", Toolchains: "../../toolchains", Wrapper: wrapper, Registry: registry,
-	})
+	cfg := Config{Dir: d, Listen: "127.0.0.1:0", RegistryListen: "127.0.0.1:0", Toolchains: "../../toolchains", Wrapper: wrapper}
+	change(&cfg)
+	o, err := Start(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +177,7 @@ func buildAs(t *testing.T, o *Orchestrator, run, name string, outcome record.Out
 	if err != nil {
 		t.Fatal(err)
 	}
-	task := workflows.Task{RunID: run, Build: "build/" + name, Recipe: name, Record: digest}
+	task := workflows.Task{RunID: run, Build: "build/" + name, Recipe: name, Job: act.Job, Grant: act.Grant, Record: digest}
 	if err := (activities{o}).Store(ctx, task); err != nil {
 		t.Fatal(err)
 	}

@@ -15,20 +15,20 @@ const registryPort = "registry-port"
 
 // startRegistry starts the embedded registry. Where listen leaves the port open, it is that of the last time if that is
 // still free.
-func startRegistry(ctx context.Context, settings store.Settings, dir, listen string) (*store.Registry, error) {
+func startRegistry(ctx context.Context, settings store.Settings, dir, listen string, options ...store.RegistryOption) (*store.Registry, error) {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil || port != "0" {
-		return store.StartRegistry(ctx, dir, listen)
+		return store.StartRegistry(ctx, dir, listen, options...)
 	}
 	switch last, err := settings.Setting(ctx, registryPort); {
 	case err == nil:
-		if r, err := store.StartRegistry(ctx, dir, net.JoinHostPort(host, last)); err == nil {
+		if r, err := store.StartRegistry(ctx, dir, net.JoinHostPort(host, last), options...); err == nil {
 			return r, nil
 		}
 	case fault.KindOf(err) != fault.NotFound:
 		return nil, err
 	}
-	r, err := store.StartRegistry(ctx, dir, listen)
+	r, err := store.StartRegistry(ctx, dir, listen, options...)
 	if err != nil {
 		return nil, err
 	}

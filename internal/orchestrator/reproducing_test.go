@@ -82,7 +82,7 @@ func madeTwice(t *testing.T, o *Orchestrator, run string, act workflows.Action, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := (activities{o}).Store(ctx, workflows.Task{RunID: run, Recipe: act.Recipe, Record: digest}); err != nil {
+	if err := (activities{o}).Store(ctx, workflows.Task{RunID: run, Recipe: act.Recipe, Job: act.Job, Grant: act.Grant, Record: digest}); err != nil {
 		t.Fatal(err)
 	}
 	return b.Key

@@ -17,6 +17,11 @@ import (
 
 // PutSource implements api.Farm.
 func (o *Orchestrator) PutSource(ctx context.Context, name string, r io.Reader) (api.Source, error) {
+	return o.PutFetched(ctx, name, "", r)
+}
+
+// PutFetched implements api.Farm.
+func (o *Orchestrator) PutFetched(ctx context.Context, name, url string, r io.Reader) (api.Source, error) {
 	file, err := os.CreateTemp(o.cfg.Dir.Scratch(), "source-*")
 	if err != nil {
 		return api.Source{}, fmt.Errorf("taking in %s: %w", name, err)
@@ -27,7 +32,7 @@ func (o *Orchestrator) PutSource(ctx context.Context, name string, r io.Reader) 
 	if err := errors.Join(err, file.Close()); err != nil {
 		return api.Source{}, fmt.Errorf("taking in %s: %w", name, err)
 	}
-	src := store.Source{SHA256: hex.EncodeToString(sum.Sum(nil)), Name: name, Size: size}
+	src := store.Source{SHA256: hex.EncodeToString(sum.Sum(nil)), Name: name, Size: size, URL: url}
 	if _, err := o.blobs.PutSource(ctx, src, file.Name()); err != nil {
 		return api.Source{}, err
 	}

@@ -23,6 +23,9 @@ func (o *Orchestrator) store(ctx context.Context, task workflows.Task) error {
 	if err != nil {
 		return err
 	}
+	if err := o.accept(ctx, task, res); err != nil {
+		return err
+	}
 	if res.Lock != nil {
 		content, err := json.Marshal(res.Lock)
 		if err != nil {
@@ -61,7 +64,7 @@ func (o *Orchestrator) store(ctx context.Context, task workflows.Task) error {
 	if err != nil {
 		return err
 	}
-	o.logs.remove(jobs.LogName(task.Recipe, task.Build, task.RunID))
+	o.logs.remove(jobs.LogName(task.Recipe, task.Job, task.RunID))
 	// A build that outlives its canceled run is published by the run that waits for it.
 	if publishes(run) && run.Outcome == "" && res.Record.Outcome == record.Passed {
 		return o.publish(ctx, res.Record.Toolchain.Name, task.RunID, []string{res.Record.Key})

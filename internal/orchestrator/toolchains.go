@@ -177,7 +177,7 @@ func (o *Orchestrator) Toolchains(ctx context.Context) ([]api.Toolchain, error) 
 
 // baked says whether the registry has an image, and how large it is.
 func (o *Orchestrator) baked(ctx context.Context, ref string) (bool, int64, error) {
-	size, err := toolchain.Size(ctx, o.address, ref)
+	size, err := toolchain.Size(ctx, o.address, ref, o.remote.Options()...)
 	if err != nil && fault.KindOf(err) == fault.NotFound {
 		return false, 0, nil
 	}

@@ -9,11 +9,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/oci"
 	"github.com/wasmill/wasmill/internal/record"
 )
 
@@ -26,14 +26,28 @@ const repository = "wasmill"
 // concurrent use, by many processes at once.
 type Blobs struct {
 	repo    name.Repository
+	client  *oci.Client
+	around  []func(http.RoundTripper) http.RoundTripper
 	options []remote.Option
 	puller  *remote.Puller
 }
 
+// BlobsOption is how a registry is reached.
+type BlobsOption func(*Blobs)
+
+// Through reaches the registry with what a client shows and trusts, in place of the user's Docker configuration and the
+// authorities of the machine.
+func Through(c *oci.Client) BlobsOption { return func(b *Blobs) { b.client = c } }
+
+// Around is put around the way that requests take.
+func Around(wrap func(http.RoundTripper) http.RoundTripper) BlobsOption {
+	return func(b *Blobs) { b.around = append(b.around, wrap) }
+}
+
 // NewBlobs uses the registry at addr, "host[:port][/prefix]", without connecting to it yet. Plain HTTP is used for
 // loopback and private addresses, and where addr begins with "http://". Credentials come from the user's Docker
-// configuration. Each of wrap is put around the way that requests take.
-func NewBlobs(addr string, wrap ...func(http.RoundTripper) http.RoundTripper) (*Blobs, error) {
+// configuration.
+func NewBlobs(addr string, options ...BlobsOption) (*Blobs, error) {
 	var parse []name.Option
 	if plain, found := strings.CutPrefix(addr, "http://"); found {
 		addr, parse = plain, append(parse, name.Insecure)
@@ -47,17 +61,20 @@ func NewBlobs(addr string, wrap ...func(http.RoundTripper) http.RoundTripper) (*
 	if err != nil {
 		return nil, fault.Errorf(fault.Invalid, "reading the registry's address %q: %w", addr, err)
 	}
-	transport := remote.DefaultTransport
-	for _, around := range wrap {
+	b := &Blobs{repo: repo}
+	for _, o := range options {
+		o(b)
+	}
+	transport := http.RoundTripper(b.client)
+	for _, around := range b.around {
 		transport = around(transport)
 	}
-	b := &Blobs{repo: repo, options: []remote.Option{
+	b.options = append(b.client.Options(),
 		remote.WithTransport(transport),
-		remote.WithAuthFromKeychain(authn.DefaultKeychain),
 		remote.WithUserAgent("wasmill"),
 		// Outages are waited out by the caller's own retries; this only bridges a hiccup.
 		remote.WithRetryBackoff(remote.Backoff{Duration: 200 * time.Millisecond, Factor: 3, Jitter: 0.1, Steps: 3}),
-	}}
+	)
 	if b.puller, err = remote.NewPuller(b.options...); err != nil {
 		return nil, fmt.Errorf("preparing the registry's client: %w", err)
 	}

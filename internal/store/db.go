@@ -25,6 +25,8 @@ type DB interface {
 	Waiting
 	Releases
 	Garbage
+	Tokens
+	Journal
 	// Close waits for running transactions. It is safe to call twice.
 	Close() error
 }

@@ -58,7 +58,11 @@ func kindOfRemote(err error) fault.Kind {
 		return fault.NotFound
 	case http.StatusInsufficientStorage, http.StatusRequestEntityTooLarge:
 		return fault.Exhausted
-	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusMethodNotAllowed:
+	case http.StatusUnauthorized:
+		return fault.Unauthenticated
+	case http.StatusForbidden:
+		return fault.Forbidden
+	case http.StatusBadRequest, http.StatusMethodNotAllowed:
 		return fault.Invalid
 	}
 	return fault.Unavailable

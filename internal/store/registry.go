@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -21,7 +22,7 @@ import (
 	"github.com/wasmill/wasmill/internal/fault"
 )
 
-// Registry is an OCI registry on a local folder, served over plain HTTP: dockerd pulls from it and any registry client
+// Registry is an OCI registry on a local folder, served over plain HTTP or TLS: dockerd pulls from it and any registry client
 // pushes to it. One process may serve a folder at a time; a second one on the same folder is an error of the operator
 // that the caller's own lock has to prevent.
 type Registry struct {
@@ -29,15 +30,17 @@ type Registry struct {
 	dir      string
 	server   *http.Server
 	silent   sync.Map // net.Conn → nothing: connections on which no request came yet
+	tls      *tls.Config
+	gate     Gate
 	stop     context.CancelFunc
 	finished sync.WaitGroup
 	sweeping sync.RWMutex // held by a Sweep between its look at something and its removal
 }
 
 // StartRegistry serves the registry in dir, which is made if needed, at addr ("127.0.0.1:0" picks a free port). Without
-// TLS and without authentication, addr belongs on the loopback interface, where dockerd too wants no TLS. ctx bounds
-// the start only; Close ends the registry.
-func StartRegistry(ctx context.Context, dir, addr string) (*Registry, error) {
+// TLS (WithTLS) and without a Gate, addr belongs on the loopback interface, where dockerd too wants no TLS. ctx bounds the start
+// only; Close ends the registry.
+func StartRegistry(ctx context.Context, dir, addr string, options ...RegistryOption) (*Registry, error) {
 	if err := writable(dir); err != nil {
 		return nil, fmt.Errorf("preparing the registry's folder: %w", err)
 	}
@@ -54,8 +57,12 @@ func StartRegistry(ctx context.Context, dir, addr string) (*Registry, error) {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	app := handlers.NewApp(background, settings(dir))
 	r := &Registry{addr: listener.Addr().String(), dir: dir, stop: stop}
+	for _, o := range options {
+		o(r)
+	}
 	r.server = &http.Server{
-		Handler:           r.noting(tellFullDisk(dir, app)),
+		Handler:           r.guarded(r.noting(tellFullDisk(dir, app))),
+		TLSConfig:         r.tls,
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          log.New(io.Discard, "", 0),
 	}
@@ -70,7 +77,11 @@ func StartRegistry(ctx context.Context, dir, addr string) (*Registry, error) {
 	// At the start nobody can be uploading: whatever lies there was left by a writer that was killed.
 	storage.PurgeUploads(background, uploads, endOfTime, true)
 	r.finished.Go(func() { purge(background, uploads) })
-	r.finished.Go(func() { _ = r.server.Serve(listener) })
+	serve := r.server.Serve
+	if r.tls != nil {
+		serve = func(l net.Listener) error { return r.server.ServeTLS(l, "", "") }
+	}
+	r.finished.Go(func() { _ = serve(listener) })
 	return r, nil
 }
 

@@ -130,11 +130,11 @@ func (b *Blobs) named(ctx context.Context, blob v1.Hash, but string) (bool, erro
 // unlink takes a blob out of the repository. A registry that leaves this to its garbage collection does it then, for no
 // manifest names the blob.
 func (b *Blobs) unlink(ctx context.Context, blob v1.Hash) error {
-	auth, err := authn.Resolve(ctx, authn.DefaultKeychain, b.repo)
+	auth, err := authn.Resolve(ctx, b.client, b.repo)
 	if err != nil {
 		return fault.Errorf(fault.Invalid, "reading the registry's credentials: %w", err)
 	}
-	rt, err := transport.NewWithContext(ctx, b.repo.Registry, auth, remote.DefaultTransport, []string{b.repo.Scope(transport.DeleteScope)})
+	rt, err := transport.NewWithContext(ctx, b.repo.Registry, auth, b.client, []string{b.repo.Scope(transport.DeleteScope)})
 	if err != nil {
 		return remoteFault(err, "asking the registry")
 	}

@@ -42,11 +42,7 @@ func (b *Blobs) PutSource(ctx context.Context, src Source, path string) (stored 
 	if err != nil {
 		return false, fault.Errorf(fault.Invalid, "keeping %s: %w", src.Name, err)
 	}
-	tag := sourceTag + src.SHA256
-	if _, err = b.puller.Head(ctx, b.repo.Tag(tag)); err == nil {
-		return false, nil
-	}
-	if err = remoteFault(err, "looking for source %s", src.Name); fault.KindOf(err) != fault.NotFound {
+	if kept, err := b.HasSource(ctx, src.SHA256); kept || err != nil {
 		return false, err
 	}
 	file, err := os.Open(path)
@@ -59,8 +55,20 @@ func (b *Blobs) PutSource(ctx context.Context, src Source, path string) (stored 
 		return false, fault.Errorf(kindOfIO(err), "keeping %s: %w", src.Name, err)
 	}
 	l := layer{title: src.Name, url: src.URL, mediaType: MediaTypeSource, content: spooledAs(file, info.Size(), sum, file.Close)}
-	_, err = b.push(ctx, tag, []layer{l}, nil)
+	_, err = b.push(ctx, sourceTag+src.SHA256, []layer{l}, nil)
 	return err == nil, err
+}
+
+// HasSource says whether a source is kept.
+func (b *Blobs) HasSource(ctx context.Context, sha256 string) (bool, error) {
+	_, err := b.puller.Head(ctx, b.repo.Tag(sourceTag+sha256))
+	if err == nil {
+		return true, nil
+	}
+	if err = remoteFault(err, "looking for source %s", sha256); fault.KindOf(err) == fault.NotFound {
+		return false, nil
+	}
+	return false, err
 }
 
 // OpenSource reads a source as it comes: whoever reads it verifies it. One that is not kept is fault.NotFound.

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/wasmill/wasmill/internal/audit"
 	"github.com/wasmill/wasmill/internal/engine"
@@ -21,13 +22,14 @@ import (
 
 // BakeOptions is what baking needs besides a toolchain's folder.
 type BakeOptions struct {
-	Registry string        // "host:port" of the registry that gets the images, and from which the engine pulls
-	Engine   engine.Engine // runs the one container of a bake
-	Cache    string        // a folder of downloads, by sha256; kept
-	Work     string        // a folder for what is needed meanwhile: about two gigabytes
-	Client   *http.Client  // nil means that of package fetch
-	Progress func(Event)   // may be nil
-	Log      io.Writer     // gets what the container prints; may be nil
+	Registry string          // "host:port" of the registry that gets the images, and from which the engine pulls
+	Remote   []remote.Option // how the registry is reached (oci.Client)
+	Engine   engine.Engine   // runs the one container of a bake
+	Cache    string          // a folder of downloads, by sha256; kept
+	Work     string          // a folder for what is needed meanwhile: about two gigabytes
+	Client   *http.Client    // nil means that of package fetch
+	Progress func(Event)     // may be nil
+	Log      io.Writer       // gets what the container prints; may be nil
 
 	Again  bool // bake even though the registry has the images that the lock names
 	Update bool // write the images' digests into the lock, where they would otherwise be compared with it
@@ -91,7 +93,7 @@ func (t *Toolchain) Verify(ctx context.Context, o BakeOptions) (baked *Baked, er
 	}
 	build, runtime := repositories(t.Spec.Name)
 	for _, ref := range []string{build + "@" + lock.Build, runtime + "@" + lock.Runtime} {
-		ok, err := has(ctx, o.Registry, ref)
+		ok, err := has(ctx, o.Registry, ref, o.Remote)
 		if err != nil {
 			return nil, err
 		}

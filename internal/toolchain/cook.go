@@ -26,7 +26,7 @@ const ownScript = "bake.py"
 // cook runs a script of the toolchain's in the staged image and gives the folder that it filled.
 func (b *baker) cook(ctx context.Context, staged v1.Image, script string) (out string, err error) {
 	repository, _ := repositories(b.spec.Name)
-	ref, err := push(ctx, b.opts.Registry, repository, stagedTag, staged, b.progress)
+	ref, err := push(ctx, b.opts.Registry, repository, stagedTag, staged, b.progress, b.opts.Remote)
 	if err != nil {
 		return "", err
 	}
@@ -84,7 +84,7 @@ func (b *baker) unstage(ctx context.Context, repository string, staged v1.Image)
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer stop()
 	if tag, err := tagOf(b.opts.Registry, repository, stagedTag, staged); err == nil {
-		_ = remote.Delete(tag, remote.WithContext(ctx))
+		_ = remote.Delete(tag, in(ctx, b.opts.Remote)...)
 	}
 }
 

@@ -18,8 +18,8 @@ type Copied struct {
 }
 
 // Copy brings the images that the lock names from one registry ("host:port") to another: the toolchain's two, which must be
-// there, and those of its extensions that are. With dry nothing is written.
-func (t *Toolchain) Copy(ctx context.Context, from, to string, dry bool, progress func(Event)) (list []Copied, err error) {
+// there, and those of its extensions that are. With dry nothing is written. Options are how both are reached (oci.Client).
+func (t *Toolchain) Copy(ctx context.Context, from, to string, dry bool, progress func(Event), options ...remote.Option) (list []Copied, err error) {
 	lock, err := t.locked()
 	if err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func (t *Toolchain) Copy(ctx context.Context, from, to string, dry bool, progres
 	build, runtime := repositories(t.Spec.Name)
 	one := func(repository, prefix, digest string, optional bool) error {
 		ref := repository + "@" + digest
-		there, err := has(ctx, to, ref)
+		there, err := has(ctx, to, ref, options)
 		if err != nil {
 			return err
 		}
@@ -39,7 +39,7 @@ func (t *Toolchain) Copy(ctx context.Context, from, to string, dry bool, progres
 			if err != nil {
 				return fault.Errorf(fault.Invalid, "naming an image: %w", err)
 			}
-			image, err := remote.Image(source, remote.WithContext(ctx))
+			image, err := remote.Image(source, in(ctx, options)...)
 			if optional && err != nil && isNotFound(err) {
 				return nil
 			}
@@ -47,7 +47,7 @@ func (t *Toolchain) Copy(ctx context.Context, from, to string, dry bool, progres
 				return registryFault(err, "reading %s from %s", ref, from)
 			}
 			if !dry {
-				if _, err := push(ctx, to, repository, prefix, image, serial(progress)); err != nil {
+				if _, err := push(ctx, to, repository, prefix, image, serial(progress), options); err != nil {
 					return err
 				}
 			}

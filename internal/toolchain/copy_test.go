@@ -75,7 +75,7 @@ func TestCopy(t *testing.T) {
 
 func put(t *testing.T, ctx context.Context, at, repository string, image v1.Image) {
 	t.Helper()
-	if _, err := push(ctx, at, repository, "baked-", image, func(Event) {}); err != nil {
+	if _, err := push(ctx, at, repository, "baked-", image, func(Event) {}, nil); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -61,11 +61,11 @@ func (t *Toolchain) BakeExtension(ctx context.Context, extension string, o BakeO
 	}
 	repository, _ := repositories(t.Spec.Name)
 	if digest := lock.Extensions[extension]; digest != "" && !o.Again && !o.Update {
-		if found, err := findExtended(ctx, o.Registry, extension, repository+"@"+digest); found != nil || err != nil {
+		if found, err := findExtended(ctx, o.Registry, extension, repository+"@"+digest, o.Remote); found != nil || err != nil {
 			return found, err
 		}
 	}
-	base, err := t.base(ctx, o.Registry)
+	base, err := t.base(ctx, o.Registry, o.Remote)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (t *Toolchain) BakeExtension(ctx context.Context, extension string, o BakeO
 		return nil, fault.Errorf(fault.Conflict, "what was baked for %s is %s, the lock names %s: if the toolchain's files were changed on purpose, bake with --update",
 			extension, image.digest, orNone(want))
 	}
-	ref, err := push(ctx, o.Registry, repository, "baked-"+extension+"-", image, b.progress)
+	ref, err := push(ctx, o.Registry, repository, "baked-"+extension+"-", image, b.progress, o.Remote)
 	if err != nil {
 		return nil, err
 	}
@@ -127,22 +127,22 @@ func orNone(digest string) string {
 	return digest
 }
 
-func findExtended(ctx context.Context, registry, extension, ref string) (*Extended, error) {
-	if ok, err := has(ctx, registry, ref); !ok || err != nil {
+func findExtended(ctx context.Context, registry, extension, ref string, options []remote.Option) (*Extended, error) {
+	if ok, err := has(ctx, registry, ref, options); !ok || err != nil {
 		return nil, err
 	}
-	size, err := Size(ctx, registry, ref)
+	size, err := Size(ctx, registry, ref, options...)
 	return &Extended{Extension: extension, Image: ref, Size: size}, err
 }
 
 // base is the Build image that the lock names, read from the registry as long as ctx lasts.
-func (t *Toolchain) base(ctx context.Context, registry string) (v1.Image, error) {
+func (t *Toolchain) base(ctx context.Context, registry string, options []remote.Option) (v1.Image, error) {
 	repository, _ := repositories(t.Spec.Name)
 	digest, err := name.NewDigest(registry + "/" + repository + "@" + t.Lock.Build)
 	if err != nil {
 		return nil, fault.Errorf(fault.Conflict, "the lock of toolchain %s names no Build image yet: bake it first, with --update", t.Spec.Name)
 	}
-	image, err := remote.Image(digest, remote.WithContext(ctx))
+	image, err := remote.Image(digest, in(ctx, options)...)
 	if err != nil {
 		return nil, registryFault(err, "reading the Build image %s@%s, on which extensions stand", repository, t.Lock.Build)
 	}

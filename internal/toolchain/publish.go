@@ -26,10 +26,10 @@ func seal(image v1.Image) (*finished, error) {
 func (b *baker) publish(ctx context.Context, build, runtime *finished) (*Baked, error) {
 	buildRepository, runtimeRepository := repositories(b.spec.Name)
 	// The Runtime image first: who finds the Build image must find both.
-	if _, err := push(ctx, b.opts.Registry, runtimeRepository, "baked-", runtime, b.progress); err != nil {
+	if _, err := push(ctx, b.opts.Registry, runtimeRepository, "baked-", runtime, b.progress, b.opts.Remote); err != nil {
 		return nil, err
 	}
-	ref, err := push(ctx, b.opts.Registry, buildRepository, "baked-", build, b.progress)
+	ref, err := push(ctx, b.opts.Registry, buildRepository, "baked-", build, b.progress, b.opts.Remote)
 	if err != nil {
 		return nil, err
 	}
@@ -44,17 +44,17 @@ func (b *baker) publish(ctx context.Context, build, runtime *finished) (*Baked, 
 func (b *baker) existing(ctx context.Context) (*Baked, error) {
 	buildRepository, runtimeRepository := repositories(b.spec.Name)
 	for _, ref := range []string{buildRepository + "@" + b.lock.Build, runtimeRepository + "@" + b.lock.Runtime} {
-		if ok, err := has(ctx, b.opts.Registry, ref); !ok || err != nil {
+		if ok, err := has(ctx, b.opts.Registry, ref, b.opts.Remote); !ok || err != nil {
 			return nil, err
 		}
 	}
-	image, err := Open(ctx, b.opts.Registry, buildRepository+"@"+b.lock.Build)
+	image, err := Open(ctx, b.opts.Registry, buildRepository+"@"+b.lock.Build, b.opts.Remote...)
 	if err != nil {
 		return nil, err
 	}
 	baked := &Baked{Image: image}
 	for ref, size := range map[string]*int64{image.Build: &baked.BuildSize, image.Runtime: &baked.RuntimeSize} {
-		if *size, err = Size(ctx, b.opts.Registry, ref); err != nil {
+		if *size, err = Size(ctx, b.opts.Registry, ref, b.opts.Remote...); err != nil {
 			return nil, err
 		}
 	}

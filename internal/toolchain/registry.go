@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"path"
+	"slices"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -34,13 +35,13 @@ const (
 
 // Open reads what a baked toolchain says of itself from a registry ("host:port"), by name "repository@sha256:…" of its
 // Build image. A name without a digest is fault.Invalid, an image that is not there or is no toolchain fault.NotFound,
-// and a registry that is away fault.Unavailable.
-func Open(ctx context.Context, registry, ref string) (*Image, error) {
+// and a registry that is away fault.Unavailable. Options are how it is reached (oci.Client).
+func Open(ctx context.Context, registry, ref string, options ...remote.Option) (*Image, error) {
 	digest, err := name.NewDigest(registry + "/" + ref)
 	if err != nil {
 		return nil, fault.Errorf(fault.Invalid, "a toolchain is named by its digest: %w", err)
 	}
-	image, err := remote.Image(digest, remote.WithContext(ctx))
+	image, err := remote.Image(digest, in(ctx, options)...)
 	if err != nil {
 		return nil, registryFault(err, "opening toolchain %s", ref)
 	}
@@ -49,6 +50,11 @@ func Open(ctx context.Context, registry, ref string) (*Image, error) {
 		return nil, fmt.Errorf("opening toolchain %s: %w", ref, err)
 	}
 	return opened, nil
+}
+
+// in adds a context to options.
+func in(ctx context.Context, options []remote.Option) []remote.Option {
+	return append(slices.Clone(options), remote.WithContext(ctx))
 }
 
 func readImage(image v1.Image, ref string) (*Image, error) {
@@ -103,7 +109,7 @@ func readLast(image v1.Image) (map[string][]byte, error) {
 }
 
 // push writes an image under its digest, and under a tag that keeps it from being collected as garbage.
-func push(ctx context.Context, registry, repository, tagPrefix string, image v1.Image, progress func(Event)) (ref string, err error) {
+func push(ctx context.Context, registry, repository, tagPrefix string, image v1.Image, progress func(Event), options []remote.Option) (ref string, err error) {
 	digest, err := image.Digest()
 	if err != nil {
 		return "", fmt.Errorf("computing an image's digest: %w", err)
@@ -120,7 +126,7 @@ func push(ctx context.Context, registry, repository, tagPrefix string, image v1.
 			progress(Event{Step: "writing " + repository, Done: u.Complete, Total: u.Total})
 		}
 	}()
-	err = remote.Write(tag, image, remote.WithContext(ctx), remote.WithProgress(updates))
+	err = remote.Write(tag, image, append(in(ctx, options), remote.WithProgress(updates))...)
 	<-watched
 	if err != nil {
 		return "", registryFault(err, "writing %s to the registry", repository)
@@ -142,12 +148,12 @@ func tagOf(registry, repository, prefix string, image v1.Image) (name.Tag, error
 }
 
 // has says whether a registry has an image.
-func has(ctx context.Context, registry, ref string) (bool, error) {
+func has(ctx context.Context, registry, ref string, options []remote.Option) (bool, error) {
 	digest, err := name.NewDigest(registry + "/" + ref)
 	if err != nil {
 		return false, fault.Errorf(fault.Invalid, "naming an image: %w", err)
 	}
-	_, err = remote.Head(digest, remote.WithContext(ctx))
+	_, err = remote.Head(digest, in(ctx, options)...)
 	if err != nil && isNotFound(err) {
 		return false, nil
 	}
@@ -164,8 +170,15 @@ func isNotFound(err error) bool {
 
 func registryFault(err error, format string, args ...any) error {
 	kind := fault.Unavailable
-	if isNotFound(err) {
-		kind = fault.NotFound
+	if te := (*transport.Error)(nil); errors.As(err, &te) {
+		switch te.StatusCode {
+		case http.StatusNotFound:
+			kind = fault.NotFound
+		case http.StatusUnauthorized:
+			kind = fault.Unauthenticated
+		case http.StatusForbidden:
+			kind = fault.Forbidden
+		}
 	}
 	return fault.Errorf(kind, "%s: %w", fmt.Sprintf(format, args...), err)
 }

@@ -12,12 +12,12 @@ import (
 
 // Size is how many bytes an image's compressed layers have together. An image that the registry does not have is
 // fault.NotFound.
-func Size(ctx context.Context, registry, ref string) (int64, error) {
+func Size(ctx context.Context, registry, ref string, options ...remote.Option) (int64, error) {
 	digest, err := name.NewDigest(registry + "/" + ref)
 	if err != nil {
 		return 0, fault.Errorf(fault.Invalid, "naming an image: %w", err)
 	}
-	image, err := remote.Image(digest, remote.WithContext(ctx))
+	image, err := remote.Image(digest, in(ctx, options)...)
 	if err != nil {
 		return 0, registryFault(err, "asking the registry for %s", ref)
 	}

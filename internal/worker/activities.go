@@ -67,8 +67,8 @@ func (w *Worker) begin(ctx context.Context, task workflows.Task, attempt workflo
 	if s.recipe == nil {
 		return nil, fault.Errorf(fault.Internal, "the job's pack has no recipe %s", job.Recipe)
 	}
-	name := jobs.LogName(task.Recipe, task.Build, task.RunID)
-	s.told = api.Attempt{ID: attempt.ID, Run: task.RunID, Recipe: task.Recipe, Key: task.Key, Worker: w.cfg.Name, Number: attempt.Number, Log: name}
+	name := jobs.LogName(task.Recipe, task.Job, task.RunID)
+	s.told = api.Attempt{ID: attempt.ID, Run: task.RunID, Recipe: task.Recipe, Key: task.Key, Worker: w.cfg.Name, Number: attempt.Number, Log: name, Grant: task.Grant}
 	if err := engineAnswers(ctx, w.cfg.Engine, enginePatience); err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func (w *Worker) begin(ctx context.Context, task workflows.Task, attempt workflo
 			return nil, err
 		}
 	}
-	s.log = newLogStream(ctx, w.cfg.Farm, name, logOffset)
+	s.log = newLogStream(ctx, w.cfg.Farm, name, task.Grant, logOffset)
 	return s, nil
 }
 

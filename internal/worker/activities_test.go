@@ -129,8 +129,8 @@ type deafFarm struct{ *api.Fake }
 
 var errDeaf = fault.Errorf(fault.Unavailable, "the farm does not answer")
 
-func (deafFarm) ReportAttempt(context.Context, api.Attempt) error          { return errDeaf }
-func (deafFarm) AppendLog(context.Context, string, int64, io.Reader) error { return errDeaf }
+func (deafFarm) ReportAttempt(context.Context, api.Attempt) error                  { return errDeaf }
+func (deafFarm) AppendLog(context.Context, string, string, int64, io.Reader) error { return errDeaf }
 
 // The container of a worker that was killed is still there when the next attempt begins, on the same engine.
 func TestTheNextAttemptRemovesTheContainerOfTheOneBefore(t *testing.T) {
@@ -218,10 +218,10 @@ func TestAJobThatCannotBe(t *testing.T) {
 
 func TestATestAddsToTheBuildsResult(t *testing.T) {
 	s := newStage(t, compiles(t))
-	out, before := s.mustBuild()
-	buildLog := s.liveLog()
 	dep := s.put("PK the wheel of a dependency")
 	s.job.Deps = []record.Artifact{{Filename: "other_dep-2-py3-none-any.whl", Digest: dep.Digest, Size: dep.Size}}
+	out, before := s.mustBuild()
+	buildLog := s.liveLog()
 	s.farm.Logs[s.logName()] = append(s.farm.Logs[s.logName()], "what an attempt that was killed had printed"...)
 	s.runtime.Play = func(_ context.Context, job runtimes.Job) (*record.Test, error) {
 		for file, want := range map[string]string{job.Artifact.Path: s.read(before.Record.Artifacts[0].Digest), job.Deps[0].Path: "PK the wheel of a dependency"} {

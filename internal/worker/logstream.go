@@ -20,7 +20,8 @@ const (
 type logStream struct {
 	farm  api.Farm
 	name  string
-	start int64 // offset in the live log at which this attempt begins
+	grant string // of the task
+	start int64  // offset in the live log at which this attempt begins
 
 	mu   sync.Mutex
 	all  bytes.Buffer
@@ -29,8 +30,8 @@ type logStream struct {
 	gone sync.WaitGroup
 }
 
-func newLogStream(ctx context.Context, farm api.Farm, name string, start int64) *logStream {
-	s := &logStream{farm: farm, name: name, start: start, wake: make(chan struct{}, 1), done: make(chan struct{})}
+func newLogStream(ctx context.Context, farm api.Farm, name, grant string, start int64) *logStream {
+	s := &logStream{farm: farm, name: name, grant: grant, start: start, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	s.gone.Go(func() { s.run(ctx) })
 	return s
 }
@@ -90,7 +91,7 @@ func (s *logStream) send(ctx context.Context, sent int, empty bool) int {
 	if len(piece) == 0 && !empty {
 		return sent
 	}
-	if s.farm.AppendLog(ctx, s.name, s.start+int64(sent), bytes.NewReader(piece)) != nil {
+	if s.farm.AppendLog(ctx, s.name, s.grant, s.start+int64(sent), bytes.NewReader(piece)) != nil {
 		return sent
 	}
 	return sent + len(piece)

@@ -8,17 +8,16 @@ import (
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/fetch"
 	"github.com/wasmill/wasmill/internal/record"
-	"github.com/wasmill/wasmill/internal/store"
 )
 
 // sources is the farm's registry as the store of what is fetched.
-type sources struct{ blobs *store.Blobs }
+type sources struct{ content }
 
 var _ fetch.Store = sources{}
 
 // Open implements fetch.Store.
 func (s sources) Open(ctx context.Context, sha256 string) (io.ReadCloser, error) {
-	r, err := s.blobs.OpenSource(ctx, sha256)
+	r, err := s.OpenSource(ctx, sha256)
 	if err != nil && fault.KindOf(err) == fault.NotFound {
 		return nil, fault.Errorf(fault.NotFound, "it is not kept there") // the registry's words tell a person nothing
 	}
@@ -27,11 +26,7 @@ func (s sources) Open(ctx context.Context, sha256 string) (io.ReadCloser, error)
 
 // Keep implements fetch.Store.
 func (s sources) Keep(ctx context.Context, src fetch.Source, path string) error {
-	_, err := s.blobs.PutSource(ctx, store.Source{SHA256: src.SHA256, Name: src.File(), URL: src.URL}, path)
-	if err != nil && fault.KindOf(err) == fault.NotFound {
-		return fault.Errorf(fault.Unavailable, "%w", err) // the cache has made room meanwhile; another attempt fetches it again
-	}
-	return err
+	return s.keepSource(ctx, src, path)
 }
 
 // fetched are the hashes of what a build needed from outside: its sources and the wheels of its native environment.

@@ -58,6 +58,16 @@ type play func(ctx context.Context, j job.Job, work string, out io.Writer) (job.
 
 const image = "toolchains/test@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
+// orchestrator keeps what the worker gives it in the registry from which the worker reads.
+type orchestrator struct {
+	*api.Fake
+	blobs *store.Blobs
+}
+
+func (o orchestrator) PutBlob(ctx context.Context, r io.Reader) (record.Blob, error) {
+	return o.blobs.Put(ctx, "application/octet-stream", r)
+}
+
 func newStage(t *testing.T, p play) *stage {
 	t.Helper()
 	dir, err := datadir.Open(t.TempDir())
@@ -79,7 +89,7 @@ func newStage(t *testing.T, p play) *stage {
 	}}
 	s.Worker = &Worker{
 		cfg:   Config{Dir: dir, Farm: s.farm, Engine: s.engine, Name: "w1", Log: zap.NewNop()},
-		stand: newStand(&fakeCrew{}), blobs: blobs, address: registry.Addr(), tests: map[string]runtimes.Runtime{recipe.Node: s.runtime, recipe.Chromium: s.runtime},
+		stand: newStand(&fakeCrew{}), blobs: content{blobs, orchestrator{s.farm, blobs}}, address: registry.Addr(), tests: map[string]runtimes.Runtime{recipe.Node: s.runtime, recipe.Chromium: s.runtime},
 		fetcher: &fetch.Fetcher{Cache: dir.Downloads()},
 		toolchains: map[string]*toolchain.Image{image: {
 			Name: "test", Build: image, Runtime: "runtimes/test@sha256:" + strings.Repeat("b", 64),
@@ -272,4 +282,4 @@ func (s *stage) result(out workflows.BuildResult) *jobs.Result {
 
 func (s *stage) liveLog() string { return string(s.farm.Logs[s.logName()]) }
 
-func (s *stage) logName() string { return jobs.LogName("story", "build/story", "run-1") }
+func (s *stage) logName() string { return jobs.LogName("story", s.task.Job, "run-1") }

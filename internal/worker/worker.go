@@ -25,6 +25,7 @@ import (
 	"github.com/wasmill/wasmill/internal/engine"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/fetch"
+	"github.com/wasmill/wasmill/internal/oci"
 	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/runtimes"
@@ -56,6 +57,10 @@ type Config struct {
 	// and nowhere where that is empty.
 	Metrics       *telemetry.Registry
 	MetricsListen string
+	// Token is what lets the worker in; empty where nobody asks for one, and in the orchestrator's own process.
+	Token string
+	// Remote is how the registry is reached, the one that Engine pulls with; nil is as the user's Docker configuration says.
+	Remote *oci.Client
 }
 
 // DefaultSlots is one build for each processor.
@@ -73,7 +78,7 @@ type Worker struct {
 	client  client.Client
 	crew    *workflows.Crew
 	stand   *stand
-	blobs   *store.Blobs
+	blobs   content
 	fetcher *fetch.Fetcher
 	tools   *runtimes.Tools
 	tests   map[string]runtimes.Runtime // by the names of wasmill.test.runtimes
@@ -124,9 +129,14 @@ func Start(ctx context.Context, cfg Config) (_ *Worker, err error) {
 			w.release()
 		}
 	}()
-	if w.blobs, err = store.NewBlobs(join.Registry, cfg.Metrics.Transport); err != nil {
+	if cfg.Remote != nil && join.RegistryTokens && cfg.Token != "" {
+		cfg.Remote.Login(join.Registry, cfg.Token)
+	}
+	blobs, err := store.NewBlobs(join.Registry, store.Through(cfg.Remote), store.Around(cfg.Metrics.Transport))
+	if err != nil {
 		return nil, err
 	}
+	w.blobs = content{blobs, cfg.Farm}
 	w.index = join.Index
 	w.fetcher = &fetch.Fetcher{Cache: cfg.Dir.Downloads(), Index: join.Index, Mirrors: join.Mirrors, Crates: join.Crates, Store: sources{w.blobs}}
 	w.tools = &runtimes.Tools{Fetcher: w.fetcher, Dir: cfg.Dir.Environments()}
@@ -239,7 +249,7 @@ func (w *Worker) toolchain(ctx context.Context, ref string) (*toolchain.Image, e
 	if t := w.toolchains[ref]; t != nil {
 		return t, nil
 	}
-	t, err := toolchain.Open(ctx, w.address, ref)
+	t, err := toolchain.Open(ctx, w.address, ref, w.cfg.Remote.Options()...)
 	if err != nil {
 		return nil, err
 	}

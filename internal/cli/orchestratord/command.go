@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/wasmill/wasmill/internal/access"
 	"github.com/wasmill/wasmill/internal/command"
 	"github.com/wasmill/wasmill/internal/datadir"
 	"github.com/wasmill/wasmill/internal/fault"
@@ -18,7 +19,7 @@ import (
 
 // Command is `orchestrator`.
 func Command() *cobra.Command {
-	data, toolchains, database := "", "", ""
+	data, toolchains, database, ca, security := "", "", "", "", Security{}
 	cfg := orchestrator.Config{
 		Listen: orchestrator.DefaultListen, RegistryListen: orchestrator.DefaultRegistry, TemporalListen: orchestrator.DefaultTemporal,
 	}
@@ -26,6 +27,7 @@ func Command() *cobra.Command {
 		Use:   "orchestrator",
 		Short: "Plan, remember, serve the API and the index; workers build",
 		Example: `  orchestrator
+  orchestrator --listen 0.0.0.0:7470 --registry-listen 0.0.0.0:7471 --announce farm.example.org --tls-cert farm.pem --tls-key farm.key
   orchestrator --database postgres://wasmill@db.example/wasmill --temporal temporal.example:7233 --registry registry.example
   orchestrator --reproduce new,sample:5%,warn`,
 		Args: command.Arguments(0, 0, "no arguments"),
@@ -34,6 +36,12 @@ func Command() *cobra.Command {
 				return err
 			}
 			if cfg.Log, err = command.DaemonLog(); err != nil {
+				return err
+			}
+			if cfg.Security, err = security.Read(cfg.Log); err != nil {
+				return err
+			}
+			if cfg.Roots, err = access.Roots(ca); err != nil {
 				return err
 			}
 			if cfg.Wrapper, err = command.Wrapper(); err != nil {
@@ -70,6 +78,8 @@ func Command() *cobra.Command {
 	flags.StringVar(&cfg.RegistryListen, "registry-listen", cfg.RegistryListen, "address of the embedded registry")
 	flags.StringVar(&cfg.TemporalListen, "temporal-listen", cfg.TemporalListen, "address of the embedded Temporal server (loopback)")
 	flags.StringVar(&database, "database", "", "URL of a PostgreSQL database instead of a file in the data folder; the password comes from $PGPASSWORD, $PGPASSFILE or ~/.pgpass ($WASMILL_DATABASE)")
+	security.Flags(flags)
+	command.CAFlag(flags, &ca)
 	flags.StringVar(&cfg.Registry, "registry", "", "address of an external registry instead of the embedded one")
 	flags.StringVar(&cfg.Temporal, "temporal", "", "address of an external Temporal cluster instead of the embedded server")
 	flags.StringVar(&cfg.Namespace, "temporal-namespace", temporald.Namespace, "namespace of an external Temporal cluster; it is made where it is missing")

@@ -19,12 +19,12 @@ import (
 
 // Command is `worker`.
 func Command() *cobra.Command {
-	data, url, slots, cache := "", "", worker.DefaultSlots(), int64(0)
+	data, url, slots, cache, let := "", "", worker.DefaultSlots(), int64(0), command.Access{}
 	cfg := worker.Config{Drain: 30 * time.Second}
 	cmd := &cobra.Command{
 		Use:     "worker --orchestrator URL",
 		Short:   "Build and test for a farm",
-		Example: "  worker --orchestrator http://127.0.0.1:7470\n  worker --orchestrator http://farm:7470 --name builder-2 --slots 8\n  worker --orchestrator http://farm:7470 --metrics-listen 127.0.0.1:7473",
+		Example: "  worker --orchestrator http://127.0.0.1:7470\n  worker --orchestrator https://farm:7470 --token-file builder-2.token --name builder-2 --slots 8\n  worker --orchestrator http://farm:7470 --metrics-listen 127.0.0.1:7473",
 		Args:    command.Arguments(0, 0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if url == "" {
@@ -36,12 +36,20 @@ func Command() *cobra.Command {
 			if cfg.Log, err = command.DaemonLog(); err != nil {
 				return err
 			}
-			docker, err := engine.NewDocker()
+			farm, err := let.Client(url)
+			if err != nil {
+				return err
+			}
+			if cfg.Token, err = let.Token(); err != nil {
+				return err
+			}
+			cfg.Remote = let.Remote(api.Join{}) // the worker logs in when it knows where
+			docker, err := engine.NewDocker(engine.WithKeychain(cfg.Remote))
 			if err != nil {
 				return err
 			}
 			defer docker.Close()
-			cfg.Farm, cfg.Engine, cfg.Slots, cfg.Cache = api.NewClient(url), docker, worker.Spread(slots), cache<<30
+			cfg.Farm, cfg.Engine, cfg.Slots, cfg.Cache = farm, docker, worker.Spread(slots), cache<<30
 			w, err := worker.Start(cmd.Context(), cfg)
 			if err != nil {
 				return err
@@ -56,6 +64,7 @@ func Command() *cobra.Command {
 	flags.StringVar(&url, "orchestrator", os.Getenv("WASMILL_SERVER"), "address of the orchestrator ($WASMILL_SERVER)")
 	flags.StringVar(&cfg.Name, "name", "", "name of this worker, unique in the farm (default: of host and data folder)")
 	flags.IntVar(&slots, "slots", slots, "how many small builds run at a time; half as many medium and a quarter as many large ones beside them")
+	let.Flags(flags)
 	command.CacheFlag(flags, &cache, worker.DefaultCache)
 	command.MetricsFlag(flags, &cfg.MetricsListen, "none unless it is given")
 	flags.DurationVar(&cfg.Drain, "drain", cfg.Drain, "how long builds may go on when the worker is stopped")

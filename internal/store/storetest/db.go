@@ -41,6 +41,8 @@ func DB(t *testing.T, open func(t *testing.T) store.DB) {
 		"writers do not disturb each other":     manyWriters,
 		"what nothing keeps is forgotten":       garbage,
 		"builds that were made twice":           reproductions,
+		"the life of a token":                   tokenLife,
+		"who has done what":                     journalKept,
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := open(t)
