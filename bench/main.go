@@ -6,6 +6,7 @@
 //	go run ./bench --runs 1 lz4 h3      two recipes, one sample each
 //	go run ./bench --peer=false         without pyodide-build
 //	go run ./bench --only scale         one part of it; --help lists them
+//	go run ./bench --nights 64,16       nightlies of 10,000 recipes on so many workers, simulated: nothing is built
 //
 // It uses the programs of bin/ as people do (`wasmill build`, `wasmill up`, the HTTP API) on data folders of its own, on
 // the container engine of this machine. The toolchain is taken from the data folder of --data, and baked there if need be.
@@ -46,7 +47,11 @@ type bench struct {
 	bin, data, folder, toolchain, scratch, out, peerScripts string
 	table                                                   string // file for a page of what builds, if wanted
 
-	only                    string // parts, with commas between them
+	only         string // parts, with commas between them
+	nights       string // numbers of workers of simulated nightlies, with commas between them
+	nightRecipes int
+	nightLevels  bool
+
 	runs                    int
 	limit                   time.Duration
 	withPeer, peerUV, again bool
@@ -92,6 +97,9 @@ func (b *bench) flags() {
 	flag.BoolVar(&b.withPeer, "peer", true, "measure pyodide-build beside")
 	flag.BoolVar(&b.peerUV, "peer-uv", false, "let the peer make its environments with uv, which it does where it finds one, instead of pip")
 	flag.StringVar(&b.only, "only", "", "measure these parts of it, with commas between them: "+strings.Join(names(), ", "))
+	flag.StringVar(&b.nights, "nights", "", "only simulate nightlies, on these numbers of workers, such as 64,16,4,1: ten minutes each on two idle cores")
+	flag.IntVar(&b.nightRecipes, "night-recipes", 10_000, "recipes of a simulated nightly")
+	flag.BoolVar(&b.nightLevels, "night-levels", false, "simulate a farm that builds level by level and asks for all at once, to compare with")
 	flag.BoolVar(&b.again, "bake", false, "bake the toolchain again, to measure that too")
 	flag.DurationVar(&b.limit, "time", 25*time.Minute, "begin with no further recipe after this time")
 	flag.Parse()
@@ -99,6 +107,9 @@ func (b *bench) flags() {
 }
 
 func (b *bench) run(ctx context.Context, patterns []string) (err error) {
+	if b.nights != "" {
+		return b.simulate(ctx)
+	}
 	if err := b.prepare(patterns); err != nil {
 		return err
 	}

@@ -96,7 +96,7 @@ func (b *bench) wheel(ctx context.Context, src fetch.Source, name, folder string
 
 // container runs a command under the limits of the farm's builds.
 func (p *peer) container(ctx context.Context, command []string, mounts ...engine.Mount) error {
-	limits := build.LimitsOf(&recipe.Recipe{})
+	limits := build.LimitsOf(&recipe.Recipe{}, recipe.Small)
 	uid := strconv.Itoa(builder())
 	abi := strings.TrimSuffix(strings.TrimPrefix(p.facts.PlatformTag, "pyemscripten_"), "_wasm32")
 	env := []string{

@@ -24,6 +24,9 @@ type FarmActivities interface {
 	// Record notes changes, in their order. It is called within a task of the workflow and must return in a few
 	// seconds.
 	Record(ctx context.Context, in RecordInput) error
+	// Outgrew notes that a build ran out of memory in the last class of task.Outgrew and is tried again in task.Class. It must
+	// return in a few seconds.
+	Outgrew(ctx context.Context, task Task) error
 	// Store takes a finished build into the database and the cache, failed ones too, and publishes what passed, all in
 	// one transaction. A key that is there already stays as it is.
 	Store(ctx context.Context, task Task) error

@@ -1,11 +1,10 @@
 package workflows
 
 import (
-	"time"
-
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/record"
 )
 
@@ -74,32 +73,51 @@ func whileWanted(ctx workflow.Context) workflow.Context {
 	return inner
 }
 
-func buildAndTest(ctx workflow.Context, in BuildInput) (BuildResult, error) {
-	var built, tested BuildResult
-	err := callWorker(ctx, in, buildActivity, in.Timeout, in.Lane.buildPriority(), in.Task).Get(ctx, &built)
-	if err != nil || built.Outcome != record.Passed {
-		return built, err
-	}
+// buildAndTest builds, in the next larger class as often as there is too little memory, and tests what came out.
+func buildAndTest(ctx workflow.Context, in BuildInput) (result BuildResult, err error) {
 	task := in.Task
-	task.Key, task.Record = built.Key, built.Record
+	for {
+		err := callWorker(ctx, in, buildActivity, &task, &result)
+		result.Class = task.Class
+		if err != nil {
+			return result, err
+		}
+		larger, ok := task.Class.next()
+		if result.Failure == nil || result.Failure.Kind != record.OutOfMemory || !ok {
+			break
+		}
+		task.Outgrew, task.Class = append(task.Outgrew, task.Class), larger
+		task.Tries++
+		result = BuildResult{}
+		if err := callOutgrew(ctx, in, task); err != nil {
+			return result, err
+		}
+	}
+	if result.Outcome != record.Passed {
+		return result, nil
+	}
+	task.Key, task.Record = result.Key, result.Record
 	if task.Reproduce != nil {
-		again, err := buildAgain(ctx, in, task)
+		again, err := buildAgain(ctx, in, &task)
+		again.Class = task.Class
 		if err != nil || again.Outcome != record.Passed {
 			return again, err
 		}
 		task.Record = again.Record
 	}
-	err = callWorker(ctx, in, testActivity, in.Tunables.TestTimeout, in.Lane.testPriority(), task).Get(ctx, &tested)
+	var tested BuildResult
+	err = callWorker(ctx, in, testActivity, &task, &tested)
+	tested.Class = task.Class
 	return tested, err
 }
 
 // buildAgain has the build made a second time. Only who takes a task can tell whether it is the one that made the first, so
 // a worker may decline; another gets the task then, or the same later, when no other is left. It goes before first builds, as
 // a test does: else, behind a full queue, the first one's worker would be as likely as any to come up again.
-func buildAgain(ctx workflow.Context, in BuildInput, task Task) (BuildResult, error) {
+func buildAgain(ctx workflow.Context, in BuildInput, task *Task) (BuildResult, error) {
 	for wait := in.Tunables.FirstRetry; ; wait = min(2*wait, in.Tunables.MaxDecline) {
 		var again BuildResult
-		err := callWorker(ctx, in, againActivity, in.Timeout, in.Lane.testPriority(), task).Get(ctx, &again)
+		err := callWorker(ctx, in, againActivity, task, &again)
 		if err != nil || !again.Declined {
 			return again, err
 		}
@@ -109,15 +127,49 @@ func buildAgain(ctx workflow.Context, in BuildInput, task Task) (BuildResult, er
 	}
 }
 
-func callWorker(ctx workflow.Context, in BuildInput, activity string, timeout time.Duration, priority temporal.Priority, task Task) workflow.Future {
+// callWorker lets a worker carry out an activity, and tries again where that can help. Between two tries the build wants no
+// slot, so that its run lets others go first (see docs/decisions/0017-order.md); the server's own retries would not tell.
+func callWorker(ctx workflow.Context, in BuildInput, activity string, task *Task, result *BuildResult) error {
+	timeout, priority := in.Timeout, in.Lane.buildPriority()
+	switch activity {
+	case testActivity:
+		timeout, priority = in.Tunables.TestTimeout, in.Lane.testPriority()
+	case againActivity:
+		priority = in.Lane.testPriority()
+	}
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		TaskQueue:           in.Class.Queue(),
+		TaskQueue:           task.Class.Queue(),
 		StartToCloseTimeout: timeout + in.Tunables.BuildMargin,
 		HeartbeatTimeout:    in.Tunables.WorkerHeartbeat,
 		WaitForCancellation: true, // until the container is gone
-		RetryPolicy:         in.Tunables.retry(),
+		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1},
 		Priority:            priority,
 		Summary:             task.Recipe,
 	})
-	return workflow.ExecuteActivity(ctx, activity, task)
+	for try := 1; ; try++ {
+		err := workflow.ExecuteActivity(ctx, activity, *task).Get(ctx, result)
+		if err == nil || temporal.IsCanceledError(err) || !fault.KindOf(fromTemporal(err)).Retryable() || try >= in.Tunables.Attempts {
+			return err
+		}
+		tellRun(ctx, rest{task.Build, true})
+		if err := workflow.Sleep(ctx, in.Tunables.pause(task.Build, try)); err != nil {
+			return err
+		}
+		tellRun(ctx, rest{task.Build, false})
+		task.Tries++
+	}
+}
+
+// rest is what a build tells the run that has started it: it waits before another try, or no longer does.
+type rest struct {
+	Build string `json:"build"`
+	Rests bool   `json:"rests"`
+}
+
+// tellRun tells the run that has started this build, if it goes on.
+func tellRun(ctx workflow.Context, r rest) {
+	if run := workflow.GetInfo(ctx).ParentWorkflowExecution; run != nil {
+		// Not by the ID of an execution: the run may have continued as new.
+		_ = workflow.SignalExternalWorkflow(ctx, run.ID, "", restingSignal, r).Get(ctx, nil)
+	}
 }

@@ -75,6 +75,12 @@ func callBuilt(ctx workflow.Context, in BuildInput) (BuildResult, error) {
 	return BuildResult{}, asFailure(err)
 }
 
+// callOutgrew is a local activity: it is one note in the database.
+func callOutgrew(ctx workflow.Context, in BuildInput, task Task) error {
+	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{ScheduleToCloseTimeout: in.Tunables.FarmTimeout, RetryPolicy: in.Tunables.retry()})
+	return workflow.ExecuteLocalActivity(ctx, outgrewActivity, task).Get(ctx, nil)
+}
+
 func callFinish(ctx workflow.Context, in RunInput, result RunResult) error {
 	return workflow.ExecuteActivity(farmOptions(ctx, in.Tunables), finishActivity, result).Get(ctx, nil)
 }

@@ -60,6 +60,15 @@ func Answers(ctx context.Context, c client.Client) error {
 	return fromTemporal(err)
 }
 
+// TellSlots tells a run how many slots the farm has now. One that has ended need not know.
+func TellSlots(ctx context.Context, c client.Client, runID string, slots map[Class]int) error {
+	err := fromTemporal(c.SignalWorkflow(ctx, RunWorkflowID(runID), "", slotsSignal, slots))
+	if err != nil && fault.KindOf(err) == fault.NotFound {
+		return nil
+	}
+	return err
+}
+
 // CancelRun asks a run to stop. It ends when its containers are gone, and its workflow with it.
 func CancelRun(ctx context.Context, c client.Client, runID string) error {
 	return fromTemporal(c.CancelWorkflow(ctx, RunWorkflowID(runID), ""))

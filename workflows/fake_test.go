@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -13,6 +14,7 @@ import (
 type fakeFarm struct {
 	plan     []Action
 	plans    map[string][]Action // of runs that have one of their own
+	slots    map[Class]int
 	planErr  error
 	resolved map[string]Action      // what Resolve says; absent: build
 	built    map[string]BuildResult // what another run has built since
@@ -22,7 +24,10 @@ type fakeFarm struct {
 	changes   []Change
 	control   Control
 	batches   int
+	inFlight  map[string]bool
+	most      int // builds in flight at a time
 	stored    []string
+	outgrew   []string
 	finished  []RunResult
 	onChange  func(Change) // called with each change, outside of the lock
 	recordErr error        // of the first Record only
@@ -30,9 +35,9 @@ type fakeFarm struct {
 
 func (f *fakeFarm) Plan(_ context.Context, in RunInput) (Plan, error) {
 	if actions, ok := f.plans[in.RunID]; ok {
-		return Plan{Actions: actions}, nil
+		return Plan{Actions: actions, Slots: f.slots}, nil
 	}
-	return Plan{Actions: f.plan}, f.planErr
+	return Plan{Actions: f.plan, Slots: f.slots}, f.planErr
 }
 
 func (f *fakeFarm) Resolve(_ context.Context, in ResolveInput) (Action, error) {
@@ -51,6 +56,13 @@ func (f *fakeFarm) Built(_ context.Context, task Task) (BuildResult, error) {
 	return f.built[task.Recipe], nil
 }
 
+func (f *fakeFarm) Outgrew(_ context.Context, task Task) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.outgrew = append(f.outgrew, fmt.Sprintf("%s: %s, now %s", task.Recipe, task.Outgrew, task.Class))
+	return nil
+}
+
 func (f *fakeFarm) Record(_ context.Context, in RecordInput) error {
 	f.mu.Lock()
 	if err := f.recordErr; err != nil {
@@ -63,6 +75,15 @@ func (f *fakeFarm) Record(_ context.Context, in RecordInput) error {
 		f.control = *in.Control
 	}
 	f.batches++
+	for _, c := range in.Changes {
+		if f.inFlight == nil {
+			f.inFlight = map[string]bool{}
+		}
+		if delete(f.inFlight, c.Recipe); c.State == Queued {
+			f.inFlight[c.Recipe] = true
+		}
+	}
+	f.most = max(f.most, len(f.inFlight))
 	tell := f.onChange
 	f.mu.Unlock()
 	if tell != nil {

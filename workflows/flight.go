@@ -31,7 +31,7 @@ func (r *run) do(ctx workflow.Context, a Action) Change {
 		}
 		a.Key, a.Job, a.Grant, a.Reproduce = now.Key, now.Job, now.Grant, now.Reproduce
 		f := &Flight{
-			Recipe: a.Recipe, Key: a.Key,
+			Recipe: a.Recipe, Key: a.Key, class: a.class(),
 			Build: BuildWorkflowID(a.Recipe, r.in.Toolchain, cmp.Or(a.Key, now.Shared), r.in.RunID, r.in.NoCache),
 		}
 		child, err := r.start(ctx, a, f)
@@ -54,10 +54,6 @@ func (r *run) start(ctx workflow.Context, a Action, f *Flight) (workflow.ChildWo
 	if timeout == 0 {
 		timeout = r.in.Tunables.BuildTimeout
 	}
-	class := a.Class
-	if class == "" {
-		class = Small
-	}
 	ctx, f.cancel = workflow.WithCancel(ctx)
 	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 		WorkflowID:            f.Build,
@@ -71,9 +67,9 @@ func (r *run) start(ctx workflow.Context, a Action, f *Flight) (workflow.ChildWo
 	child := workflow.ExecuteChildWorkflow(ctx, buildWorkflow, BuildInput{
 		Task: Task{
 			RunID: r.in.RunID, Build: f.Build, Recipe: a.Recipe, Toolchain: r.in.Toolchain, Key: a.Key, Job: a.Job, Grant: a.Grant, NoCache: r.in.NoCache,
-			Reproduce: a.Reproduce,
+			Reproduce: a.Reproduce, Class: a.class(),
 		},
-		Lane: r.in.Lane, Class: class, Timeout: timeout, Tunables: r.in.Tunables,
+		Lane: r.in.Lane, Timeout: timeout, Tunables: r.in.Tunables,
 	})
 	var execution workflow.Execution
 	r.starting++
@@ -170,11 +166,13 @@ func (r *run) awaitOwned(ctx workflow.Context, f *Flight) Change {
 // takeOff notes that a build was asked for; the returned function, that it has ended.
 func (r *run) takeOff(ctx workflow.Context, f *Flight) func() {
 	r.flights = append(r.flights, f)
+	r.count(f, 1)
 	r.note(ctx, []Change{{Recipe: f.Recipe, State: Queued, Build: f.Build, Joined: !f.Owned, Key: f.Key}})
 	return func() { r.land(f) }
 }
 
 func (r *run) land(f *Flight) {
+	r.count(f, -1)
 	r.flights = slices.DeleteFunc(r.flights, func(other *Flight) bool { return other == f })
 }
 
@@ -189,7 +187,7 @@ func (f *Flight) end(result BuildResult, err error) Change {
 			}
 		}
 	}
-	c.Build, c.Joined, c.Key = f.Build, !f.Owned, result.Key
+	c.Build, c.Joined, c.Key, c.Class = f.Build, !f.Owned, result.Key, result.Class
 	if c.Key == "" {
 		c.Key = f.Key
 	}

@@ -12,8 +12,8 @@ import (
 type graph struct {
 	nodes []node
 	index map[string]int
-	ready []int // sorted: the order of the plan is the order of preference
-	open  int   // actions whose end is not known
+	ready map[Class][]int // by class, sorted: the order of the plan is the order of preference
+	open  int             // actions whose end is not known
 }
 
 type node struct {
@@ -25,7 +25,7 @@ type node struct {
 
 // newGraph takes a plan over. The changes are what the plan itself settles: reuse, skip, and what follows.
 func newGraph(actions []Action) (*graph, []Change, error) {
-	g := &graph{nodes: make([]node, len(actions)), index: make(map[string]int, len(actions)), open: len(actions)}
+	g := &graph{nodes: make([]node, len(actions)), index: make(map[string]int, len(actions)), ready: map[Class][]int{}, open: len(actions)}
 	for i, a := range actions {
 		if _, twice := g.index[a.Recipe]; twice {
 			return nil, nil, fault.Errorf(fault.Internal, "reading the plan: recipe %s is in it twice", a.Recipe)
@@ -45,7 +45,7 @@ func newGraph(actions []Action) (*graph, []Change, error) {
 	var changes []Change
 	for i, a := range actions {
 		if g.nodes[i].missing == 0 && a.Kind == KindBuild {
-			g.ready = append(g.ready, i)
+			g.ready[a.class()] = append(g.ready[a.class()], i)
 		}
 	}
 	for i, a := range actions {
@@ -68,10 +68,11 @@ func settled(a Action) Change {
 	return c
 }
 
-// next takes the most wanted action of those that are ready.
-func (g *graph) next() Action {
-	i := g.ready[0]
-	g.ready = g.ready[1:]
+// next takes the most wanted action that is ready, of the classes that have room; there is one.
+func (g *graph) next(room func(Class) bool) Action {
+	class, _ := g.best(room)
+	i := g.ready[class][0]
+	g.ready[class] = g.ready[class][1:]
 	g.nodes[i].state = Queued
 	return g.nodes[i].action
 }
@@ -84,8 +85,32 @@ func (g *graph) putBack(recipe string) {
 }
 
 func (g *graph) makeReady(i int) {
-	at, _ := slices.BinarySearch(g.ready, i)
-	g.ready = slices.Insert(g.ready, at, i)
+	class := g.nodes[i].action.class()
+	at, _ := slices.BinarySearch(g.ready[class], i)
+	g.ready[class] = slices.Insert(g.ready[class], at, i)
+}
+
+// idle says that nothing is ready.
+func (g *graph) idle() bool {
+	_, found := g.best(func(Class) bool { return true })
+	return !found
+}
+
+// best is the class of the most wanted action that is ready.
+func (g *graph) best(room func(Class) bool) (best Class, found bool) {
+	for _, class := range Classes {
+		if ready := g.ready[class]; len(ready) > 0 && (!found || ready[0] < g.ready[best][0]) && room(class) {
+			best, found = class, true
+		}
+	}
+	return best, found
+}
+
+func (a *Action) class() Class {
+	if a.Class == "" {
+		return Small
+	}
+	return a.Class
 }
 
 // settle notes the end of an action, and returns it with all that it makes impossible.
@@ -151,9 +176,10 @@ func (g *graph) rest() []Action {
 // resume takes an action that is in flight already.
 func (g *graph) resume(recipe string) Action {
 	i := g.index[recipe]
+	a := g.nodes[i].action
 	g.nodes[i].state = Queued
-	g.ready = slices.DeleteFunc(g.ready, func(j int) bool { return i == j })
-	return g.nodes[i].action
+	g.ready[a.class()] = slices.DeleteFunc(g.ready[a.class()], func(j int) bool { return i == j })
+	return a
 }
 
 // stuck is the error of a plan in which nothing can go on.

@@ -34,16 +34,20 @@ const (
 	finishActivity  = "FinishRun"
 	joinActivity    = "AwaitBuild"
 	builtActivity   = "Built"
+	outgrewActivity = "Outgrew"
 	buildActivity   = "Build"
 	testActivity    = "Test"
 	againActivity   = "Reproduce"
 )
 
 // Names of signals. Wait tells a build of another run that a run waits for it, or no longer does; kept tells the run that has
-// started a build and was canceled that the build goes on for others. Steer pauses, resumes or limits a run.
+// started a build and was canceled that the build goes on for others; resting tells it that the build waits before another try,
+// or no longer does; slots tells a run how many slots the farm has. Steer pauses, resumes or limits a run.
 const (
-	waitSignal = "Wait"
-	keptSignal = "Kept"
+	waitSignal    = "Wait"
+	keptSignal    = "Kept"
+	restingSignal = "Resting"
+	slotsSignal   = "Slots"
 
 	steerSignal = "Steer"
 )

@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/plan"
 )
 
 // Carried is what a run takes along when it continues as new: only what is still to be done, so that it gets smaller.
@@ -15,6 +16,7 @@ type Carried struct {
 	Flights []Flight      `json:"flights,omitempty"`
 	Counts  map[State]int `json:"counts,omitempty"`
 	Control Control       `json:"control,omitzero"`
+	Slots   map[Class]int `json:"slots,omitempty"` // as in Plan
 }
 
 // Flight is a build that was asked for before, and whose end is awaited.
@@ -25,9 +27,11 @@ type Flight struct {
 	RunID  string `json:"run_id,omitempty"` // Temporal's ID of that execution; empty for the latest
 	Owned  bool   `json:"owned,omitempty"`  // this run has started it, and cancels it when it is canceled itself
 	Told   bool   `json:"told,omitempty"`   // the build knows that this run waits for it
+	Rests  bool   `json:"rests,omitempty"`  // it waits before another try
 	// Withdrawn: the run does not want it now, because it is held back. When the build has ended the recipe is ready again.
 	Withdrawn bool `json:"withdrawn,omitempty"`
 
+	class  Class               // of its action
 	cancel workflow.CancelFunc // of a build that is owned
 }
 
@@ -39,6 +43,9 @@ type run struct {
 	counts   map[State]int
 	changes  []Change        // not recorded yet
 	flights  []*Flight       // builds that were asked for and have not ended
+	slots    map[Class]int   // of the farm; nil: not known
+	wanted   map[Class]int   // actions on their way
+	idle     map[Class]int   // those of them that want no slot: another run has asked for them, or they rest
 	kept     map[string]bool // builds of this run, canceled, that go on for others
 	busy     int             // coroutines that carry out an action
 	starting int             // children asked for that may not have started yet
@@ -57,12 +64,32 @@ func Run(ctx workflow.Context, in RunInput) (RunResult, error) {
 		in.RunID = runIDOf(workflow.GetInfo(ctx).WorkflowExecution.ID)
 	}
 	in.Tunables = in.Tunables.withDefaults()
-	r := &run{in: in, counts: map[State]int{}, kept: map[string]bool{}}
+	r := &run{in: in, counts: map[State]int{}, kept: map[string]bool{}, wanted: map[Class]int{}, idle: map[Class]int{}}
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		for {
 			var build string
 			workflow.GetSignalChannel(ctx, keptSignal).Receive(ctx, &build)
 			r.kept[build] = true
+		}
+	})
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		for {
+			var told rest
+			workflow.GetSignalChannel(ctx, restingSignal).Receive(ctx, &told)
+			for _, f := range r.flights {
+				if f.Build == told.Build && f.Rests != told.Rests {
+					r.count(f, -1)
+					f.Rests = told.Rests
+					r.count(f, 1)
+				}
+			}
+		}
+	})
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		for {
+			var slots map[Class]int
+			workflow.GetSignalChannel(ctx, slotsSignal).Receive(ctx, &slots)
+			r.slots = slots
 		}
 	})
 
@@ -90,7 +117,10 @@ func (r *run) begin(ctx workflow.Context) error {
 		if err != nil {
 			return err
 		}
-		carried = &Carried{Actions: plan.Actions}
+		carried = &Carried{Actions: plan.Actions, Slots: plan.Slots}
+	}
+	if r.slots == nil { // a signal that has come already is newer
+		r.slots = carried.Slots
 	}
 	g, changes, err := newGraph(carried.Actions)
 	if err != nil {
@@ -103,11 +133,13 @@ func (r *run) begin(ctx workflow.Context) error {
 	r.note(ctx, changes)
 	for _, f := range carried.Flights {
 		a := g.resume(f.Recipe)
+		f.class = a.class()
 		r.flights = append(r.flights, &f)
 		if f.Withdrawn {
 			r.withdrawing++
 		}
-		r.spawn(ctx, f.Recipe, func(ctx workflow.Context) Change { return r.resume(ctx, &f, a) })
+		r.count(&f, 1)
+		r.spawn(ctx, a, func(ctx workflow.Context) Change { return r.resume(ctx, &f, a) })
 	}
 	return nil
 }
@@ -116,8 +148,8 @@ func (r *run) begin(ctx workflow.Context) error {
 func (r *run) carryOut(ctx workflow.Context) error {
 	for {
 		for r.mayStart() {
-			a := r.graph.next()
-			r.spawn(ctx, a.Recipe, func(ctx workflow.Context) Change { return r.do(ctx, a) })
+			a := r.graph.next(r.room)
+			r.spawn(ctx, a, func(ctx workflow.Context) Change { return r.do(ctx, a) })
 		}
 		if err := r.record(ctx); err != nil {
 			return err
@@ -127,7 +159,7 @@ func (r *run) carryOut(ctx workflow.Context) error {
 			continue
 		case r.graph.open == 0:
 			return nil
-		case r.busy == 0 && len(r.graph.ready) == 0:
+		case r.busy == 0 && r.graph.idle():
 			return r.graph.stuck()
 		case r.leaving && r.starting == 0:
 			return r.continueAsNew(ctx)
@@ -139,15 +171,29 @@ func (r *run) carryOut(ctx workflow.Context) error {
 	}
 }
 
+// room says whether another build of a class is to be asked for.
+func (r *run) room(class Class) bool {
+	return r.slots == nil || r.wanted[class]-r.idle[class] < plan.Window(r.slots[class])
+}
+
+// count adds a flight to those that want no slot, if it is one.
+func (r *run) count(f *Flight, n int) {
+	if f.Rests || !f.Owned {
+		r.idle[f.class] += n
+	}
+}
+
 // spawn carries out one action in a coroutine.
-func (r *run) spawn(ctx workflow.Context, recipe string, do func(workflow.Context) Change) {
+func (r *run) spawn(ctx workflow.Context, a Action, do func(workflow.Context) Change) {
 	r.busy++
+	r.wanted[a.class()]++
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		end := do(ctx)
-		end.Recipe, end.At = recipe, workflow.Now(ctx)
+		end.Recipe, end.At = a.Recipe, workflow.Now(ctx)
 		r.busy--
+		r.wanted[a.class()]--
 		if end.State == Planned {
-			r.graph.putBack(recipe)
+			r.graph.putBack(a.Recipe)
 			r.note(ctx, []Change{end})
 			return
 		}
@@ -182,7 +228,7 @@ func (r *run) continueAsNew(ctx workflow.Context) error {
 		return err
 	}
 	next := r.in
-	next.Carried = &Carried{Actions: r.graph.rest(), Counts: r.counts, Control: r.control}
+	next.Carried = &Carried{Actions: r.graph.rest(), Counts: r.counts, Control: r.control, Slots: r.slots}
 	for _, f := range r.flights {
 		next.Carried.Flights = append(next.Carried.Flights, *f)
 	}

@@ -93,7 +93,7 @@ func TestFailureStopsOnlyWhatDependsOnIt(t *testing.T) {
 		t.Error(diff)
 	}
 	for _, c := range []Change{
-		{Recipe: "bad", State: Failed, Reason: "no member named 'x'", Key: "key-bad", Record: "sha256:failed", Build: "build/bad/tc/key-bad"},
+		{Recipe: "bad", State: Failed, Reason: "no member named 'x'", Key: "key-bad", Record: "sha256:failed", Build: "build/bad/tc/key-bad", Class: Small},
 		{Recipe: "child", State: Skipped, Cause: "bad", Root: "bad", Reason: "it needs bad, which failed"},
 		{Recipe: "grandchild", State: Skipped, Cause: "child", Root: "bad", Reason: "it needs child, which was skipped because of bad"},
 	} {
@@ -140,7 +140,7 @@ func TestTroubleWithTheMachinery(t *testing.T) {
 		fault    string
 	}{
 		{"passes at the third attempt", trouble(fault.Unavailable, 2), Passed, 3, "", ""},
-		{"is given up in the end", trouble(fault.Exhausted, 99), Errored, 5, "engine away", "exhausted"},
+		{"is given up in the end", trouble(fault.Exhausted, 99), Errored, 8, "engine away", "exhausted"},
 		{"is not tried again when that can't help", trouble(fault.Internal, 99), Errored, 1, "engine away", "internal"},
 		{"is not tried again after a bad input", trouble(fault.Invalid, 99), Errored, 1, "engine away", "invalid"},
 		{"is not tried again after a panic", func(context.Context, Task, Attempt) (BuildResult, error) { panic("oops") }, Errored, 1, "oops", "internal"},
@@ -159,6 +159,155 @@ func TestTroubleWithTheMachinery(t *testing.T) {
 				t.Errorf("what depends on it is %s", after)
 			}
 		})
+	}
+}
+
+// tooLarge runs out of memory in some classes, and notes in which it was tried.
+func tooLarge(tried *[]string, in ...Class) step {
+	return func(_ context.Context, task Task, a Attempt) (BuildResult, error) {
+		*tried = append(*tried, fmt.Sprintf("%s after %v, attempt %d", task.Class, task.Outgrew, a.Number))
+		if slices.Contains(in, task.Class) {
+			return BuildResult{Outcome: record.Failed, Key: task.Key, Record: "sha256:oom", Failure: &record.Failure{Kind: record.OutOfMemory, Message: "killed"}}, nil
+		}
+		return BuildResult{Outcome: record.Passed, Key: task.Key, Record: "sha256:built"}, nil
+	}
+}
+
+func TestABuildMovesUpWhenItRunsOutOfMemory(t *testing.T) {
+	for _, tc := range []struct {
+		story string
+		class Class // in the plan
+		in    []Class
+		want  State
+		end   Class
+		tried []string
+		told  []string
+	}{
+		{"it fits", "", nil, Passed, Small, []string{"small after [], attempt 1"}, nil},
+		{"it fits into the next class", Small, []Class{Small}, Passed, Medium,
+			[]string{"small after [], attempt 1", "medium after [small], attempt 2"}, []string{"a: [small], now medium"}},
+		{"it begins where the plan says", Medium, []Class{Small, Medium}, Passed, Large,
+			[]string{"medium after [], attempt 1", "large after [medium], attempt 2"}, []string{"a: [medium], now large"}},
+		{"it fits nowhere", "", Classes, Failed, Large,
+			[]string{"small after [], attempt 1", "medium after [small], attempt 2", "large after [small medium], attempt 3"},
+			[]string{"a: [small], now medium", "a: [small medium], now large"}},
+	} {
+		t.Run(tc.story, func(t *testing.T) {
+			var tried []string
+			plan := builds(map[string][]string{"a": nil})
+			plan[0].Class = tc.class
+			farm := &fakeFarm{plan: plan}
+			if _, err := carryOut(t, farm, &fakeWorker{build: map[string]step{"a": tooLarge(&tried, tc.in...)}}, request); err != nil {
+				t.Fatal(err)
+			}
+			if got := farm.last("a"); got.State != tc.want || got.Class != tc.end {
+				t.Errorf("%s in %s", got.State, got.Class)
+			}
+			if diff := cmp.Diff(tc.tried, tried); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(tc.told, farm.outgrew); diff != "" {
+				t.Error(diff)
+			}
+			if len(farm.stored) != 1 { // the failures in the smaller classes are nothing that stands
+				t.Errorf("stored: %v", farm.stored)
+			}
+		})
+	}
+}
+
+// Tests run out of memory too, and a larger class would not help them.
+func TestATestThatRunsOutOfMemoryFails(t *testing.T) {
+	var tried []string
+	farm := &fakeFarm{plan: builds(map[string][]string{"a": nil})}
+	w := &fakeWorker{test: map[string]step{"a": tooLarge(&tried, Classes...)}}
+	if _, err := carryOut(t, farm, w, request); err != nil || farm.last("a").State != Failed || len(tried) != 1 {
+		t.Errorf("%v after %v, %v", farm.last("a"), tried, err)
+	}
+}
+
+// What is asked for can't be overtaken any more, so a run asks for little more than there are slots for.
+func TestARunAsksForAsMuchAsThereAreSlots(t *testing.T) {
+	for _, tc := range []struct {
+		slots map[Class]int
+		most  int
+	}{
+		{nil, 30},
+		{map[Class]int{Small: 0}, 2},
+		{map[Class]int{Small: 1}, 3},
+		{map[Class]int{Small: 4, Medium: 10}, 8},
+	} {
+		t.Run(fmt.Sprint(tc.slots), func(t *testing.T) {
+			farm := &fakeFarm{plan: builds(map[string][]string{}), slots: tc.slots}
+			for i := range 30 {
+				farm.plan = append(farm.plan, Action{Recipe: fmt.Sprintf("r%02d", i), Kind: KindBuild})
+			}
+			w := &fakeWorker{}
+			var order []string
+			for _, a := range farm.plan {
+				order = append(order, a.Recipe)
+			}
+			result, err := carryOut(t, farm, w, request)
+			if err != nil || result.Counts[Passed] != 30 {
+				t.Fatalf("%v, %v", result, err)
+			}
+			if w.most > tc.most {
+				t.Errorf("%d builds at a time", w.most)
+			}
+			if farm.most > tc.most || farm.most < min(tc.most, 2) {
+				t.Errorf("%d builds were asked for at a time, want %d", farm.most, tc.most)
+			}
+		})
+	}
+}
+
+// Recipes that fail for the machinery's sake rest between their tries, and meanwhile others are asked for.
+func TestARestingBuildKeepsNobodyFromGoing(t *testing.T) {
+	farm := &fakeFarm{slots: map[Class]int{Small: 1}}
+	w := &fakeWorker{build: map[string]step{}}
+	for i := range 10 {
+		name := fmt.Sprintf("bad-%d", i)
+		farm.plan = append(farm.plan, Action{Recipe: name, Kind: KindBuild})
+		w.build[name] = func(context.Context, Task, Attempt) (BuildResult, error) {
+			return BuildResult{}, fault.Errorf(fault.Unavailable, "its source's host is away")
+		}
+	}
+	for i := range 10 {
+		farm.plan = append(farm.plan, Action{Recipe: fmt.Sprintf("good-%d", i), Kind: KindBuild})
+	}
+	result, err := carryOut(t, farm, w, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[State]int{Passed: 10, Errored: 10}, result.Counts); diff != "" {
+		t.Error(diff)
+	}
+	// The last good one is asked for before the bad ones have been tried more than a few times.
+	order := w.order()
+	before := order[:slices.Index(order, "good-9")]
+	if n := len(before); n > 10+9+20 {
+		t.Errorf("%d builds began before the last good one: %v", n, before)
+	}
+}
+
+func TestPausesGrowAndDiffer(t *testing.T) {
+	tunables := DefaultTunables()
+	seen := map[time.Duration]bool{}
+	for try := 1; try <= 40; try++ {
+		full := min(tunables.FirstRetry<<min(try-1, 20), tunables.MaxRetry)
+		for _, build := range []string{"a", "b", "c"} {
+			p := tunables.pause(build, try)
+			if p < full/2 || p > full {
+				t.Errorf("try %d of %s rests for %s", try, build, p)
+			}
+			if p != tunables.pause(build, try) {
+				t.Error("a replay would rest for another time")
+			}
+			seen[p] = true
+		}
+	}
+	if len(seen) < 100 {
+		t.Errorf("only %d different pauses", len(seen))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,6 +28,7 @@ func RegisterFarm(r worker.Registry, c client.Client, farm FarmActivities) {
 	register(r, storeActivity, done(farm.Store))
 	register(r, finishActivity, done(farm.FinishRun))
 	register(r, builtActivity, answering(farm.Built))
+	register(r, outgrewActivity, done(farm.Outgrew))
 	register(r, joinActivity, answering(joiner{c}.await))
 }
 
@@ -67,9 +69,9 @@ func attempting(f func(context.Context, Task, Attempt) (BuildResult, error), pri
 		})()
 		info := activity.GetInfo(ctx)
 		result, err := f(ctx, task, Attempt{
-			Number: int(info.Attempt),
+			Number: task.Tries + int(info.Attempt),
 			Class:  classOf(info.TaskQueue),
-			ID:     fmt.Sprintf("%s-%s-%d", info.WorkflowExecution.RunID, info.ActivityID, info.Attempt),
+			ID:     fmt.Sprintf("%s-%s-%d", info.WorkflowExecution.RunID, strings.ToLower(info.ActivityType.Name), task.Tries+int(info.Attempt)),
 			Lane:   laneOf(info.Priority, priority),
 			Waited: waited(info),
 			Report: func(p Progress) {

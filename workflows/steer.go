@@ -89,7 +89,11 @@ func (r *run) asked() int { return r.busy - r.withdrawing }
 
 // mayStart says whether another build can be asked for.
 func (r *run) mayStart() bool {
-	return !r.leaving && len(r.graph.ready) > 0 && r.busy < r.allowed()
+	if r.leaving || r.busy >= r.allowed() {
+		return false
+	}
+	_, found := r.graph.best(r.room)
+	return found
 }
 
 // withdrawn is what becomes of a build that is not asked for any more: it is as if it had never been.

@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"fmt"
+	"hash/fnv"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -10,7 +12,7 @@ import (
 
 // Tunables are the numbers that decide how a run behaves.
 type Tunables struct {
-	Parallel           int           `json:"parallel"`             // builds of one run that are asked for at a time
+	Parallel           int           `json:"parallel"`             // builds of one run that are in flight at a time; plan.Window bounds those that wait for a slot
 	BuildsPerExecution int           `json:"builds_per_execution"` // after as many a run continues as new
 	BuildTimeout       time.Duration `json:"build_timeout"`        // of containers whose recipe says nothing
 	BuildMargin        time.Duration `json:"build_margin"`         // on top, for fetching, packing and storing
@@ -20,7 +22,7 @@ type Tunables struct {
 	FarmHeartbeat      time.Duration `json:"farm_heartbeat"`
 	Attempts           int           `json:"attempts"` // of an activity that fails for the machinery's sake
 	FirstRetry         time.Duration `json:"first_retry"`
-	MaxRetry           time.Duration `json:"max_retry"`
+	MaxRetry           time.Duration `json:"max_retry"`   // the pause before a try is twice the one before, up to this
 	MaxDecline         time.Duration `json:"max_decline"` // at most, until a second build is offered again that a worker left to others
 }
 
@@ -36,7 +38,7 @@ func DefaultTunables() Tunables {
 		FarmTimeout:        15 * time.Minute,
 		WorkerHeartbeat:    15 * time.Second,
 		FarmHeartbeat:      5 * time.Second,
-		Attempts:           5,
+		Attempts:           8,
 		FirstRetry:         2 * time.Second,
 		MaxRetry:           2 * time.Minute,
 		MaxDecline:         15 * time.Second,
@@ -62,6 +64,19 @@ func (t Tunables) withDefaults() Tunables {
 		}
 	}
 	return t
+}
+
+// pause is how long a build rests after a try that has failed for the machinery's sake. Builds that fail together do not come
+// back together: each takes between half and all of the time, by its name.
+func (t Tunables) pause(build string, try int) time.Duration {
+	most := t.FirstRetry << min(try-1, 20)
+	if most <= 0 || most > t.MaxRetry {
+		most = t.MaxRetry
+	}
+	h := fnv.New32a()
+	fmt.Fprintf(h, "%s %d", build, try)
+	const steps = 1024
+	return most/2 + most/2*time.Duration(h.Sum32()%steps)/steps
 }
 
 // retry lets only trouble with the machinery be tried again.

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"slices"
 	"time"
 
 	"github.com/wasmill/wasmill/internal/record"
@@ -26,6 +27,18 @@ const (
 	Medium Class = "medium"
 	Large  Class = "large"
 )
+
+// Classes are all classes, smallest first.
+var Classes = []Class{Small, Medium, Large}
+
+// next is the next larger class; false for the largest.
+func (c Class) next() (Class, bool) {
+	i := max(slices.Index(Classes, c), 0) + 1
+	if i == len(Classes) {
+		return c, false
+	}
+	return Classes[i], true
+}
 
 // Kind says what the plan wants done about a recipe.
 type Kind string
@@ -76,6 +89,8 @@ type Reproduce struct {
 // Plan is the answer of FarmActivities.Plan. Among the actions that are ready, the one that stands first starts first.
 type Plan struct {
 	Actions []Action `json:"actions"`
+	// Slots are those of the farm's workers; nil where nobody knows, and the run then asks for as many builds as Tunables.Parallel.
+	Slots map[Class]int `json:"slots,omitempty"`
 }
 
 // State is where a recipe of a run, or the run as a whole, stands.
@@ -107,6 +122,7 @@ type Change struct {
 	Cause  string `json:"cause,omitempty"`
 	Root   string `json:"root,omitempty"`
 	Fault  string `json:"fault,omitempty"` // of an Errored recipe: the fault.Kind
+	Class  Class  `json:"class,omitempty"` // where it was built in the end
 }
 
 // RunInput is what a run is asked to do.
@@ -150,6 +166,10 @@ type Task struct {
 	NoCache   bool          `json:"no_cache,omitempty"`
 	// Grant is what the farm knows its task by (access.Grant).
 	Grant string `json:"grant,omitempty"`
+	// Class is where it is built, Outgrew are the classes in which it ran out of memory before, smallest first.
+	Class   Class   `json:"class"`
+	Outgrew []Class `json:"outgrew,omitempty"`
+	Tries   int     `json:"tries,omitempty"` // attempts before this one
 	// Record is the record so far, as a blob; empty in the Build activity.
 	Record record.Digest `json:"record,omitempty"`
 	// Reproduce has the build made twice.
@@ -160,7 +180,6 @@ type Task struct {
 type BuildInput struct {
 	Task
 	Lane     Lane          `json:"lane"`
-	Class    Class         `json:"class"`
 	Timeout  time.Duration `json:"timeout"`
 	Tunables Tunables      `json:"tunables"`
 }
@@ -170,6 +189,7 @@ type BuildResult struct {
 	Outcome record.Outcome `json:"outcome"` // Passed or Failed
 	Key     string         `json:"key,omitempty"`
 	Record  record.Digest  `json:"record"`
+	Class   Class          `json:"class,omitempty"` // of the Build workflow: where it was built in the end
 	// Failure explains a Failed outcome; without Detail, which is in the record.
 	Failure *record.Failure `json:"failure,omitempty"`
 	// Declined: this worker leaves the second build to another one. Nothing else is set.

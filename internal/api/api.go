@@ -74,6 +74,13 @@ type Farm interface {
 	Unpin(ctx context.Context, keyOrRecipe string) error
 	Pins(ctx context.Context) ([]Pin, error)
 
+	// Quarantine puts a recipe into quarantine, or changes the one that it is in.
+	Quarantine(ctx context.Context, q Quarantine) error
+	// LiftQuarantine is fault.NotFound for what is not in quarantine.
+	LiftQuarantine(ctx context.Context, recipe string) error
+	// Quarantines lists what is in quarantine, by recipe.
+	Quarantines(ctx context.Context) ([]Quarantine, error)
+
 	// Toolchains lists what the farm can build with.
 	Toolchains(ctx context.Context) ([]Toolchain, error)
 	// Workers lists the workers that were seen, by name.
@@ -236,6 +243,9 @@ type Action struct {
 	Worker   string   `json:"worker,omitempty"`
 	Attempt  int      `json:"attempt,omitempty"`
 	Seconds  float64  `json:"seconds,omitempty"` // wall of the build and its test
+	Class    string   `json:"class,omitempty"`   // of a build: where it is, or was, built
+	Outgrew  []string `json:"outgrew,omitempty"` // the classes in which it ran out of memory before
+	Turn     *Turn    `json:"turn,omitempty"`    // in a plan: what decides when a build is tried
 	Artifact string   `json:"artifact,omitempty"`
 	Digest   string   `json:"digest,omitempty"`
 	Size     int64    `json:"size_bytes,omitempty"`
@@ -243,6 +253,16 @@ type Action struct {
 	Tests    *Tests   `json:"tests,omitempty"`
 	// Reproduced is what a second build gave: "same" or "different"; empty for what was built once.
 	Reproduced string `json:"reproduced,omitempty"`
+}
+
+// Turn is what decides when a build is tried among those that are ready: the one with the longest critical path first, then
+// the one for which most others wait.
+type Turn struct {
+	Seconds     float64 `json:"seconds"`           // that it should take
+	Guessed     bool    `json:"guessed,omitempty"` // it was never built: as long as others of its kind
+	Critical    float64 `json:"critical_seconds"`  // with the longest chain of builds that wait for it
+	Dependents  int     `json:"dependents"`        // builds that wait for it, by whatever way
+	ClassReason string  `json:"class_reason,omitempty"`
 }
 
 // Wants is what a key depends on and that only the run finds out.

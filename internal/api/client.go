@@ -338,3 +338,18 @@ func (c *Client) RevokeToken(ctx context.Context, idOrName string) (Token, error
 func (c *Client) Journal(ctx context.Context, limit int) ([]Entry, error) {
 	return ask[[]Entry](ctx, c, http.MethodGet, "/journal?limit="+strconv.Itoa(limit), nil)
 }
+
+// Quarantine implements Farm.
+func (c *Client) Quarantine(ctx context.Context, q Quarantine) error {
+	return c.call(ctx, http.MethodPut, "/quarantines/"+url.PathEscape(q.Recipe), q, nil)
+}
+
+// LiftQuarantine implements Farm.
+func (c *Client) LiftQuarantine(ctx context.Context, recipe string) error {
+	return c.call(ctx, http.MethodDelete, "/quarantines/"+url.PathEscape(recipe), nil, nil)
+}
+
+// Quarantines implements Farm.
+func (c *Client) Quarantines(ctx context.Context) ([]Quarantine, error) {
+	return ask[[]Quarantine](ctx, c, http.MethodGet, "/quarantines", nil)
+}

@@ -44,6 +44,7 @@ type Fake struct {
 	sources   []Source
 	pins      []Pin
 	tokens    []Token
+	apart     []Quarantine
 }
 
 var _ Farm = (*Fake)(nil)
@@ -455,4 +456,33 @@ func (f *Fake) RevokeToken(_ context.Context, idOrName string) (Token, error) {
 // Journal implements Farm.
 func (f *Fake) Journal(_ context.Context, limit int) ([]Entry, error) {
 	return append([]Entry{}, f.Entries[:min(limit, len(f.Entries))]...), nil
+}
+
+// Quarantine implements Farm.
+func (f *Fake) Quarantine(_ context.Context, q Quarantine) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.apart = slices.DeleteFunc(f.apart, func(other Quarantine) bool { return other.Recipe == q.Recipe })
+	f.apart = append(f.apart, q)
+	slices.SortFunc(f.apart, func(a, b Quarantine) int { return strings.Compare(a.Recipe, b.Recipe) })
+	return nil
+}
+
+// LiftQuarantine implements Farm.
+func (f *Fake) LiftQuarantine(_ context.Context, recipe string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i := slices.IndexFunc(f.apart, func(q Quarantine) bool { return q.Recipe == recipe })
+	if i < 0 {
+		return fault.Errorf(fault.NotFound, "%s is not in quarantine", recipe)
+	}
+	f.apart = slices.Delete(f.apart, i, i+1)
+	return nil
+}
+
+// Quarantines implements Farm.
+func (f *Fake) Quarantines(context.Context) ([]Quarantine, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]Quarantine{}, f.apart...), nil
 }

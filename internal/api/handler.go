@@ -116,6 +116,18 @@ func routes(f Farm) (table []Route) {
 	route("GET /api/v1/pins", readers, "", func(r *http.Request) (any, error) { return f.Pins(r.Context()) })
 	route("PUT /api/v1/pins/{name}", operators, "pin.add", func(r *http.Request) (any, error) { return struct{}{}, f.Pin(r.Context(), r.PathValue("name")) })
 	route("DELETE /api/v1/pins/{name}", operators, "pin.remove", func(r *http.Request) (any, error) { return struct{}{}, f.Unpin(r.Context(), r.PathValue("name")) })
+	route("GET /api/v1/quarantines", readers, "", func(r *http.Request) (any, error) { return f.Quarantines(r.Context()) })
+	route("PUT /api/v1/quarantines/{recipe}", operators, "quarantine.add", func(r *http.Request) (any, error) {
+		var q Quarantine
+		if err := readJSON(r, &q); err != nil {
+			return nil, err
+		}
+		q.Recipe = r.PathValue("recipe")
+		return struct{}{}, f.Quarantine(r.Context(), q)
+	})
+	route("DELETE /api/v1/quarantines/{recipe}", operators, "quarantine.lift", func(r *http.Request) (any, error) {
+		return struct{}{}, f.LiftQuarantine(r.Context(), r.PathValue("recipe"))
+	})
 	route("GET /api/v1/toolchains", readers, "", func(r *http.Request) (any, error) { return f.Toolchains(r.Context()) })
 	route("GET /api/v1/workers", access.Roles, "", func(r *http.Request) (any, error) { return f.Workers(r.Context()) })
 	route("PUT /api/v1/workers/{name}/order", operators, "worker.order", func(r *http.Request) (any, error) {

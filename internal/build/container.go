@@ -103,7 +103,7 @@ func (a *attempt) limited(ended engine.Result, result *job.Result) error {
 	case ended.TimedOut:
 		return a.failed(record.OutOfTime, "the build took longer than %s and was stopped; wasmill.timeout in the recipe gives it more", l.Time)
 	case broken && (ended.OOMKilled || result != nil && result.OOMKills > 0):
-		return a.failed(record.OutOfMemory, "a process of the build was killed at the limit of %s of memory; a larger wasmill.class gives it more", size(l.Memory))
+		return a.failed(record.OutOfMemory, "a process of the build was killed at the limit of %s of memory", size(l.Memory))
 	case broken && result != nil && result.RefusedPids > 0:
 		return a.failed(record.OutOfPids, "the build ran into the limit of %d processes and threads", l.Pids)
 	}

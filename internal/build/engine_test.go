@@ -121,7 +121,7 @@ func (f *farm) build(t *testing.T, r *recipe.Recipe, change func(*build.Job)) bu
 	t.Helper()
 	var log bytes.Buffer
 	job := build.Job{
-		Recipe: r, Toolchain: f.image, Limits: build.LimitsOf(r), Attempt: strings.ReplaceAll(t.Name(), "/", "-") + "-" + time.Now().Format("150405.000000"),
+		Recipe: r, Toolchain: f.image, Limits: build.LimitsOf(r, r.Wasmill.Class), Attempt: strings.ReplaceAll(t.Name(), "/", "-") + "-" + time.Now().Format("150405.000000"),
 		Out: t.TempDir(), Log: &log,
 	}
 	if change != nil {

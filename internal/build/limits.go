@@ -21,19 +21,12 @@ type Limits struct {
 	Log    int64         // bytes
 }
 
-// LimitsOf are the limits of a recipe's class, with the recipe's own timeout. They never ask for more processors than
-// the machine has, which engines refuse.
-func LimitsOf(r *recipe.Recipe) Limits {
-	l := map[recipe.Class]Limits{
-		recipe.Small:  {Memory: 2 * gib, CPUs: 2},
-		recipe.Medium: {Memory: 6 * gib, CPUs: 4},
-		recipe.Large:  {Memory: 16 * gib, CPUs: 8},
-	}[r.Wasmill.Class]
-	if l.Memory == 0 {
-		l = Limits{Memory: 2 * gib, CPUs: 2}
+// LimitsOf are the limits of a class, with the recipe's own timeout. They never ask for more processors than the machine
+// has, which engines refuse.
+func LimitsOf(r *recipe.Recipe, class recipe.Class) Limits {
+	l := Limits{
+		Memory: class.Memory(), CPUs: min(class.CPUs(), float64(runtime.NumCPU())), Pids: 1024, Time: r.Wasmill.Timeout, Log: 64 * mib,
 	}
-	l.CPUs = min(l.CPUs, float64(runtime.NumCPU()))
-	l.Pids, l.Time, l.Log = 1024, r.Wasmill.Timeout, 64*mib
 	if l.Time == 0 {
 		l.Time = recipe.DefaultTimeout
 	}

@@ -74,7 +74,7 @@ func newStage(t *testing.T, p play) *stage {
 		t.Fatal(err)
 	}
 	s.job = build.Job{
-		Recipe: r, Attempt: "attempt-1", Out: t.TempDir(), Limits: build.LimitsOf(r),
+		Recipe: r, Attempt: "attempt-1", Out: t.TempDir(), Limits: build.LimitsOf(r, r.Wasmill.Class),
 		Toolchain: toolchain.Image{Name: "test", Build: "toolchains/test@sha256:" + strings.Repeat("a", 64), Facts: toolchain.Facts{
 			PlatformTag: "pyemscripten_2026_5_wasm32", Python: "3.15", ExtSuffix: ".cpython-315-wasm32-emscripten.so", ExcludeNewer: time.Unix(1e9, 0),
 		}},

@@ -119,6 +119,9 @@ func verdict(act api.Action) string {
 	case act.Warnings > 1:
 		words += fmt.Sprintf(", %d warnings of the audit (wasmill tests %s)", act.Warnings, act.Recipe)
 	}
+	if n := len(act.Outgrew); n > 0 {
+		words += fmt.Sprintf(", in the class %s: it ran out of memory in %s", act.Class, strings.Join(act.Outgrew, " and "))
+	}
 	return words
 }
 

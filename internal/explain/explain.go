@@ -23,16 +23,11 @@ type Facts struct {
 	Last    *store.Build // with which the plan compared; nil where it is forgotten, or there was none
 	Build   *store.Build // under the action's key; nil where there is none yet
 	Past    *store.Past  // where Build was made
-	// What is needed to tell of waiting: what else is to be built, how long builds take, by recipe, the classes of recipes
-	// by run, where they are not small, and the slots of the workers that live, by class.
+	// What is needed to tell of waiting: what else is to be built, how long builds take, by recipe, and the slots of the workers
+	// that live, by class.
 	Open    []store.OpenAction
 	Seconds map[string]float64
-	Classes map[string]map[string]string
 	Slots   map[string]int
-}
-
-func (f *Facts) class(run, recipe string) string {
-	return cmp.Or(f.Classes[run][recipe], "small")
 }
 
 // shown is how many of those that are before in a queue are named.
@@ -60,6 +55,10 @@ func (f *Facts) decision(e *api.Explanation, act *store.RunAction) {
 		e.Why = "skipped by the plan: " + act.Reason
 		return
 	case plan.KindReuse:
+		if f.planned(act.Recipe).Quarantined {
+			e.Why = act.Reason
+			return
+		}
 		e.Why = "an earlier build had the same inputs: all fields of the key are what they were"
 		if act.Status == store.Failed {
 			e.Why = act.Reason + "; a failure stands until an input changes, or somebody asks for another try (--retry-failed)"
@@ -71,7 +70,7 @@ func (f *Facts) decision(e *api.Explanation, act *store.RunAction) {
 		return
 	}
 	e.Last = past(f.Last, nil)
-	planned := &f.Run.Plan.Actions[slices.IndexFunc(f.Run.Plan.Actions, func(a plan.Action) bool { return a.Recipe == act.Recipe })]
+	planned := f.planned(act.Recipe)
 	now, wants := planned.Inputs, planned.Wants
 	if f.Build != nil { // what the plan did not know yet is in it
 		now, wants = f.Build.Inputs, plan.Wants{}
@@ -82,6 +81,10 @@ func (f *Facts) decision(e *api.Explanation, act *store.RunAction) {
 			e.Why += ". Since then is known: " + late
 		}
 	}
+}
+
+func (f *Facts) planned(recipe string) *plan.Action {
+	return &f.Run.Plan.Actions[slices.IndexFunc(f.Run.Plan.Actions, func(a plan.Action) bool { return a.Recipe == recipe })]
 }
 
 func words(changes []plan.Change) string {
@@ -113,6 +116,9 @@ func (f *Facts) standing(e *api.Explanation, act *store.RunAction) {
 		}
 	case store.Passed:
 		e.Now = fmt.Sprintf("passed in %s on %s", Span(act.Seconds), cmp.Or(act.Worker, "another run's worker"))
+		if f.Build != nil && len(f.Build.Record.Outgrew) > 0 {
+			e.Now += fmt.Sprintf(", in the class %s, after it ran out of memory in %s", f.Build.Record.Class, strings.Join(f.Build.Record.Outgrew, " and "))
+		}
 	case store.Failed:
 		e.Now = "failed: " + act.Cause
 		if act.Fault != "" {
@@ -225,9 +231,16 @@ func (f *Facts) waits(e *api.Explanation, act *store.RunAction) {
 	case act.Status == store.Planned:
 		w.For = api.WaitTurn
 		e.Now = "all that it needs is done; the run is about to ask for its build"
+		if w.Ahead > 0 {
+			e.Now = fmt.Sprintf("waits for its turn: %s before it, first %s; a run asks first for that on which most work hangs",
+				counted(w.Ahead, "build goes", "builds go"), w.Before[0].Recipe)
+		}
 	default:
 		w.For = api.WaitSlot
 		e.Now = f.slotInWords(w)
+	}
+	if act.Cause != "" {
+		e.Now += "; it " + act.Cause
 	}
 	if w.Starts != nil && *w.Starts >= 1 && w.For != api.WaitBuild {
 		e.Now += fmt.Sprintf(". It starts in about %s", Span(*w.Starts))
@@ -262,7 +275,7 @@ func (f *Facts) limited() bool {
 // queue fills in what has the slots of the class, and what waits for them before this one.
 func (f *Facts) queue(w *api.Wait, list []task, me int) {
 	mine := list[me].open
-	var before []*store.OpenAction
+	var before, later []*store.OpenAction // later: not asked for yet
 	for i := range list {
 		o := list[i].open
 		switch {
@@ -271,11 +284,14 @@ func (f *Facts) queue(w *api.Wait, list []task, me int) {
 			w.Running = append(w.Running, f.stands(o.Run, o.Lane, &o.RunAction))
 		case o.Status == store.Queued && ahead(o, mine):
 			before = append(before, o)
+		case i < me && mine.Status == store.Planned && o.Status == store.Planned && o.Run == mine.Run && len(list[i].needs) == 0:
+			later = append(later, o)
 		}
 	}
 	slices.SortStableFunc(before, func(a, b *store.OpenAction) int {
 		return cmp.Or(cmp.Compare(priority(a.Lane), priority(b.Lane)), a.Started.Compare(b.Started))
 	})
+	before = append(before, later...)
 	w.Ahead = len(before)
 	for _, o := range before[:min(shown, len(before))] {
 		w.Before = append(w.Before, f.stands(o.Run, o.Lane, &o.RunAction))

@@ -31,7 +31,7 @@ type farm struct{ explain.Facts }
 func newFarm(actions ...store.RunAction) *farm {
 	f := &farm{explain.Facts{
 		Now: now, Run: store.Run{ID: "mine", Lane: "nightly", Plan: &plan.Plan{}}, Actions: actions,
-		Seconds: map[string]float64{}, Classes: map[string]map[string]string{}, Slots: map[string]int{"small": 2, "medium": 1},
+		Seconds: map[string]float64{}, Slots: map[string]int{"small": 2, "medium": 1},
 	}}
 	for i, a := range actions {
 		if a.Action == "" {
@@ -61,6 +61,11 @@ func queued(name string, seconds int) store.RunAction {
 
 func planned(name string, needs ...string) store.RunAction {
 	return store.RunAction{Recipe: name, Status: store.Planned, Needs: needs, Reason: "no earlier build"}
+}
+
+func in(class string, a store.RunAction) store.RunAction {
+	a.Class = class
+	return a
 }
 
 func digest(letter string) record.Digest {
@@ -128,10 +133,30 @@ func TestWords(t *testing.T) {
 			f.Seconds = map[string]float64{"one": 100, "two": 50, "three": 20, "app": 10}
 			return f
 		}},
-		{"no worker serves its class", func() *farm {
-			f := newFarm(queued("app", 4000))
-			f.Classes["mine"] = map[string]string{"app": "large"}
+		{"it ran out of memory, and waits for a larger slot", func() *farm {
+			a := in("medium", queued("app", 5))
+			a.Cause = "ran out of memory in the class small, tried again in medium"
+			return newFarm(in("medium", running("b", 10)), a)
+		}},
+		{"it passed in a larger class", func() *farm {
+			f := newFarm(in("medium", store.RunAction{Recipe: "app", Status: store.Passed, Seconds: 61, Worker: "w1", Key: key("b"), Reason: "no earlier build"}))
+			f.Build = built("b", old)
+			f.Build.Record.Class, f.Build.Record.Outgrew = "medium", []string{"small"}
 			return f
+		}},
+		{"it is in quarantine", func() *farm {
+			f := newFarm(store.RunAction{Recipe: "app", Action: plan.KindReuse, Status: store.Cached, Reason: "in quarantine until 2030-01-15 (ada): flaky; its last good build stands", Key: key("a")})
+			f.Run.Plan.Actions[0].Quarantined = true
+			f.Build = built("a", old)
+			return f
+		}},
+		{"others of its run go first", func() *farm {
+			f := newFarm(running("a", 10), running("b", 10), planned("c"), planned("d"), planned("app"))
+			f.Seconds = map[string]float64{"a": 20, "b": 60, "c": 30, "d": 40, "app": 10}
+			return f
+		}},
+		{"no worker serves its class", func() *farm {
+			return newFarm(in("large", queued("app", 4000)))
 		}},
 		{"another run builds the same key", func() *farm {
 			mine, theirs := queued("app", 5), running("app", 60)
@@ -197,15 +222,16 @@ func TestTheEstimatedStart(t *testing.T) {
 		{"nobody knows how long a need takes", newFarm(planned("a"), planned("app", "a")), map[string]float64{"app": 1}, 1, 1},
 		{"nobody knows anything", newFarm(planned("a"), planned("app", "a")), nil, 30, 2},
 		{"its need waits for a worker", func() *farm {
-			f := newFarm(queued("a", 1), planned("app", "a"))
-			f.Classes["mine"] = map[string]string{"a": "large"}
-			return f
+			return newFarm(in("large", queued("a", 1)), planned("app", "a"))
 		}(), nil, math.Inf(1), 2},
 		{"another class is full", func() *farm {
-			f := newFarm(running("a", 1), queued("b", 1), queued("app", 1))
-			f.Classes["mine"] = map[string]string{"a": "medium", "b": "medium"}
-			return f
+			return newFarm(in("medium", running("a", 1)), in("medium", queued("b", 1)), queued("app", 1))
 		}(), nil, 0, 1},
+		{"the run asks first for what stands first in its plan", newFarm(planned("a"), planned("b"), planned("c"), planned("app")),
+			map[string]float64{"a": 60, "b": 30, "c": 20, "app": 1}, 50, 0},
+		{"even if that is ready later, as long as nobody has asked for the other",
+			newFarm(running("lib", 0), running("x", 0), queued("y", 3), queued("z", 2), planned("long", "lib"), planned("app")),
+			map[string]float64{"lib": 10, "x": 100, "y": 5, "z": 80, "long": 100, "app": 1}, 100, 0},
 		{"more is running than there are slots now", newFarm(running("a", 0), running("b", 0), running("c", 0), queued("app", 1)),
 			map[string]float64{"a": 10, "b": 20, "c": 30, "app": 1}, 20, 0},
 	} {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/wasmill/wasmill/internal/plan"
 	"github.com/wasmill/wasmill/internal/store"
 )
 
@@ -41,10 +42,10 @@ func tasks(f *Facts) []task {
 	usual := typical(f.Seconds)
 	for i := range f.Open {
 		o := &f.Open[i]
-		t := task{open: o, class: f.class(o.Run, o.Recipe), same: -1}
+		t := task{open: o, class: cmp.Or(o.Class, "small"), same: -1}
 		known := false
 		if t.seconds, known = f.Seconds[o.Recipe]; !known {
-			t.seconds, t.guessed = usual, true
+			t.seconds, t.guessed = cmp.Or(o.Expected, usual), true
 		}
 		if o.Status == store.Running && !o.Started.IsZero() {
 			// One that takes longer than ever may end at any time.
@@ -102,10 +103,14 @@ func typical(seconds map[string]float64) float64 {
 	return all[len(all)/2]
 }
 
-// starts estimates in how many seconds each task starts: tasks take the slots of their class by lane, then by the time
-// at which they came to wait, then in the order of the list. Infinity is for those whose turn never comes.
+// starts estimates in how many seconds each task starts, the way it really goes: of what is ready, a run asks for what stands
+// first in its plan, for as many builds of a class as plan.Window says; what is asked for takes the slots of its class by
+// lane, then by the time at which it was asked for. Infinity is for those whose turn never comes.
 func starts(list []task, slots map[string]int, now time.Time) []float64 {
-	q := &queue{list: list, free: map[string]int{}, waiting: map[string]*turns{}, start: make([]float64, len(list)), end: &ends{}}
+	q := &queue{
+		list: list, slots: slots, free: map[string]int{}, waiting: map[string]*turns{}, ready: map[line]*indices{}, asked: map[line]int{},
+		start: make([]float64, len(list)), end: &ends{},
+	}
 	for class, n := range slots {
 		q.free[class] = n
 	}
@@ -126,13 +131,16 @@ func starts(list []task, slots map[string]int, now time.Time) []float64 {
 		case list[i].same >= 0:
 		case o.Status == store.Running:
 			q.free[list[i].class]--
+			q.asked[q.line(i)]++
 			q.begin(i, 0)
 		case o.Status == store.Queued && !o.Started.IsZero():
-			q.wait(i, -now.Sub(o.Started).Seconds())
+			q.ask(i, -now.Sub(o.Started).Seconds())
 		case !o.Control.Paused.IsZero():
 			missing[i] = math.MaxInt // nobody knows when the run is resumed
-		case missing[i] == 0 || o.Status == store.Queued:
-			q.wait(i, 0)
+		case o.Status == store.Queued:
+			q.ask(i, 0)
+		case missing[i] == 0:
+			q.getReady(i)
 		}
 	}
 	for at := 0.0; ; {
@@ -143,6 +151,7 @@ func starts(list []task, slots map[string]int, now time.Time) []float64 {
 		next := heap.Pop(q.end).(ending)
 		at = next.at
 		q.free[list[next.task].class]++
+		q.asked[q.line(next.task)]--
 		for done := []int{next.task}; len(done) > 0; done = done[1:] {
 			for _, d := range dependents[done[0]] {
 				missing[d]--
@@ -152,28 +161,44 @@ func starts(list []task, slots map[string]int, now time.Time) []float64 {
 					q.start[d] = at
 					done = append(done, d)
 				case list[d].open.Status == store.Planned:
-					q.wait(d, at)
+					q.getReady(d)
 				}
 			}
 		}
 	}
 }
 
+// line is what a run asks for of a class.
+type line struct{ run, class string }
+
 // queue is what happens to tasks as time passes.
 type queue struct {
-	list    []task
-	free    map[string]int
-	waiting map[string]*turns
-	start   []float64
-	end     *ends
+	list        []task
+	slots, free map[string]int    // by class
+	waiting     map[string]*turns // for a slot of a class
+	ready       map[line]*indices // not asked for yet
+	asked       map[line]int      // and not ended
+	start       []float64
+	end         *ends
 }
+
+func (q *queue) line(i int) line { return line{q.list[i].open.Run, q.list[i].class} }
 
 func (q *queue) begin(i int, at float64) {
 	q.start[i] = at
 	heap.Push(q.end, ending{i, at + q.list[i].seconds})
 }
 
-func (q *queue) wait(i int, since float64) {
+func (q *queue) getReady(i int) {
+	l := q.line(i)
+	if q.ready[l] == nil {
+		q.ready[l] = &indices{}
+	}
+	heap.Push(q.ready[l], i)
+}
+
+func (q *queue) ask(i int, since float64) {
+	q.asked[q.line(i)]++
 	class := q.list[i].class
 	if q.waiting[class] == nil {
 		q.waiting[class] = &turns{}
@@ -181,14 +206,32 @@ func (q *queue) wait(i int, since float64) {
 	heap.Push(q.waiting[class], turn{i, priority(q.list[i].open.Lane), since})
 }
 
-// fill gives free slots to those whose turn it is.
+// fill lets runs ask for what they may, and gives free slots to those whose turn it is.
 func (q *queue) fill(at float64) {
+	for l, ready := range q.ready {
+		for ready.Len() > 0 && q.asked[l] < plan.Window(q.slots[l.class]) {
+			q.ask(heap.Pop(ready).(int), at)
+		}
+	}
 	for class, waiting := range q.waiting {
 		for q.free[class] > 0 && waiting.Len() > 0 {
 			q.free[class]--
 			q.begin(heap.Pop(waiting).(turn).task, at)
 		}
 	}
+}
+
+// indices is a heap of tasks of one run: the order of the plan is the order of preference.
+type indices []int
+
+func (n indices) Len() int           { return len(n) }
+func (n indices) Swap(i, j int)      { n[i], n[j] = n[j], n[i] }
+func (n indices) Less(i, j int) bool { return n[i] < n[j] }
+func (n *indices) Push(x any)        { *n = append(*n, x.(int)) }
+func (n *indices) Pop() any {
+	last := (*n)[len(*n)-1]
+	*n = (*n)[:len(*n)-1]
+	return last
 }
 
 type turn struct {

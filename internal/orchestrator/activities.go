@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/wasmill/wasmill/internal/access"
@@ -57,7 +58,8 @@ func (a activities) Plan(ctx context.Context, in workflows.RunInput) (workflows.
 	for i := range run.Plan.Actions {
 		out.Actions = append(out.Actions, step(req, &run.Plan.Actions[i]))
 	}
-	return out, nil
+	out.Slots, err = a.o.slots(ctx)
+	return out, err
 }
 
 // prepared makes a run known, if it is not: one that a schedule has started is new here. The request that comes back is what the
@@ -118,9 +120,10 @@ func (o *Orchestrator) stand(ctx context.Context, req *requested, run store.Run)
 func step(req *requested, act *plan.Action) workflows.Action {
 	out := workflows.Action{
 		Recipe: act.Recipe, Kind: workflows.Kind(act.Kind), Needs: act.Needs, Key: act.Key, Reason: act.Reason, Cause: act.Cause,
+		Class: workflows.Class(act.Class),
 	}
 	if r := req.set.Get(act.Recipe); r != nil { // disabled ones are not in the set
-		out.Class, out.Timeout = workflows.Class(r.Wasmill.Class), r.Wasmill.Timeout
+		out.Timeout = r.Wasmill.Timeout
 	}
 	if act.Reused != nil {
 		out.Outcome = act.Reused.Outcome
@@ -165,7 +168,7 @@ func (a activities) Resolve(ctx context.Context, in workflows.ResolveInput) (wor
 				return workflows.Action{}, err
 			}
 			if req.Publish {
-				if err := a.o.publish(ctx, req.toolchain.Name, run.ID, []string{act.Key}); err != nil {
+				if err := a.o.publish(ctx, req.toolchain.Name, in.RunID, []string{act.Key}); err != nil {
 					return workflows.Action{}, err
 				}
 			}
@@ -230,6 +233,30 @@ func (o *Orchestrator) complete(ctx context.Context, act *plan.Action, keys map[
 	return act.Complete(lock, hosts)
 }
 
+// Outgrew implements workflows.FarmActivities.
+func (a activities) Outgrew(ctx context.Context, task workflows.Task) error {
+	list, err := a.o.db.Actions(ctx, task.RunID, task.Recipe)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		return fault.Errorf(fault.Internal, "run %s has no recipe %s", task.RunID, task.Recipe)
+	}
+	now := list[0]
+	now.Status, now.Phase, now.Worker, now.Started = store.Queued, "", "", time.Now()
+	now.Class, now.Cause = string(task.Class), outgrew(task.Outgrew, task.Class)
+	return a.o.db.UpdateAction(ctx, task.RunID, now)
+}
+
+// outgrew says in words that a build needs a larger class than it was given.
+func outgrew[C ~string](classes []C, now C) string {
+	var names []string
+	for _, c := range classes {
+		names = append(names, string(c))
+	}
+	return fmt.Sprintf("ran out of memory in the class %s, tried again in %s", strings.Join(names, " and "), string(now))
+}
+
 // Record implements workflows.FarmActivities.
 func (a activities) Record(ctx context.Context, in workflows.RecordInput) error {
 	if in.Control != nil {
@@ -274,11 +301,16 @@ func (a activities) Record(ctx context.Context, in workflows.RecordInput) error 
 		// Not from the database: under a key that was built before, it keeps the first build's record.
 		if c.Record != "" {
 			if res, err := jobs.Get[jobs.Result](ctx, a.o.blobs, c.Record); err == nil {
-				now.Seconds = seconds(&res.Record)
+				now.Seconds = res.Record.Seconds()
 			}
 		}
 		if err := a.o.db.UpdateAction(ctx, in.RunID, now); err != nil {
 			return err
+		}
+		if !c.Joined && (c.State == workflows.Passed || c.State == workflows.Failed) {
+			if err := a.o.watch(ctx, c.Recipe); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -293,7 +325,7 @@ func changed(s store.RunAction, c workflows.Change) store.RunAction {
 	if !ok {
 		status = store.Failed
 	}
-	s.Status, s.Phase, s.Fault = status, "", c.Fault
+	s.Status, s.Phase, s.Fault, s.Class = status, "", c.Fault, string(c.Class)
 	if c.Key != "" {
 		s.Key = c.Key
 	}
@@ -313,14 +345,6 @@ func changed(s store.RunAction, c workflows.Change) store.RunAction {
 		s.Ended = c.At
 	}
 	return s
-}
-
-// seconds is the wall time of a build and its test.
-func seconds(b *record.Build) (sum float64) {
-	for _, p := range b.Phases {
-		sum += p.Seconds
-	}
-	return sum
 }
 
 // FinishRun implements workflows.FarmActivities.

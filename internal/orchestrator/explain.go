@@ -2,7 +2,6 @@ package orchestrator
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -93,20 +92,12 @@ func (o *Orchestrator) waiting(ctx context.Context, f *explain.Facts) (err error
 		return err
 	}
 	var recipes []string
-	runs := map[string]bool{}
 	for _, a := range f.Open {
 		recipes = append(recipes, a.Recipe)
-		runs[a.Run] = true
 	}
 	slices.Sort(recipes)
 	if f.Seconds, err = o.db.Seconds(ctx, slices.Compact(recipes)); err != nil {
 		return err
-	}
-	f.Classes = map[string]map[string]string{}
-	for run := range runs {
-		if f.Classes[run], err = o.classes(ctx, run); err != nil {
-			return err
-		}
 	}
 	workers, err := o.Workers(ctx)
 	if err != nil {
@@ -114,27 +105,4 @@ func (o *Orchestrator) waiting(ctx context.Context, f *explain.Facts) (err error
 	}
 	f.Slots = slotsOf(workers)
 	return nil
-}
-
-// classes are the classes of a run's recipes that have another than small. A run that can't be read any more gives none.
-func (o *Orchestrator) classes(ctx context.Context, id string) (map[string]string, error) {
-	run, _, err := o.db.Run(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	var request api.RunRequest
-	if err := json.Unmarshal(run.Request, &request); err != nil {
-		return nil, fault.Errorf(fault.Internal, "reading the request of run %s: %w", id, err)
-	}
-	classes := map[string]string{}
-	req, err := o.read(ctx, request)
-	if err != nil {
-		return classes, nil // an estimate can do without
-	}
-	for _, r := range req.set.Recipes() {
-		if r.Wasmill.Class != "" {
-			classes[r.Name] = string(r.Wasmill.Class)
-		}
-	}
-	return classes, nil
 }

@@ -87,24 +87,25 @@ type Orchestrator struct {
 	plans    plans
 	crews    workforce
 
-	runClasses classCache
-	began      time.Time
-	url        string
-	key        access.Key
-	secret     string // with which the orchestrator lets itself in
-	http       *http.Server
-	release    func()
-	metrics    *telemetry.Farm
-	probes     *telemetry.Server // nil without MetricsListen
-	classed    knownClasses
-	brought    brought
-	garbage    sync.RWMutex // held by a collection; those who decide which builds are used, or bring one, hold it together
+	began   time.Time
+	url     string
+	key     access.Key
+	secret  string // with which the orchestrator lets itself in
+	http    *http.Server
+	release func()
+	metrics *telemetry.Farm
+	probes  *telemetry.Server // nil without MetricsListen
+	brought brought
+	garbage sync.RWMutex // held by a collection; those who decide which builds are used, or bring one, hold it together
 
 	mu       sync.Mutex
 	temporal *temporald.Server // nil where an external one is used, or before StartTemporal
 	client   client.Client     // nil before StartTemporal
 	crew     *workflows.Crew
 	joinAt   string // Temporal's address
+
+	stopTelling context.CancelFunc // see tellSlots
+	told        sync.WaitGroup
 }
 
 var (
@@ -291,6 +292,9 @@ func (o *Orchestrator) StartTemporal(ctx context.Context) error {
 		return err
 	}
 	o.client, o.crew, o.joinAt = c, crew, address
+	while, stop := context.WithCancel(context.Background())
+	o.told.Go(func() { o.tellSlots(while, c) })
+	o.stopTelling = stop
 	return nil
 }
 
@@ -314,6 +318,8 @@ func (o *Orchestrator) Close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.client != nil {
+		o.stopTelling()
+		o.told.Wait()
 		o.crew.Stop()
 		o.client.Close()
 	}

@@ -155,7 +155,7 @@ func buildAs(t *testing.T, o *Orchestrator, run, name string, outcome record.Out
 		t.Fatal(err)
 	}
 	res := jobs.Result{Inputs: job.Inputs, Record: record.Build{
-		Schema: record.Schema, Recipe: name, Version: "1.0", Outcome: record.Passed, Toolchain: record.Toolchain{Name: "pyemscripten_2026_5"},
+		Schema: record.Schema, Recipe: name, Version: set.Get(name).Version, Outcome: record.Passed, Toolchain: record.Toolchain{Name: "pyemscripten_2026_5"},
 		Artifacts: []record.Artifact{{
 			Filename: name + "-1.0-py3-none-any.whl", Kind: "wheel", Digest: wheel.Digest, Size: wheel.Size,
 			Wheel: &record.Wheel{Project: name, Version: "1.0", Imports: []string{name}},

@@ -69,6 +69,9 @@ func (o *Orchestrator) plan(ctx context.Context, req *requested) (*plan.Plan, er
 		History:   history,
 		Options:   plan.Options{NoCache: req.NoCache, RetryFailed: retries(req.RunRequest)},
 	}
+	if in.Quarantine, err = o.quarantine(ctx, req.Lane); err != nil {
+		return nil, err
+	}
 	if in.Recipes, err = plan.FromSet(req.set, req.Select, req.digest); err != nil {
 		return nil, err
 	}

@@ -57,7 +57,9 @@ func (o *Orchestrator) Plan(ctx context.Context, request api.RunRequest) ([]api.
 	}
 	out := make([]api.Action, 0, len(p.Actions))
 	for _, a := range p.Actions {
-		act := store.RunAction{Recipe: a.Recipe, Version: a.Version, Action: a.Kind, Reason: a.Reason, Needs: a.Needs, Key: a.Key, Status: store.Planned}
+		act := store.RunAction{
+			Recipe: a.Recipe, Version: a.Version, Action: a.Kind, Reason: a.Reason, Needs: a.Needs, Key: a.Key, Status: store.Planned, Class: string(a.Class),
+		}
 		switch {
 		case a.Kind == plan.KindSkip:
 			act.Status, act.Cause = store.Skipped, a.Reason
@@ -69,6 +71,9 @@ func (o *Orchestrator) Plan(ctx context.Context, request api.RunRequest) ([]api.
 		shown := actionShown(act, builds)
 		if a.Wants.Lock || len(a.Wants.Hosts) > 0 {
 			shown.Wants = &api.Wants{Lock: a.Wants.Lock, Hosts: a.Wants.Hosts}
+		}
+		if a.Kind == plan.KindBuild {
+			shown.Turn = &api.Turn{Seconds: a.Seconds, Guessed: a.Guessed, Critical: a.Critical, Dependents: a.Dependents, ClassReason: a.ClassReason}
 		}
 		out = append(out, shown)
 	}
@@ -262,6 +267,7 @@ func actionShown(a store.RunAction, builds map[string]store.Build) api.Action {
 	out := api.Action{
 		Recipe: a.Recipe, Version: a.Version, Kind: string(a.Action), Reason: a.Reason, Needs: a.Needs, Key: a.Key, Status: string(a.Status),
 		Cause: a.Cause, Fault: a.Fault, Phase: string(a.Phase), Worker: a.Worker, Attempt: a.Attempt, Seconds: a.Seconds,
+		Class: a.Class,
 	}
 	b, found := builds[a.Key]
 	if !found || !a.Status.Ended() { // one that was canceled may have none
@@ -280,6 +286,9 @@ func actionShown(a store.RunAction, builds map[string]store.Build) api.Action {
 		}
 	}
 	out.Tests, out.Reproduced = tests(&b.Record), reproduced(&b.Record)
+	if a.Action == plan.KindBuild && a.Status != store.Cached {
+		out.Outgrew = b.Record.Outgrew
+	}
 	return out
 }
 

@@ -3,7 +3,6 @@ package orchestrator
 import (
 	"cmp"
 	"context"
-	"sync"
 	"time"
 
 	"github.com/wasmill/wasmill/internal/api"
@@ -25,9 +24,7 @@ func (o *Orchestrator) state(ctx context.Context) (telemetry.State, error) {
 	if err != nil {
 		return s, err
 	}
-	if s.Waiting, err = o.waitingByClass(ctx, open); err != nil {
-		return s, err
-	}
+	s.Waiting = waitingByClass(open)
 	lanes := map[string]string{}
 	for _, a := range open {
 		lanes[a.Run] = a.Lane
@@ -87,15 +84,11 @@ func (o *Orchestrator) workersNow(ctx context.Context, s *telemetry.State) error
 	return nil
 }
 
-func (o *Orchestrator) waitingByClass(ctx context.Context, open []store.OpenAction) ([]telemetry.Waiting, error) {
+func waitingByClass(open []store.OpenAction) []telemetry.Waiting {
 	type place struct{ lane, class, status string }
 	places := map[place]*telemetry.Waiting{}
 	for _, a := range open {
-		classes, err := o.classed.of(ctx, a.Run, o.classes)
-		if err != nil {
-			return nil, err
-		}
-		at := place{a.Lane, cmp.Or(classes[a.Recipe], string(workflows.Small)), string(a.Status)}
+		at := place{a.Lane, cmp.Or(a.Class, string(workflows.Small)), string(a.Status)}
 		w := places[at]
 		if w == nil {
 			w = &telemetry.Waiting{Lane: at.lane, Class: at.class, Status: at.status}
@@ -106,51 +99,11 @@ func (o *Orchestrator) waitingByClass(ctx context.Context, open []store.OpenActi
 			w.Oldest = a.Started
 		}
 	}
-	o.classed.forget(open)
 	list := make([]telemetry.Waiting, 0, len(places))
 	for _, w := range places {
 		list = append(list, *w)
 	}
-	return list, nil
-}
-
-// knownClasses keeps the classes of open runs from one scrape to the next: they don't change, and to read them takes the
-// recipes.
-type knownClasses struct {
-	mu    sync.Mutex
-	byRun map[string]map[string]string
-}
-
-func (k *knownClasses) of(ctx context.Context, run string, read func(context.Context, string) (map[string]string, error)) (map[string]string, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if classes, ok := k.byRun[run]; ok {
-		return classes, nil
-	}
-	classes, err := read(ctx, run)
-	if err != nil {
-		return nil, err
-	}
-	if k.byRun == nil {
-		k.byRun = map[string]map[string]string{}
-	}
-	k.byRun[run] = classes
-	return classes, nil
-}
-
-// forget drops the runs that have ended.
-func (k *knownClasses) forget(open []store.OpenAction) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	still := map[string]bool{}
-	for _, a := range open {
-		still[a.Run] = true
-	}
-	for run := range k.byRun {
-		if !still[run] {
-			delete(k.byRun, run)
-		}
-	}
+	return list
 }
 
 // ready says why this orchestrator can't do its work.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/wasmill/wasmill/internal/api"
@@ -31,9 +30,8 @@ func (o *Orchestrator) Top(ctx context.Context) (api.Top, error) {
 		}
 		return queues[p]
 	}
-	going := map[string]bool{}
 	for _, r := range runs {
-		going[r.ID], lanes[r.ID] = true, r.Lane
+		lanes[r.ID] = r.Lane
 		shown, err := runShown(r.Run)
 		if err != nil {
 			return top, err
@@ -44,18 +42,10 @@ func (o *Orchestrator) Top(ctx context.Context) (api.Top, error) {
 			progress.Total += n
 		}
 		top.Runs = append(top.Runs, progress)
-		if len(r.Queued) == 0 {
-			continue
-		}
-		classes, err := o.runClasses.of(r.ID, func() (map[string]string, error) { return o.classes(ctx, r.ID) })
-		if err != nil {
-			return top, err
-		}
-		for _, name := range r.Queued {
-			at(r.Lane, classes[name]).Queued++
+		for class, n := range r.Queued {
+			at(r.Lane, class).Queued += n
 		}
 	}
-	o.runClasses.keep(going)
 	for _, w := range top.Workers {
 		for _, b := range w.Builds {
 			at(lanes[b.Run], b.Class).Running++
@@ -71,37 +61,3 @@ func (o *Orchestrator) Top(ctx context.Context) (api.Top, error) {
 }
 
 func laneRank(lane string) int { return slices.Index(lanes, workflows.Lane(lane)) }
-
-// classCache keeps the classes of runs that go on: to find them all recipes of a run are read.
-type classCache struct {
-	mu    sync.Mutex
-	byRun map[string]map[string]string
-}
-
-func (c *classCache) of(run string, find func() (map[string]string, error)) (map[string]string, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if classes, known := c.byRun[run]; known {
-		return classes, nil
-	}
-	classes, err := find()
-	if err != nil {
-		return nil, err
-	}
-	if c.byRun == nil {
-		c.byRun = map[string]map[string]string{}
-	}
-	c.byRun[run] = classes
-	return classes, nil
-}
-
-// keep forgets all other runs.
-func (c *classCache) keep(runs map[string]bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for run := range c.byRun {
-		if !runs[run] {
-			delete(c.byRun, run)
-		}
-	}
-}

@@ -129,7 +129,7 @@ func TestNewsOfAttempts(t *testing.T) {
 	}
 }
 
-// One look shows workers with what they build, queues and runs, and the classes of a run are read once.
+// One look shows workers with what they build, queues and runs.
 func TestTop(t *testing.T) {
 	o := start(t, t.TempDir())
 	ctx := t.Context()
@@ -154,13 +154,10 @@ func TestTop(t *testing.T) {
 			t.Errorf("top is %+v", top)
 		}
 	}
-	if len(o.runClasses.byRun) != 1 {
-		t.Errorf("classes are kept of %d runs", len(o.runClasses.byRun))
-	}
 	if err := (activities{o}).FinishRun(ctx, workflows.RunResult{RunID: "one", Outcome: workflows.Canceled}); err != nil {
 		t.Fatal(err)
 	}
-	if top, err := o.Top(ctx); err != nil || len(top.Runs) != 0 || len(o.runClasses.byRun) != 0 {
+	if top, err := o.Top(ctx); err != nil || len(top.Runs) != 0 {
 		t.Errorf("after the end: %+v, %v", top.Runs, err)
 	}
 }

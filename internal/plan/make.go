@@ -19,14 +19,25 @@ func Make(req Request) (*Plan, error) {
 	}
 	p := &Plan{Toolchain: req.Toolchain, Builder: req.Builder, Actions: make([]Action, 0, len(order))}
 	done := make(map[string]*Action, len(order))
+	usual := newEstimates(order, req.History.Costs)
 	for _, r := range order {
 		a := decide(&req, r, done)
+		if q, ok := req.Quarantine[r.Name]; ok && (a.Kind == KindBuild || a.Kind == KindReuse && a.Reused.Outcome != record.Passed) {
+			good, found := req.History.good(r.Name)
+			good.Inputs = Inputs{}
+			a = apart(q, good, found, a)
+		}
 		if a.Kind == KindBuild {
 			a.Last = req.History.Last[r.Name].Key
+		}
+		if a.Kind == KindBuild {
+			a.Seconds, a.Guessed = usual.of(r)
+			a.Class, a.ClassReason = ClassOf(r, req.History.Costs[r.Name])
 		}
 		p.Actions = append(p.Actions, a)
 		done[r.Name] = &p.Actions[len(p.Actions)-1]
 	}
+	rank(p.Actions)
 	return p, nil
 }
 

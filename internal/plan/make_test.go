@@ -117,6 +117,9 @@ func small(t testing.TB) *farm {
 	)
 }
 
+// byName is for stories in which the order of a plan, which order_test.go is about, does not matter.
+func byName(lines []string) []string { return slices.Sorted(slices.Values(lines)) }
+
 func TestReasons(t *testing.T) {
 	image, wasmcc := digest("image"), digest("wasmcc")
 	for _, story := range []struct {
@@ -198,7 +201,7 @@ func TestReasons(t *testing.T) {
 		t.Run(story.name, func(t *testing.T) {
 			f := f0(t)
 			story.change(f)
-			if diff := cmp.Diff(story.want, lines(f.plan())); diff != "" {
+			if diff := cmp.Diff(byName(story.want), byName(lines(f.plan()))); diff != "" {
 				t.Errorf("plan (-want +got):\n%s", diff)
 			}
 		})
@@ -228,13 +231,13 @@ func TestFailureIsRemembered(t *testing.T) {
 		"toolz: reuse: failed before with the same inputs: compile-failed: unknown type name 'foo'",
 		"cytoolz: skip: needs toolz, which failed before: compile-failed: unknown type name 'foo'",
 		"jinja2: reuse: cached"}
-	if diff := cmp.Diff(want, lines(f.plan())); diff != "" {
+	if diff := cmp.Diff(byName(want), byName(lines(f.plan()))); diff != "" {
 		t.Errorf("plan (-want +got):\n%s", diff)
 	}
 	f.Options.RetryFailed = true
 	want[1] = "toolz: build: failed before and is to be tried again: compile-failed: unknown type name 'foo'"
 	want[2] = "cytoolz: build: no earlier build"
-	if diff := cmp.Diff(want, lines(f.plan())); diff != "" {
+	if diff := cmp.Diff(byName(want), byName(lines(f.plan()))); diff != "" {
 		t.Errorf("plan of a retry (-want +got):\n%s", diff)
 	}
 	if built := f.carryOut(); !slices.Equal(built, []string{"toolz", "cytoolz"}) {
@@ -260,7 +263,7 @@ func TestEarlyCutoff(t *testing.T) {
 			f.recipe("lib").Parts[0].Digest = digest("a comment was added")
 		}, 4, []string{"lib", "left", "top"}},
 		{"what it only runs with", func(f *farm) { f.recipe("tool").Sources[0].Digest = digest("tool 2") }, 1, []string{"tool"}},
-		{"the toolchain", func(f *farm) { f.Toolchain.Digest = digest("image 2") }, 6, []string{"lib", "tool", "app", "left", "right", "top"}},
+		{"the toolchain", func(f *farm) { f.Toolchain.Digest = digest("image 2") }, 6, []string{"lib", "tool", "left", "right", "app", "top"}},
 	} {
 		t.Run(story.name, func(t *testing.T) {
 			// left and right are built with lib, top with both; app runs with tool.

@@ -10,6 +10,7 @@ package plan
 import (
 	"time"
 
+	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
 )
 
@@ -23,7 +24,9 @@ type Request struct {
 	// toolchain's own environment is part of its image.
 	Env     map[string]string
 	History History
-	Options Options
+	// Quarantine are the recipes that are not to be built for now.
+	Quarantine map[string]Quarantine
+	Options    Options
 }
 
 // Recipe is a recipe as far as a plan is concerned. Recipes name each other by Name.
@@ -51,6 +54,10 @@ type Recipe struct {
 	ExcludeNewer time.Time
 	// Tolerated says that two builds of the recipe may differ: a build that failed for that alone does not stand.
 	Tolerated bool
+	// Kind is what recipes are alike in that take about as long (see FromSet), and Class the class that the recipe asks for;
+	// empty: none. Neither is part of a key.
+	Kind  string
+	Class recipe.Class
 	// Image is what builds this recipe where that is not the toolchain's own image but one of its extensions; Browser, what
 	// its wheel is tested in beside the toolchain's runtime.
 	Image, Browser record.Digest
@@ -97,6 +104,10 @@ type History struct {
 	Last map[string]Build
 	// Locks are the digests of locked build requirements by LockKey.
 	Locks map[string]record.Digest
+	// Good is the newest build that passed of each recipe whose Last did not. Its Inputs are not looked at.
+	Good map[string]Build
+	// Costs are what builds of a recipe have taken, by its name, on any toolchain.
+	Costs map[string]Cost
 }
 
 // Build is an earlier build.
@@ -140,6 +151,19 @@ type Action struct {
 	Inputs Inputs `json:"inputs,omitzero"`
 	// LockKey is under which the locked build requirements are, or are to be, kept. Empty: there are none.
 	LockKey string `json:"lock_key,omitempty"`
+	// Quarantined: it would be built, or fails as it did before, and is in quarantine.
+	Quarantined bool `json:"quarantined,omitempty"`
+
+	// What follows says when and where a build is tried. Seconds is how long it is taken to need, Guessed if the recipe was
+	// never built; Critical how long it and the longest chain of builds that wait for it do; Dependents how many builds wait
+	// for it, by whatever way.
+	Seconds    float64 `json:"seconds,omitempty"`
+	Guessed    bool    `json:"guessed,omitempty"`
+	Critical   float64 `json:"critical_seconds,omitempty"`
+	Dependents int     `json:"dependents,omitempty"`
+	// Class is where it is built, ClassReason why there; empty where it is small because nothing says otherwise.
+	Class       recipe.Class `json:"class,omitempty"`
+	ClassReason string       `json:"class_reason,omitempty"`
 }
 
 // Wants is what a key still lacks.
@@ -148,8 +172,8 @@ type Wants struct {
 	Hosts []string `json:"hosts,omitempty"` // host dependencies whose output is not known yet, sorted
 }
 
-// Plan is what a run carries out. Actions are in an order in which they can be done: by level of the dependency graph,
-// then by name.
+// Plan is what a run carries out. Actions are in the order in which they are tried as far as they are ready, which is one in
+// which they can be done: see rank.
 type Plan struct {
 	Toolchain Toolchain `json:"toolchain"`
 	Builder   Builder   `json:"builder"`

@@ -53,6 +53,7 @@ func fromRecipe(set *recipe.Set, r *recipe.Recipe, d *recipe.Digests) Recipe {
 		NoRequirements: !r.HasRequirements(),
 		ExcludeNewer:   r.Wasmill.ExcludeNewer,
 	}
+	p.Class, p.Kind = r.Wasmill.Class, kindOf(r)
 	p.Pins = append(p.Pins, r.Tools()...)
 	for _, h := range set.Hosts(r) {
 		p.Host = append(p.Host, h.Name)
@@ -79,6 +80,19 @@ func fromRecipe(set *recipe.Set, r *recipe.Recipe, d *recipe.Digests) Recipe {
 		p.Patches = append(p.Patches, Input{Name: name, Digest: patches[path.Clean(name)]})
 	}
 	return p
+}
+
+// kindOf says what a recipe is alike with in the time that it takes.
+func kindOf(r *recipe.Recipe) string {
+	switch {
+	case r.Wheel():
+		return "ready wheel"
+	case r.Wasmill.Pure:
+		return "pure package"
+	case len(r.Requirements.Executable) > 0: // such as rustc
+		return "package with " + strings.Join(slices.Sorted(slices.Values(r.Requirements.Executable)), ", ")
+	}
+	return string(r.Build.Type)
 }
 
 // fileOf is the file that a recipe.Part is about, if it is about one.

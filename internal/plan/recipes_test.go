@@ -70,8 +70,8 @@ func TestFromSet(t *testing.T) {
 	parts := []plan.Input{{Name: "package"}, {Name: "source"}, {Name: "build"}, {Name: "requirements"}, {Name: "wasmill"}}
 	source := []plan.Input{{Digest: record.Digest("sha256:" + strings.Repeat("ab", 32))}}
 	want := []plan.Recipe{
-		{Name: "Toolz", Version: "1.0", Parts: parts, Sources: source, Tests: "some"},
-		{Name: "cytoolz", Version: "1.0", Parts: append(parts[:5:5], plan.Input{Name: "file helper.sh"}), Sources: source, Tests: "some",
+		{Name: "Toolz", Version: "1.0", Kind: "package", Parts: parts, Sources: source, Tests: "some"},
+		{Name: "cytoolz", Version: "1.0", Kind: "package", Parts: append(parts[:5:5], plan.Input{Name: "file helper.sh"}), Sources: source, Tests: "some",
 			Patches: []plan.Input{{Name: "patches/b.patch", Digest: digest("b")}, {Name: "./patches/a.patch", Digest: digest("a")}},
 			Host:    []string{"Toolz"}, Run: []string{"Toolz"}, ExcludeNewer: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)},
 		{Name: "needs-off", Version: "1.0", Run: []string{"off"}},

@@ -39,7 +39,10 @@ func projectMeta(r *Recipe) []byte {
 	w := r.Wasmill
 	line("wasmill:\n  pure: %t\n  dynamic-version: %t", w.Pure, w.DynamicVersion)
 	texts("extension-modules", w.ExtensionModules)
-	line("  class: %s\n  timeout: %s", w.Class, w.Timeout)
+	if w.Class != "" {
+		line("  class: %s", w.Class)
+	}
+	line("  timeout: %s", w.Timeout)
 	if w.MaxSize > 0 {
 		line("  max-size: %s", w.MaxSize)
 	}

@@ -144,7 +144,7 @@ func TestDefaults(t *testing.T) {
 	if b.Type != recipe.Package || b.Exports.Mode != recipe.ExportPyInit || !b.UnvendorTests || !b.VendorSharedLib {
 		t.Errorf("build: %+v", b)
 	}
-	if w.Class != recipe.Small || w.Timeout != recipe.DefaultTimeout || !w.ExcludeNewer.IsZero() {
+	if w.Class != "" || w.Timeout != recipe.DefaultTimeout || !w.ExcludeNewer.IsZero() {
 		t.Errorf("wasmill: %+v", w)
 	}
 	if diff := cmp.Diff([]string{"demo"}, r.TestImports()); diff != "" {

@@ -41,7 +41,7 @@ exclude-newer = 2026-01-02T03:04:05Z
 		Requirements: recipe.Requirements{Run: []string{"numpy", "Typing_Extensions"}},
 		About:        recipe.About{Home: "https://example.org/my", Summary: "What it does", License: "MIT"},
 		Wasmill: recipe.Wasmill{
-			DynamicVersion: true, ExtensionModules: []string{"my._core"}, Class: recipe.Small, Timeout: time.Hour, ExcludeNewer: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+			DynamicVersion: true, ExtensionModules: []string{"my._core"}, Timeout: time.Hour, ExcludeNewer: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		},
 		File: filepath.Join(dir, "pyproject.toml"), Dir: dir,
 	}

@@ -162,16 +162,6 @@ type About struct {
 	Home, PyPI, Summary, License string
 }
 
-// Class is the size of the machine that a build wants.
-type Class string
-
-// The classes; each has a task queue of its own.
-const (
-	Small  Class = "small"
-	Medium Class = "medium"
-	Large  Class = "large"
-)
-
 // DefaultTimeout ends a build whose recipe names no timeout.
 const DefaultTimeout = 30 * time.Minute
 
@@ -186,7 +176,7 @@ type Wasmill struct {
 	// ExtensionModules are the dotted names of the compiled modules that the wheel must hold. Empty: what the
 	// source's own build announces.
 	ExtensionModules []string
-	// Class is Small unless the recipe says otherwise.
+	// Class is empty unless the recipe names one: the farm then learns it from earlier builds.
 	Class Class
 	// Timeout is how long the build's container may run: DefaultTimeout unless the recipe says otherwise.
 	Timeout time.Duration

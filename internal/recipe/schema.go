@@ -91,7 +91,7 @@ func defaults(file string) *Recipe {
 	return &Recipe{
 		File:      file,
 		Build:     Build{Type: Package, Exports: Exports{Mode: ExportPyInit}, UnvendorTests: true, VendorSharedLib: true},
-		Wasmill:   Wasmill{Class: Small, Timeout: DefaultTimeout},
+		Wasmill:   Wasmill{Timeout: DefaultTimeout},
 		positions: map[string]Position{},
 	}
 }

@@ -84,6 +84,8 @@ type Build struct {
 	PeakMemory int64         `json:"peak_memory_bytes,omitempty"` // of the build's container
 	ExitStatus int           `json:"exit_status"`                 // of the build's container
 	Attempt    int           `json:"attempt"`                     // counts from 1
+	Class      string        `json:"class,omitempty"`             // of the build's container: small, medium, large
+	Outgrew    []string      `json:"outgrew,omitempty"`           // the classes in which it ran out of memory before
 	Worker     string        `json:"worker"`
 	Jobs       int           `json:"jobs,omitempty"` // how many commands the build was told to run at a time
 	Artifacts  []Artifact    `json:"artifacts,omitempty"`
@@ -106,6 +108,14 @@ func (b *Build) Wheel() *Artifact {
 		}
 	}
 	return nil
+}
+
+// Seconds is how long all phases took on the wall, the test's included.
+func (b *Build) Seconds() (sum float64) {
+	for _, p := range b.Phases {
+		sum += p.Seconds
+	}
+	return sum
 }
 
 // Counts adds up what the tests of a build came to, in all runtimes.

@@ -27,6 +27,7 @@ type DB interface {
 	Garbage
 	Tokens
 	Journal
+	Quarantines
 	// Close waits for running transactions. It is safe to call twice.
 	Close() error
 }
@@ -97,9 +98,12 @@ type RunAction struct {
 	Phase   record.Phase
 	Attempt int // counts from 1
 	Worker  string
-	Seconds float64   // wall of the build and its test
-	Started time.Time // of the attempt; of a queued action, since when it waits for a slot
-	Ended   time.Time
+	Seconds float64 // wall of the build and its test
+	Class   string  // where it is built: as planned, or a larger one, if it ran out of memory there
+	// Expected is how many seconds the plan takes it to need; it stays as planned.
+	Expected float64
+	Started  time.Time // of the attempt; of a queued action, since when it waits for a slot
+	Ended    time.Time
 }
 
 // Runs keeps runs.
@@ -108,8 +112,8 @@ type Runs interface {
 	CreateRun(ctx context.Context, run Run) error
 	// PlanRun gives a run its plan and actions, and notes when it began. A run that has a plan keeps it.
 	PlanRun(ctx context.Context, id string, p *plan.Plan, at time.Time) error
-	// UpdateAction notes how far a recipe is; Needs, Action, Reason and Version stay as planned, and an empty Key leaves
-	// the one that is known, and of a running attempt the first Started stands. News of an earlier attempt than the one
+	// UpdateAction notes how far a recipe is; Needs, Action, Reason and Version stay as planned, and an empty Key or
+	// Class leaves the one that is known, and of a running attempt the first Started stands. News of an earlier attempt than the one
 	// noted, and of an action that has ended in this attempt, is dropped: a heartbeat may arrive late. So is that of a
 	// canceled action: what another run wants goes on. An action that becomes Planned again forgets its attempts.
 	UpdateAction(ctx context.Context, run string, a RunAction) error

@@ -59,11 +59,12 @@ func (s *SQL) PutBuild(ctx context.Context, b Build) (stored bool, err error) {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO builds (key, recipe, version, toolchain, toolchain_digest, outcome, failure_kind,
-			failure_message, artifact, digest, size, output, tests_passed, tests_failed, tests_skipped, inputs, record, finished, used)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			failure_message, artifact, digest, size, output, tests_passed, tests_failed, tests_skipped, inputs, record, seconds, peak, class, outgrew,
+			finished, used) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			r.Key, r.Recipe, r.Version, r.Toolchain.Name, r.Toolchain.Digest, r.Outcome, failure.Kind,
 			failure.Message, artifact.Filename, artifact.Digest, artifact.Size, plan.Output(r),
-			tests.Passed, tests.Failed, tests.Skipped, string(inputs), string(raw), micros(b.Finished), micros(b.Finished))
+			tests.Passed, tests.Failed, tests.Skipped, string(inputs), string(raw),
+			r.Seconds(), r.PeakMemory, r.Class, outgrown(r), micros(b.Finished), micros(b.Finished))
 		return err
 	})
 	return stored && err == nil, err
@@ -140,7 +141,7 @@ func scanBuild(rows *sql.Rows) (b Build, err error) {
 func (s *SQL) History(ctx context.Context, toolchain string) (plan.History, error) {
 	var h plan.History
 	err := s.look(ctx, "reading the history of builds", func(tx tx) error {
-		h = plan.History{Builds: map[string]plan.Build{}, Last: map[string]plan.Build{}, Locks: map[string]record.Digest{}}
+		h = plan.History{Builds: map[string]plan.Build{}, Last: map[string]plan.Build{}, Good: map[string]plan.Build{}, Locks: map[string]record.Digest{}}
 		scan := func(rows *sql.Rows) (struct{}, error) {
 			var b plan.Build
 			var recipe string
@@ -153,7 +154,10 @@ func (s *SQL) History(ctx context.Context, toolchain string) (plan.History, erro
 				b.Failure = string(kind) + ": " + b.Failure
 			}
 			h.Builds[b.Key] = b
-			if _, seen := h.Last[recipe]; seen {
+			if last, seen := h.Last[recipe]; seen {
+				if _, found := h.Good[recipe]; !found && b.Outcome == record.Passed && last.Outcome != record.Passed {
+					h.Good[recipe] = b
+				}
 				return struct{}{}, nil
 			}
 			err := json.Unmarshal(inputs, &b.Inputs)
@@ -164,7 +168,11 @@ func (s *SQL) History(ctx context.Context, toolchain string) (plan.History, erro
 			WHERE toolchain = ? ORDER BY used DESC, key`, toolchain); err != nil {
 			return err
 		}
-		_, err := query(ctx, tx, func(rows *sql.Rows) (struct{}, error) {
+		var err error
+		if h.Costs, err = costs(ctx, tx, toolchain); err != nil {
+			return err
+		}
+		_, err = query(ctx, tx, func(rows *sql.Rows) (struct{}, error) {
 			var key string
 			var digest record.Digest
 			err := rows.Scan(&key, &digest)

@@ -70,11 +70,11 @@ func insertActions(ctx context.Context, tx tx, run string, first int, actions []
 		if err != nil {
 			return err
 		}
-		args = append(args, run, a.Recipe, first+i, a.Version, a.Kind, a.Reason, string(needs), a.Key, status, cause, ended)
+		args = append(args, run, a.Recipe, first+i, a.Version, a.Kind, a.Reason, string(needs), a.Key, status, cause, ended, a.Class, a.Seconds)
 	}
-	rows := strings.Repeat(`, (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, '', 0, 0, ?)`, len(actions))
+	rows := strings.Repeat(`, (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, '', 0, 0, ?, ?, ?)`, len(actions))
 	_, err := tx.ExecContext(ctx, `INSERT INTO run_actions (run, recipe, position, version, action, reason, needs, key,
-		status, cause, phase, attempt, worker, seconds, started, ended) VALUES `+strings.TrimPrefix(rows, ", "), args...)
+		status, cause, phase, attempt, worker, seconds, started, ended, class, expected) VALUES `+strings.TrimPrefix(rows, ", "), args...)
 	return err
 }
 
@@ -98,8 +98,8 @@ func (s *SQL) UpdateAction(ctx context.Context, run string, a RunAction) error {
 			started = began
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE run_actions SET key = CASE ? WHEN '' THEN key ELSE ? END, status = ?, cause = ?, fault = ?, phase = ?,
-			attempt = ?, worker = ?, seconds = ?, started = ?, ended = ? WHERE run = ? AND recipe = ?`,
-			a.Key, a.Key, a.Status, a.Cause, a.Fault, a.Phase, a.Attempt, a.Worker, a.Seconds, started, micros(a.Ended), run, a.Recipe)
+			attempt = ?, worker = ?, seconds = ?, started = ?, ended = ?, class = CASE ? WHEN '' THEN class ELSE ? END WHERE run = ? AND recipe = ?`,
+			a.Key, a.Key, a.Status, a.Cause, a.Fault, a.Phase, a.Attempt, a.Worker, a.Seconds, started, micros(a.Ended), a.Class, a.Class, run, a.Recipe)
 		return err
 	})
 }
@@ -184,7 +184,7 @@ func (s *SQL) Actions(ctx context.Context, run string, recipes ...string) (actio
 }
 
 const selectActions = `SELECT recipe, version, action, reason, needs, key, status, cause, fault, phase, attempt, worker, seconds, started,
-	ended FROM run_actions`
+	ended, class, expected FROM run_actions`
 
 const selectRuns = `SELECT id, lane, workflow, request, outcome, error, fault, created, started, finished,
 	paused, paused_by, paused_reason, build_limit FROM runs`
@@ -214,7 +214,7 @@ func scanAction(rows *sql.Rows) (a RunAction, err error) {
 	var needs string
 	var started, ended int64
 	if err := rows.Scan(&a.Recipe, &a.Version, &a.Action, &a.Reason, &needs, &a.Key, &a.Status, &a.Cause, &a.Fault, &a.Phase,
-		&a.Attempt, &a.Worker, &a.Seconds, &started, &ended); err != nil {
+		&a.Attempt, &a.Worker, &a.Seconds, &started, &ended, &a.Class, &a.Expected); err != nil {
 		return a, err
 	}
 	a.Started, a.Ended = moment(started), moment(ended)

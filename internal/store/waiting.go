@@ -20,7 +20,7 @@ type OpenAction struct {
 type Going struct {
 	Run
 	Counts map[Status]int // of its actions
-	Queued []string       // recipes whose build waits for a slot
+	Queued map[string]int // builds that wait for a slot, by class
 }
 
 // Past is a build as the run that carried it out knows it.
@@ -86,7 +86,15 @@ func (s *SQL) RunsInFlight(ctx context.Context) (list []Going, err error) {
 				f.Counts[c.status] = c.n
 			}
 			if f.Counts[Queued] > 0 {
-				if f.Queued, err = query(ctx, tx, scanText, `SELECT recipe FROM run_actions WHERE run = ? AND status = 'queued' ORDER BY position`, r.ID); err != nil {
+				f.Queued = map[string]int{}
+				count := func(rows *sql.Rows) (struct{}, error) {
+					var class string
+					var n int
+					err := rows.Scan(&class, &n)
+					f.Queued[class] = n
+					return struct{}{}, err
+				}
+				if _, err := query(ctx, tx, count, `SELECT class, count(*) FROM run_actions WHERE run = ? AND status = 'queued' GROUP BY class`, r.ID); err != nil {
 					return err
 				}
 			}
@@ -105,11 +113,6 @@ type statusCount struct {
 func scanCount(rows *sql.Rows) (c statusCount, err error) {
 	err = rows.Scan(&c.status, &c.n)
 	return c, err
-}
-
-func scanText(rows *sql.Rows) (text string, err error) {
-	err = rows.Scan(&text)
-	return text, err
 }
 
 // Seconds implements Waiting.

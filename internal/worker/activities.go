@@ -59,7 +59,7 @@ func (w *Worker) begin(ctx context.Context, task workflows.Task, attempt workflo
 	if err != nil {
 		return nil, err
 	}
-	set, err := jobs.Recipes(ctx, w.blobs, job.Recipes, w.cfg.Dir.Packs())
+	set, err := w.recipes(ctx, job.Recipes)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +172,10 @@ func (a activities) Build(ctx context.Context, task workflows.Task, attempt work
 	}
 	// A build that failed before its requirements were locked has a key of its own that no plan asks for.
 	res.Record.Key = plan.Key(res.Inputs)
-	res.Record.Attempt, res.Record.Worker = attempt.Number, s.cfg.Name
+	res.Record.Attempt, res.Record.Worker, res.Record.Class = attempt.Number, s.cfg.Name, string(task.Class)
+	for _, class := range task.Outgrew {
+		res.Record.Outgrew = append(res.Record.Outgrew, string(class))
+	}
 	s.told.Key = res.Record.Key
 	if err := s.fetcher.Kept(ctx, fetched(&res.Record)...); err != nil {
 		return out, err
@@ -198,7 +201,7 @@ func (s *step) make(ctx context.Context, job build.Job) (*build.Output, error) {
 	if job.Hosts, err = s.fetchHosts(ctx, job.Out); err != nil {
 		return nil, err
 	}
-	job.Recipe, job.Toolchain, job.Limits = s.recipe, *image, build.LimitsOf(s.recipe)
+	job.Recipe, job.Toolchain, job.Limits = s.recipe, *image, build.LimitsOf(s.recipe, recipe.Class(s.task.Class))
 	job.Attempt, job.Labels, job.Log = s.told.ID, s.labels(), s.log
 	return builder.Build(ctx, job)
 }

@@ -169,7 +169,10 @@ func TestASecondBuildThatFails(t *testing.T) {
 func TestASecondBuildThatTheEngineFails(t *testing.T) {
 	s := newStage(t, compiles(t))
 	first, _ := s.mustBuild()
-	s.engine.Stop()
+	s.engine.Container = func(context.Context, engine.Spec, io.Writer) engine.Result {
+		s.engine.Stop()
+		return engine.Result{}
+	}
 	if out, err := s.again(first.Record, workflows.Reproduce{Blocks: true}); err == nil {
 		t.Errorf("%+v", out)
 	}

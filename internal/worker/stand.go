@@ -53,6 +53,30 @@ func (s *stand) StepOut(reason string) {
 	}
 }
 
+// stillOut tells more about why the worker is out, if it is.
+func (s *stand) stillOut(reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == api.Out && s.reason != reason {
+		s.reason = reason
+		s.tell()
+	}
+}
+
+func (s *stand) isOut() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state == api.Out
+}
+
+// ComeBack takes builds again, unless the worker has been told something else since it stepped out.
+func (s *stand) ComeBack() error {
+	if !s.isOut() {
+		return nil
+	}
+	return s.Resume()
+}
+
 func (s *stand) rest(state api.WorkerState, reason, by string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -97,7 +97,7 @@ func (p *suite) prepare(ctx context.Context, t *recipe.TestSuite) (*record.Failu
 	if len(t.Suite) > 0 {
 		p.job.Suite.Dir = filepath.Join(p.dir, "suite")
 		failure, err := p.builder.Suite(ctx, build.Job{
-			Recipe: p.recipe, Toolchain: *p.image, Limits: build.LimitsOf(p.recipe), Attempt: p.told.ID + "-suite", Labels: p.labels(), Log: p.log,
+			Recipe: p.recipe, Toolchain: *p.image, Limits: build.LimitsOf(p.recipe, recipe.Class(p.task.Class)), Attempt: p.told.ID + "-suite", Labels: p.labels(), Log: p.log,
 		}, t.SuiteFiles(), p.job.Suite.Dir)
 		if err != nil || failure != nil {
 			return failure, err

@@ -25,6 +25,7 @@ import (
 	"github.com/wasmill/wasmill/internal/engine"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/fetch"
+	"github.com/wasmill/wasmill/internal/jobs"
 	"github.com/wasmill/wasmill/internal/oci"
 	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
@@ -84,6 +85,7 @@ type Worker struct {
 	tests   map[string]runtimes.Runtime // by the names of wasmill.test.runtimes
 	address string                      // of the registry
 	index   string                      // simple index for build requirements; empty: PyPI
+	health  *health
 	signs   context.CancelFunc
 	ended   sync.WaitGroup
 	release func()            // of the data folder
@@ -93,6 +95,8 @@ type Worker struct {
 
 	mu         sync.Mutex
 	toolchains map[string]*toolchain.Image // by ref
+	pack       record.Digest               // of the recipes that were read last
+	set        *recipe.Set
 }
 
 // Start joins the farm and begins to work. An engine that does not answer is fault.Unavailable: a worker that can't
@@ -163,10 +167,14 @@ func Start(ctx context.Context, cfg Config) (_ *Worker, err error) {
 		metrics.Slots(string(class), n)
 	}
 	opts := workflows.WorkerOptions{Name: cfg.Name, Slots: cfg.Slots, Drain: cfg.Drain, Rest: true}
-	if w.crew, err = workflows.StartWorker(w.client, measured{activities{w}, metrics}, opts); err != nil {
+	signs, stop := context.WithCancel(context.Background())
+	w.signs = stop
+	w.health = &health{check: w.selfCheck, sleep: sleep, name: cfg.Name, log: cfg.Log, ctx: signs}
+	if w.crew, err = workflows.StartWorker(w.client, guarded{measured{activities{w}, metrics}, w.health}, opts); err != nil {
 		return nil, err
 	}
 	w.stand = newStand(w.crew)
+	w.health.stand = w.stand // nothing runs before the worker is enlisted
 	if err := w.enlist(ctx); err != nil {
 		w.crew.Stop()
 		return nil, err
@@ -177,8 +185,6 @@ func Start(ctx context.Context, cfg Config) (_ *Worker, err error) {
 			return nil, err
 		}
 	}
-	signs, stop := context.WithCancel(context.Background())
-	w.signs = stop
 	w.ended.Go(func() { w.showLife(signs) })
 	w.ended.Go(func() { w.sweepOften(signs) })
 	return w, nil
@@ -225,6 +231,7 @@ func (w *Worker) Close() {
 	w.crew.Stop()
 	w.signs()
 	w.ended.Wait()
+	w.health.group.Wait()
 	w.sayGoodbye()
 	w.sweep(time.Now()) // a worker that lives for one command never gets to it otherwise
 	w.client.Close()
@@ -255,6 +262,21 @@ func (w *Worker) toolchain(ctx context.Context, ref string) (*toolchain.Image, e
 	}
 	w.toolchains[ref] = t
 	return t, nil
+}
+
+// recipes reads a pack of recipes, unless it is the one that was read last: a run has one for all of its builds, and reading
+// thousands of recipes takes longer than many a build.
+func (w *Worker) recipes(ctx context.Context, pack record.Digest) (*recipe.Set, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.set != nil && w.pack == pack {
+		return w.set, nil
+	}
+	set, err := jobs.Recipes(ctx, w.blobs, pack, w.cfg.Dir.Packs())
+	if err == nil {
+		w.set, w.pack = set, pack
+	}
+	return set, err
 }
 
 // program gives a program of the registry a path, once for each digest.

@@ -28,6 +28,8 @@ func DB(t *testing.T, open func(t *testing.T) store.DB) {
 		"many builds at once":                   manyBuilds,
 		"the latest build is the one used last": latestBuild,
 		"the history is what a plan needs":      history,
+		"what builds have taken":                costs,
+		"quarantine":                            quarantine,
 		"the first lock stands":                 firstLock,
 		"publishing":                            publishing,
 		"publishing is all or nothing":          publishingAtomic,

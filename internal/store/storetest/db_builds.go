@@ -132,7 +132,10 @@ func history(t *testing.T, db store.DB) {
 	bad.Record = *Failed("b")
 	elsewhere := remembered("c", 3)
 	elsewhere.Record.Toolchain.Name = "another"
-	for _, b := range []store.Build{old, now, bad, elsewhere} {
+	good, tried := remembered("d", 4), remembered("d", 5)
+	tried.Record = *Failed("d")
+	tried.Record.Key = key("another d")
+	for _, b := range []store.Build{old, now, bad, elsewhere, good, tried} {
 		_, err := db.PutBuild(ctx, b)
 		must(t, err)
 	}
@@ -144,16 +147,60 @@ func history(t *testing.T, db store.DB) {
 	}
 	nowBrief, badBrief := brief(now), brief(bad)
 	badBrief.Failure = "compile-failed: unknown type name 'foo'"
+	triedBrief := brief(tried)
+	triedBrief.Failure = badBrief.Failure
 	want := plan.History{
-		Builds: map[string]plan.Build{old.Record.Key: brief(old), now.Record.Key: nowBrief, bad.Record.Key: badBrief},
-		Locks:  map[string]record.Digest{"lock": Digest([]byte("l"))},
+		Builds: map[string]plan.Build{
+			old.Record.Key: brief(old), now.Record.Key: nowBrief, bad.Record.Key: badBrief, good.Record.Key: brief(good), tried.Record.Key: triedBrief,
+		},
+		Locks: map[string]record.Digest{"lock": Digest([]byte("l"))},
 	}
-	nowBrief.Inputs, badBrief.Inputs = now.Inputs, bad.Inputs
-	want.Last = map[string]plan.Build{"a": nowBrief, "b": badBrief}
+	want.Good = map[string]plan.Build{"d": brief(good)}
+	want.Costs = map[string]plan.Cost{"a": {}, "b": {}, "c": {}, "d": {}}
+	nowBrief.Inputs, badBrief.Inputs, triedBrief.Inputs = now.Inputs, bad.Inputs, tried.Inputs
+	want.Last = map[string]plan.Build{"a": nowBrief, "b": badBrief, "d": triedBrief}
 	got, err := db.History(ctx, "pyemscripten_2026_5")
 	must(t, err)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("history (-want +got):\n%s", diff)
+	}
+}
+
+// costs: the newest build that passed tells the time, the newest five tell the memory, those on the toolchain before others.
+func costs(t *testing.T, db store.DB) {
+	ctx := t.Context()
+	n := 0
+	put := func(recipe, toolchain string, outcome record.Outcome, seconds float64, peak int64, class string, outgrew ...string) {
+		n++
+		b := remembered(recipe, n)
+		b.Record.Key, b.Record.Toolchain.Name, b.Record.Outcome = key(fmt.Sprint("cost ", n)), toolchain, outcome
+		b.Record.Phases = []record.PhaseTime{{Phase: record.PhaseCompile, Seconds: seconds - 1}, {Phase: record.PhaseTest, Seconds: 1}}
+		b.Record.PeakMemory, b.Record.Class, b.Record.Outgrew = peak, class, outgrew
+		_, err := db.PutBuild(ctx, b)
+		must(t, err)
+	}
+	const here, there = "pyemscripten_2026_5", "another"
+	put("often", here, record.Passed, 10, 9<<30, "large") // too long ago for its memory to matter
+	put("often", here, record.Passed, 20, 1<<30, "small")
+	put("often", here, record.Passed, 30, 5<<30, "medium", "small")
+	put("often", here, record.Passed, 40, 2<<30, "medium")
+	put("often", here, record.Failed, 50, 7<<30, "large")
+	put("often", here, record.Failed, 60, 7<<30, "large")
+	put("failed", here, record.Failed, 70, 1, "large", "small", "medium")
+	put("elsewhere", there, record.Passed, 80, 3, "small")
+	put("both", here, record.Passed, 90, 4, "small")
+	put("both", there, record.Passed, 100, 5, "small")
+
+	got, err := db.History(ctx, here)
+	must(t, err)
+	want := map[string]plan.Cost{
+		"often":     {Seconds: 40, Peak: 5 << 30, Class: "medium", Outgrew: "small"},
+		"failed":    {Seconds: 70, Outgrew: "medium"},
+		"elsewhere": {Seconds: 80, Peak: 3, Class: "small"},
+		"both":      {Seconds: 90, Peak: 5, Class: "small"},
+	}
+	if diff := cmp.Diff(want, got.Costs); diff != "" {
+		t.Errorf("costs (-want +got):\n%s", diff)
 	}
 }
 
