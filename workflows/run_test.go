@@ -243,10 +243,6 @@ func TestARunAsksForAsMuchAsThereAreSlots(t *testing.T) {
 				farm.plan = append(farm.plan, Action{Recipe: fmt.Sprintf("r%02d", i), Kind: KindBuild})
 			}
 			w := &fakeWorker{}
-			var order []string
-			for _, a := range farm.plan {
-				order = append(order, a.Recipe)
-			}
 			result, err := carryOut(t, farm, w, request)
 			if err != nil || result.Counts[Passed] != 30 {
 				t.Fatalf("%v, %v", result, err)

@@ -1,8 +1,8 @@
 package workflows
 
 import (
-	"fmt"
 	"hash/fnv"
+	"strconv"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -74,7 +74,7 @@ func (t Tunables) pause(build string, try int) time.Duration {
 		most = t.MaxRetry
 	}
 	h := fnv.New32a()
-	fmt.Fprintf(h, "%s %d", build, try)
+	_, _ = h.Write([]byte(build + " " + strconv.Itoa(try)))
 	const steps = 1024
 	return most/2 + most/2*time.Duration(h.Sum32()%steps)/steps
 }

@@ -130,7 +130,7 @@ func (o *Orchestrator) elsewhere(dead func(tag string) bool, running bool, now t
 	brought := o.brought.since(now.Add(-held))
 	return func(tag string) bool {
 		blob, loose := strings.CutPrefix(tag, "blob-")
-		return dead(tag) && !(loose && (running || brought[record.Digest("sha256:"+blob)]))
+		return dead(tag) && (!loose || !running && !brought[record.Digest("sha256:"+blob)])
 	}
 }
 

@@ -48,7 +48,7 @@ func newPatient(t *testing.T) *patient {
 			}
 		},
 	}
-	t.Cleanup(func() { cancel(); p.health.group.Wait() })
+	t.Cleanup(func() { cancel(); p.group.Wait() })
 	return p
 }
 
@@ -94,7 +94,7 @@ func TestAWorkerTakesItselfOutAndComesBack(t *testing.T) {
 	}
 	p.looks <- nil
 	is(t, p.stand, api.Active, "")
-	p.health.group.Wait()
+	p.group.Wait()
 
 	// Ill again before anything has gone well: it rests for longer. After a good attempt it begins anew.
 	p.fails(3)
@@ -104,7 +104,7 @@ func TestAWorkerTakesItselfOutAndComesBack(t *testing.T) {
 	p.wake <- struct{}{}
 	p.looks <- nil
 	is(t, p.stand, api.Active, "")
-	p.health.group.Wait()
+	p.group.Wait()
 	p.ended(context.Background(), nil)
 	p.fails(3)
 	if pause := <-p.pauses; pause > firstPause {
@@ -119,7 +119,7 @@ func TestAnOrderCountsMoreThanHealth(t *testing.T) {
 	<-p.pauses
 	p.Drain("a new disk", "ada")
 	p.wake <- struct{}{}
-	p.health.group.Wait()
+	p.group.Wait()
 	is(t, p.stand, api.Draining, "ada")
 }
 

@@ -65,7 +65,6 @@ type soak struct {
 	farm   *farm
 	want   outcome        // of the undisturbed run
 	count  map[string]int // kills by victim and phase
-	slow   time.Duration  // the longest way from a kill to a build that goes on
 }
 
 func (s *soak) flags() {
