@@ -28,7 +28,7 @@ nightly: build ## all tests and those that take long: numpy from its source, rec
 unit: ## fast tests: no container engine, no Temporal server, no network
 	go test ./...
 
-test-deploy: ## alerts by promtool, the dashboard against the metrics that exist
+test-deploy: ## alerts, dashboard and Kubernetes manifests, by Prometheus' and Kubernetes' own programs
 	scripts/test-deploy.sh
 
 images: ## container images of the daemons, pushed to REGISTRY, their digests noted in deploy/k8s/images

@@ -73,6 +73,21 @@ func Spread(slots int) map[workflows.Class]int {
 	return map[workflows.Class]int{workflows.Small: slots, workflows.Medium: max(1, slots/2), workflows.Large: max(1, slots/4)}
 }
 
+// SpreadOver gives each of the classes all slots, for a machine that is kept for them; without any it is Spread.
+func SpreadOver(classes []string, slots int) (map[workflows.Class]int, error) {
+	if len(classes) == 0 {
+		return Spread(slots), nil
+	}
+	all, chosen := Spread(slots), map[workflows.Class]int{}
+	for _, class := range classes {
+		if all[workflows.Class(class)] == 0 {
+			return nil, fault.Errorf(fault.Invalid, "there is no class %q: choose small, medium or large", class)
+		}
+		chosen[workflows.Class(class)] = slots
+	}
+	return chosen, nil
+}
+
 // Worker is a running worker.
 type Worker struct {
 	cfg     Config

@@ -1,4 +1,5 @@
-// Package deploy tries what is in the folder deploy: alerts and dashboards against the metrics that exist. It is a module of its own, for what it needs the farm does not; `make test-deploy` runs it.
+// Package deploy tries what is in the folder deploy: alerts and dashboards against the metrics that exist, and manifests on
+// Kubernetes' own API server. It is a module of its own, for what it needs the farm does not; `make test-deploy` runs it.
 package deploy
 
 import (
