@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"context"
+	"crypto/tls"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
@@ -22,6 +23,11 @@ func Dial(ctx context.Context, address, namespace string, log *zap.Logger, more 
 		return nil, fault.Errorf(fault.Unavailable, "connecting to Temporal at %s: %w", address, err)
 	}
 	return c, nil
+}
+
+// Secured makes Dial speak TLS; nil is without.
+func Secured(config *tls.Config) func(*client.Options) {
+	return func(options *client.Options) { options.ConnectionOptions.TLS = config }
 }
 
 // StartRun starts a run; if it has been started before with this RunID and goes on, nothing happens. The error is

@@ -154,6 +154,16 @@ func (c *Certificate) Server() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.Get(), nil }}
 }
 
+// ClientTLS is how a client speaks to a server: roots are whom it trusts, nil for those of the machine; cert is what it shows, nil
+// for nothing; name is the one in the server's certificate, where that is not its address.
+func ClientTLS(roots *x509.CertPool, cert *Certificate, name string) *tls.Config {
+	config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, ServerName: name}
+	if cert != nil {
+		config.GetClientCertificate = cert.Client()
+	}
+	return config
+}
+
 // Client is how a client shows it.
 func (c *Certificate) Client() func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 	return func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return c.Get(), nil }

@@ -116,7 +116,10 @@ type Farm interface {
 type Join struct {
 	Temporal  string `json:"temporal"` // host:port
 	Namespace string `json:"namespace"`
-	Registry  string `json:"registry"` // host:port
+	// TemporalTLS: Temporal is spoken to with TLS; its certificate is TemporalName's, where that is not empty.
+	TemporalTLS  bool   `json:"temporal_tls,omitempty"`
+	TemporalName string `json:"temporal_server_name,omitempty"`
+	Registry     string `json:"registry"` // host:port
 	// RegistryTokens: the registry is the farm's own, and takes the token with which was joined.
 	RegistryTokens bool   `json:"registry_tokens,omitempty"`
 	Version        string `json:"version"` // of the orchestrator

@@ -6,6 +6,7 @@ package orchestrator
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -62,6 +63,8 @@ type Config struct {
 	Registry, Temporal             string
 	RegistryListen, TemporalListen string
 	Namespace                      string // of an external Temporal; empty is that of the embedded one
+	// TemporalTLS is how an external Temporal is spoken to; nil is without TLS.
+	TemporalTLS *tls.Config
 	// Metrics is where this orchestrator's are told; nil is a registry of its own. MetricsListen is an address for them and
 	// for probes alone; empty means that they are only beside the API.
 	Metrics       *telemetry.Registry
@@ -272,7 +275,7 @@ func (o *Orchestrator) StartTemporal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c, err := workflows.Dial(ctx, address, o.cfg.Namespace, o.cfg.Log, telling)
+	c, err := workflows.Dial(ctx, address, o.cfg.Namespace, o.cfg.Log, telling, workflows.Secured(o.cfg.TemporalTLS))
 	if err != nil {
 		return err
 	}
@@ -356,9 +359,13 @@ func (o *Orchestrator) Join(ctx context.Context) (api.Join, error) {
 	if err := o.StartTemporal(ctx); err != nil {
 		return api.Join{}, fmt.Errorf("letting a worker join: %w", err)
 	}
-	return api.Join{
+	join := api.Join{
 		Temporal: o.joinAt, Namespace: o.cfg.Namespace, Registry: o.address, Version: version.Version,
 		RegistryTokens: o.registry != nil && o.cfg.Security.Tokens,
 		Index:          o.cfg.Index, Mirrors: o.cfg.Mirrors, Crates: o.cfg.Crates,
-	}, nil
+	}
+	if o.cfg.TemporalTLS != nil {
+		join.TemporalTLS, join.TemporalName = true, o.cfg.TemporalTLS.ServerName
+	}
+	return join, nil
 }

@@ -6,6 +6,8 @@ package worker
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -19,6 +21,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.uber.org/zap"
 
+	"github.com/wasmill/wasmill/internal/access"
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/build"
 	"github.com/wasmill/wasmill/internal/datadir"
@@ -62,6 +65,10 @@ type Config struct {
 	Token string
 	// Remote is how the registry is reached, the one that Engine pulls with; nil is as the user's Docker configuration says.
 	Remote *oci.Client
+	// Roots are the authorities that the certificate of a Temporal cluster may come from, nil for those of the machine;
+	// TemporalCert is what is shown to it, nil for nothing.
+	Roots        *x509.CertPool
+	TemporalCert *access.Certificate
 }
 
 // DefaultSlots is one build for each processor.
@@ -168,7 +175,11 @@ func Start(ctx context.Context, cfg Config) (_ *Worker, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if w.client, err = workflows.Dial(ctx, join.Temporal, join.Namespace, cfg.Log, telling); err != nil {
+	var secure *tls.Config
+	if join.TemporalTLS {
+		secure = access.ClientTLS(cfg.Roots, cfg.TemporalCert, join.TemporalName)
+	}
+	if w.client, err = workflows.Dial(ctx, join.Temporal, join.Namespace, cfg.Log, telling, workflows.Secured(secure)); err != nil {
 		return nil, err
 	}
 	defer func() {

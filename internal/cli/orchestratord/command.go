@@ -19,7 +19,7 @@ import (
 
 // Command is `orchestrator`.
 func Command() *cobra.Command {
-	data, toolchains, database, ca, security := "", "", "", "", Security{}
+	data, toolchains, database, ca, security, temporal := "", "", "", "", Security{}, command.Temporal{}
 	cfg := orchestrator.Config{
 		Listen: orchestrator.DefaultListen, RegistryListen: orchestrator.DefaultRegistry, TemporalListen: orchestrator.DefaultTemporal,
 	}
@@ -42,6 +42,9 @@ func Command() *cobra.Command {
 				return err
 			}
 			if cfg.Roots, err = access.Roots(ca); err != nil {
+				return err
+			}
+			if cfg.TemporalTLS, err = temporal.Config(cfg.Temporal, cfg.Roots, cfg.Log); err != nil {
 				return err
 			}
 			if cfg.Wrapper, err = command.Wrapper(); err != nil {
@@ -82,6 +85,7 @@ func Command() *cobra.Command {
 	command.CAFlag(flags, &ca)
 	flags.StringVar(&cfg.Registry, "registry", "", "address of an external registry instead of the embedded one")
 	flags.StringVar(&cfg.Temporal, "temporal", "", "address of an external Temporal cluster instead of the embedded server")
+	temporal.Flags(flags)
 	flags.StringVar(&cfg.Namespace, "temporal-namespace", temporald.Namespace, "namespace of an external Temporal cluster; it is made where it is missing")
 	return cmd
 }
