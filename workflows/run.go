@@ -63,7 +63,7 @@ func Run(ctx workflow.Context, in RunInput) (RunResult, error) {
 	if in.RunID == "" {
 		in.RunID = runIDOf(workflow.GetInfo(ctx).WorkflowExecution.ID)
 	}
-	in.Tunables = in.Tunables.withDefaults()
+	in.Tunables = in.Tunables.withDefaults(in.Lane)
 	r := &run{in: in, counts: map[State]int{}, kept: map[string]bool{}, wanted: map[Class]int{}, idle: map[Class]int{}}
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		for {

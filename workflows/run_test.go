@@ -133,22 +133,26 @@ func TestTroubleWithTheMachinery(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		story    string
+		lane     Lane
 		step     step
 		want     State
 		attempts int
 		reason   string
 		fault    string
 	}{
-		{"passes at the third attempt", trouble(fault.Unavailable, 2), Passed, 3, "", ""},
-		{"is given up in the end", trouble(fault.Exhausted, 99), Errored, 8, "engine away", "exhausted"},
-		{"is not tried again when that can't help", trouble(fault.Internal, 99), Errored, 1, "engine away", "internal"},
-		{"is not tried again after a bad input", trouble(fault.Invalid, 99), Errored, 1, "engine away", "invalid"},
-		{"is not tried again after a panic", func(context.Context, Task, Attempt) (BuildResult, error) { panic("oops") }, Errored, 1, "oops", "internal"},
+		{"passes at the third attempt", Nightly, trouble(fault.Unavailable, 2), Passed, 3, "", ""},
+		{"is given up in the end", Nightly, trouble(fault.Exhausted, 99), Errored, 8, "engine away", "exhausted"},
+		{"is given up earlier where somebody waits", Submission, trouble(fault.Exhausted, 99), Errored, 5, "engine away", "exhausted"},
+		{"is not tried again when that can't help", Nightly, trouble(fault.Internal, 99), Errored, 1, "engine away", "internal"},
+		{"is not tried again after a bad input", Nightly, trouble(fault.Invalid, 99), Errored, 1, "engine away", "invalid"},
+		{"is not tried again after a panic", Nightly, func(context.Context, Task, Attempt) (BuildResult, error) { panic("oops") }, Errored, 1, "oops", "internal"},
 	} {
 		t.Run(tc.story, func(t *testing.T) {
 			farm := &fakeFarm{plan: builds(map[string][]string{"a": nil, "b": {"a"}})}
 			w := &fakeWorker{build: map[string]step{"a": tc.step}}
-			if _, err := carryOut(t, farm, w, request); err != nil {
+			in := request
+			in.Lane = tc.lane
+			if _, err := carryOut(t, farm, w, in); err != nil {
 				t.Fatal(err)
 			}
 			got := farm.last("a")

@@ -45,8 +45,14 @@ func DefaultTunables() Tunables {
 	}
 }
 
-func (t Tunables) withDefaults() Tunables {
+// awaitedAttempts is the default in lanes in which somebody waits for the answer: half a minute of pauses, not four minutes.
+const awaitedAttempts = 5
+
+func (t Tunables) withDefaults(lane Lane) Tunables {
 	d := DefaultTunables()
+	if lane == Interactive || lane == Submission {
+		d.Attempts = awaitedAttempts
+	}
 	for _, n := range []struct{ to, from *int }{
 		{&t.Parallel, &d.Parallel}, {&t.BuildsPerExecution, &d.BuildsPerExecution}, {&t.Attempts, &d.Attempts},
 	} {

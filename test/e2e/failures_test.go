@@ -50,7 +50,6 @@ var bads = []bad{
 		s.add(t, name, from.sdist(t, name)+"  patches: [fix.patch]\n", map[string]string{"fix.patch": "--- a/setup.py\n+++ b/setup.py\n" +
 			"@@ -1,1 +1,2 @@\n from setuptools import Extension, setup\n+import os\n@@ -2,1 +3,1 @@\n-not what is there\n+whatever\n"})
 	}, record.PatchFailed, "patch fix.patch does not apply: setup.py, hunk #2"},
-	{"bad-memory", script(`python -c 'x = b"x" * (3 << 30)'`), record.OutOfMemory, "2 GiB"},
 	{"bad-time", func(t *testing.T, s *recipes, _ *sources, name string) {
 		s.extension(t, name, "build:\n  script: sleep 600\nwasmill:\n  timeout: 5s\n  extension-modules: [bad_time]\n")
 	}, record.OutOfTime, "longer than 5s"},
@@ -76,6 +75,7 @@ func TestWhatPackagesDo(t *testing.T) {
 	}
 	s.extension(t, "fine-one", "")
 	s.extension(t, "fine-two", "requirements:\n  run: [fine-one]\n")
+	script(`python -c 'x = b"x" * (3 << 30)'`)(t, s, from, "hungry")
 	s.extension(t, "needs-bad", "requirements:\n  run: [bad-compile]\n")
 	s.extension(t, "needs-needs-bad", "requirements:\n  run: [needs-bad]\n")
 	s.extension(t, "wrong-answer", "")
@@ -104,6 +104,15 @@ func TestWhatPackagesDo(t *testing.T) {
 	t.Run("a test that fails", func(t *testing.T) {
 		if act := action(t, run, "wrong-answer"); act.Status != "failed" || !strings.Contains(act.Cause, "41") {
 			t.Errorf("%s: %s", act.Status, act.Cause)
+		}
+	})
+	t.Run("what runs out of memory moves up a class", func(t *testing.T) {
+		act := action(t, run, "hungry")
+		if act.Status != "passed" || act.Class != "medium" || !slices.Equal(act.Outgrew, []string{"small"}) {
+			t.Errorf("%s %s, built in %s after %v", act.Status, act.Cause, act.Class, act.Outgrew)
+		}
+		if rec := f.record(t, act); rec.Class != "medium" || !slices.Equal(rec.Outgrew, act.Outgrew) {
+			t.Errorf("the record says %s after %v", rec.Class, rec.Outgrew)
 		}
 	})
 	t.Run("what needs a failed one is skipped", func(t *testing.T) {
