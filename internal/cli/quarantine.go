@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os/user"
 	"slices"
 	"time"
 
@@ -65,8 +64,8 @@ func (a *app) quarantineAddCommand() *cobra.Command {
 			if q.Reason == "" {
 				return fault.Errorf(fault.Invalid, "say with --reason why %s is not to be built", args[0])
 			}
-			if me, err := user.Current(); err == nil && q.Owner == "" {
-				q.Owner = me.Username
+			if q.Owner == "" {
+				q.Owner = username()
 			}
 			return a.onFarm(func(ctx context.Context, farm api.Farm, args []string) error {
 				q.Recipe, q.Until = args[0], time.Now().Add(d).UTC()

@@ -119,7 +119,7 @@ func (a *app) tokenRevokeCommand() *cobra.Command {
 		Use:   "revoke ID|NAME…",
 		Short: "Make tokens useless, at once and for good",
 		Long: `Makes tokens useless, by their IDs, or by names that only one token has that is of use. Who comes with one is refused from
-then on; a worker that works with it ends, and another tries again what it was building.`,
+then on; what a worker that has it was building is tried again on another.`,
 		Example: "  wasmill token revoke builder-1\n  wasmill token revoke 4kq2vn7xaj",
 		Args:    command.Arguments(1, -1, "at least one token"),
 		RunE: a.onFarm(func(ctx context.Context, farm api.Farm, args []string) error {

@@ -226,12 +226,17 @@ func (a *app) showOrder(ctx context.Context, farm api.Farm, name, would string) 
 
 // whoami is whom others are told of as the one who did something.
 func whoami() string {
-	name := os.Getenv("USER")
-	if u, err := user.Current(); err == nil {
-		name = u.Username
-	}
+	name := username()
 	if host, err := os.Hostname(); err == nil && name != "" {
 		return name + "@" + host
 	}
 	return name
+}
+
+// username is the one of who runs this command; empty where the machine knows none.
+func username() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return os.Getenv("USER")
 }

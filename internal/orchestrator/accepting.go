@@ -65,11 +65,11 @@ func (o *Orchestrator) accept(ctx context.Context, task workflows.Task, res *job
 	if err != nil {
 		return err
 	}
-	set, err := jobs.Recipes(ctx, o.blobs, job.Recipes, o.cfg.Dir.Packs())
+	pack, err := o.recipes(ctx, job.Recipes, nil)
 	if err != nil {
 		return err
 	}
-	r := set.Get(job.Recipe)
+	r := pack.set.Get(job.Recipe)
 	if r == nil {
 		return fault.Errorf(fault.Internal, "the job's pack has no recipe %s", job.Recipe)
 	}

@@ -2,13 +2,9 @@ package orchestrator
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"math/big"
 	"net"
 	"net/http"
@@ -21,69 +17,19 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wasmill/wasmill/internal/access"
+	"github.com/wasmill/wasmill/internal/access/accesstest"
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/datadir"
 	"github.com/wasmill/wasmill/internal/fault"
 )
 
-// authority signs certificates for the servers of tests.
-type authority struct {
-	key  *ecdsa.PrivateKey
-	cert *x509.Certificate
-	file string // its certificate
-	pool *x509.CertPool
-}
-
-func newAuthority(t *testing.T) *authority {
-	t.Helper()
-	a := &authority{file: filepath.Join(t.TempDir(), "ca.pem"), pool: x509.NewCertPool()}
-	a.key, a.cert = a.sign(t, a.file, "", &x509.Certificate{
-		Subject: pkix.Name{CommonName: "authority"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	})
-	a.pool.AddCert(a.cert)
-	return a
-}
-
 // issue writes a certificate for 127.0.0.2 and its key.
-func (a *authority) issue(t *testing.T, cert, key string) *x509.Certificate {
+func issue(t *testing.T, a *accesstest.Authority, cert, key string) *x509.Certificate {
 	t.Helper()
-	_, c := a.sign(t, cert, key, &x509.Certificate{
+	return a.Sign(t, cert, key, &x509.Certificate{
 		Subject: pkix.Name{CommonName: "farm"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 2)}, DNSNames: []string{"farm.test"},
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	})
-	return c
-}
-
-func (a *authority) sign(t *testing.T, cert, key string, template *x509.Certificate) (*ecdsa.PrivateKey, *x509.Certificate) {
-	t.Helper()
-	own, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template.SerialNumber, _ = rand.Int(rand.Reader, big.NewInt(1<<62))
-	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	parent, by := template, own
-	if a.cert != nil {
-		parent, by = a.cert, a.key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, own.Public(), by)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, _ := x509.MarshalPKCS8PrivateKey(own)
-	for file, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: raw}} {
-		if file == "" {
-			continue
-		}
-		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	parsed, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return own, parsed
 }
 
 // startSecured gives an orchestrator that asks for tokens.
@@ -227,9 +173,9 @@ func TestAFarmThatOthersHearIsSecured(t *testing.T) {
 
 // The certificate is that of the files, also after they were renewed, and the one before while what lies there is broken.
 func TestACertificateIsRenewedWithoutARestart(t *testing.T) {
-	dir, ca := t.TempDir(), newAuthority(t)
+	dir, ca := t.TempDir(), accesstest.NewAuthority(t)
 	cert, key := filepath.Join(dir, "farm.pem"), filepath.Join(dir, "farm.key")
-	first := ca.issue(t, cert, key)
+	first := issue(t, ca, cert, key)
 	var complaints []error
 	certificate, err := access.LoadCertificate(cert, key, func(err error) { complaints = append(complaints, err) })
 	if err != nil {
@@ -240,7 +186,7 @@ func TestACertificateIsRenewedWithoutARestart(t *testing.T) {
 		t.Fatalf("it answers at %s", o.URL())
 	}
 	shown := func() *big.Int {
-		conn, err := tls.Dial("tcp", strings.TrimPrefix(o.URL(), "https://"), &tls.Config{RootCAs: ca.pool})
+		conn, err := tls.Dial("tcp", strings.TrimPrefix(o.URL(), "https://"), &tls.Config{RootCAs: ca.Pool})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -250,7 +196,7 @@ func TestACertificateIsRenewedWithoutARestart(t *testing.T) {
 	if got := shown(); got.Cmp(first.SerialNumber) != 0 {
 		t.Error("another certificate")
 	}
-	if _, err := api.NewClient(o.URL(), api.WithRoots(ca.pool), api.WithToken(tokenOf(t, o, access.Reader))).Runs(t.Context(), 1); err != nil {
+	if _, err := api.NewClient(o.URL(), api.WithRoots(ca.Pool), api.WithToken(tokenOf(t, o, access.Reader))).Runs(t.Context(), 1); err != nil {
 		t.Error(err)
 	}
 	if err := os.WriteFile(cert, []byte("half a cert"), 0o600); err != nil {
@@ -260,7 +206,7 @@ func TestACertificateIsRenewedWithoutARestart(t *testing.T) {
 	if got := shown(); got.Cmp(first.SerialNumber) != 0 || len(complaints) == 0 {
 		t.Errorf("with a broken file; complaints %v", complaints)
 	}
-	second := ca.issue(t, cert, key)
+	second := issue(t, ca, cert, key)
 	time.Sleep(1100 * time.Millisecond)
 	if got := shown(); got.Cmp(second.SerialNumber) != 0 {
 		t.Error("the renewed certificate is not shown")

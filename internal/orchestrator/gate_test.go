@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/wasmill/wasmill/internal/access"
+	"github.com/wasmill/wasmill/internal/access/accesstest"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/oci"
 	"github.com/wasmill/wasmill/internal/store"
@@ -22,16 +23,16 @@ import (
 // withCertificate gives a farm on 127.0.0.2 a certificate, and those who trust it.
 func withCertificate(t *testing.T) (change func(*Config), roots *x509.CertPool) {
 	t.Helper()
-	dir, ca := t.TempDir(), newAuthority(t)
+	dir, ca := t.TempDir(), accesstest.NewAuthority(t)
 	cert, key := filepath.Join(dir, "farm.pem"), filepath.Join(dir, "farm.key")
-	ca.issue(t, cert, key)
+	issue(t, ca, cert, key)
 	certificate, err := access.LoadCertificate(cert, key, func(err error) { t.Error(err) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	return func(cfg *Config) {
 		cfg.Listen, cfg.RegistryListen, cfg.Security.Certificate = "127.0.0.2:0", "127.0.0.2:0", certificate
-	}, ca.pool
+	}, ca.Pool
 }
 
 // Each role at the registry: a worker reads, and writes nothing whatever it tries; the farm itself and operators write.
