@@ -29,6 +29,8 @@ type Explanation struct {
 	Root *Standing `json:"root,omitempty"`
 	// Wait is nil for what has ended and for what is running.
 	Wait *Wait `json:"wait,omitempty"`
+	// Stuck says what keeps it from going on until somebody does something, and what: no worker takes it, or the run is paused.
+	Stuck string `json:"stuck,omitempty"`
 	// Ends is an estimate of when what is running will have ended, in seconds.
 	Ends *float64 `json:"ends_in_seconds,omitempty"`
 }

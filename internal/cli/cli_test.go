@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -197,5 +198,45 @@ func TestALogIsPrintedWhole(t *testing.T) {
 	fake := &api.Fake{Logs: map[string][]byte{"a": []byte("one\ntwo\n")}}
 	if out, err := wasmill(t, fake, "logs", "a"); err != nil || out != "one\ntwo\n" {
 		t.Errorf("%q, %v", out, err)
+	}
+}
+
+// Who waits for a run hears why nothing goes on, and again only when that changes.
+func TestWhoWaitsHearsWhyNothingGoesOn(t *testing.T) {
+	stuck := "no worker takes builds of the class small: w1 is drained by ada (a new disk): `wasmill worker undrain w1`"
+	explained := api.Explanation{Recipe: "a", Now: "waits for a worker: " + stuck, Stuck: stuck, Wait: &api.Wait{For: api.WaitWorker}}
+	farm := &api.Fake{Explained: map[string]api.Explanation{"r/a": explained}}
+	run := api.Run{ID: "r", State: "running", Actions: []api.Action{{Recipe: "a", Status: "queued"}}}
+	begin := time.Date(2030, 1, 2, 3, 0, 0, 0, time.UTC)
+	s := standstill{since: begin}
+	for _, step := range []struct {
+		after   time.Duration
+		changed bool
+		change  func()
+		want    string
+	}{
+		{time.Second, false, nil, ""}, // it may go on yet
+		{3 * time.Second, false, nil, "a: " + explained.Now},
+		{10 * time.Second, false, nil, ""}, // that is known
+		{70 * time.Second, false, nil, "a: " + explained.Now},
+		{80 * time.Second, false, func() {
+			farm.Explained["r/a"] = api.Explanation{Recipe: "a", Now: "waits for a slot", Wait: &api.Wait{For: api.WaitSlot}}
+		}, "a: waits for a slot"},
+		{90 * time.Second, true, func() { run.Actions[0].Status = "running" }, ""},
+		{100 * time.Second, false, func() { farm.Explained["r/a"] = api.Explanation{Recipe: "a", Now: "running: compile"} }, ""},
+		{120 * time.Second, false, nil, ""}, // it takes long
+		{130 * time.Second, false, func() {
+			farm.Explained["r/a"] = api.Explanation{Recipe: "a", Now: "running: compile. But w1 gave no sign for 40 s", Stuck: "w1 gave no sign for 40 s"}
+		}, "a: running: compile. But w1 gave no sign for 40 s"},
+		{140 * time.Second, false, func() {
+			farm.Explained["r/a"] = api.Explanation{Recipe: "a", Now: "running: compile. But w1 gave no sign for 50 s", Stuck: "w1 gave no sign for 50 s"}
+		}, ""}, // that it takes longer is no news
+	} {
+		if step.change != nil {
+			step.change()
+		}
+		if got := s.look(t.Context(), farm, run, step.changed, begin.Add(step.after)); got != step.want {
+			t.Errorf("after %s: %q, want %q", step.after, got, step.want)
+		}
 	}
 }

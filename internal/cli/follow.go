@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -21,7 +22,7 @@ const pollEvery = 150 * time.Millisecond
 func (a *app) follow(ctx context.Context, farm api.Farm, id string) (api.Run, error) {
 	p := a.progress()
 	defer p.Close()
-	seen := map[string]string{}
+	seen, idle := map[string]string{}, standstill{since: time.Now()}
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
 	for {
@@ -32,9 +33,12 @@ func (a *app) follow(ctx context.Context, farm api.Farm, id string) (api.Run, er
 			}
 			return run, err
 		}
-		showRun(p, run, seen)
+		changed := showRun(p, run, seen, idle.note)
 		if run.State != "running" {
 			return run, nil
+		}
+		if line := idle.look(ctx, farm, run, changed, time.Now()); line != "" {
+			p.Line("%s", line)
 		}
 		select {
 		case <-ctx.Done():
@@ -63,15 +67,16 @@ func (a *app) cancel(farm api.Farm, id string, cause error) error {
 	}
 }
 
-// showRun prints what has changed since it was last called with this seen.
-func showRun(p *term.Progress, run api.Run, seen map[string]string) {
+// showRun prints what has changed since it was last called with this seen, and says whether anything has. The note stands beside
+// the bar while nothing runs.
+func showRun(p *term.Progress, run api.Run, seen map[string]string, note string) (changed bool) {
 	ended := 0
 	var running []string
 	if state := stateInWords(run); seen[""] != state {
 		if seen[""] != "" && run.State == "running" {
 			p.Line("the run is %s", state)
 		}
-		seen[""] = state
+		seen[""], changed = state, true
 	}
 	for _, act := range run.Actions {
 		switch act.Status {
@@ -85,7 +90,7 @@ func showRun(p *term.Progress, run api.Run, seen map[string]string) {
 			continue
 		}
 		before := seen[act.Recipe]
-		seen[act.Recipe] = state
+		seen[act.Recipe], changed = state, true
 		switch act.Status {
 		case "running":
 			p.Line("%s: %s", act.Recipe, act.Phase)
@@ -100,8 +105,9 @@ func showRun(p *term.Progress, run api.Run, seen map[string]string) {
 		}
 	}
 	if len(run.Actions) > 0 {
-		p.Update("recipes", int64(ended), int64(len(run.Actions)), false, strings.Join(running, ", "))
+		p.Update("recipes", int64(ended), int64(len(run.Actions)), false, cmp.Or(strings.Join(running, ", "), note))
 	}
+	return changed
 }
 
 // verdict is what tests and audit said of a wheel.
@@ -187,7 +193,10 @@ func summary(run api.Run, counts map[string]int) string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, status))
 		}
 	}
-	text := fmt.Sprintf("run %s %s: %s", run.ID, stateInWords(run), strings.Join(parts, ", "))
+	text := fmt.Sprintf("run %s %s", run.ID, stateInWords(run))
+	if len(parts) > 0 {
+		text += ": " + strings.Join(parts, ", ")
+	}
 	if run.Error != "" {
 		text += " (" + run.Error + ")"
 	}

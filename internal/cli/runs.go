@@ -48,7 +48,7 @@ func (a *app) runCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "run", Short: "Look at a run, hold it back, or cancel it"}
 	show := &cobra.Command{
 		Use:     "show ID",
-		Short:   "Show a run with its recipes",
+		Short:   "Show a run with its recipes, and why it does not go on where it does not",
 		Example: "  wasmill run show 20260105-101500-k3f9",
 		Args:    command.Arguments(1, 1, "the ID of a run"),
 		RunE: a.onFarm(func(ctx context.Context, farm api.Farm, args []string) error {
@@ -56,7 +56,15 @@ func (a *app) runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(run, func(w io.Writer) error { return runTable(w, run) })
+			return a.print(run, func(w io.Writer) error {
+				if err := runTable(w, run); err != nil || run.State != "running" {
+					return err
+				}
+				if e := held(ctx, farm, run); e != nil {
+					_, err = fmt.Fprintf(w, "%s: %s\n", e.Recipe, e.Now)
+				}
+				return err
+			})
 		}),
 	}
 	dry := false

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -21,8 +22,8 @@ func (a *app) topCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "top",
 		Short: "Watch the farm: workers and what they build, queues, runs",
-		Long: `On a terminal the page is drawn anew every two seconds; the arrow and page keys move it, q ends. Where the output is no terminal,
-with --once and with --json it is printed once.
+		Long: `On a terminal the page is drawn anew every two seconds; the arrow and page keys move it, q ends. A narrow one shows fewer columns.
+Where the output is no terminal or a dumb one, with --once and with --json it is printed once.
 
 "for" is how long this attempt takes already, "usual" how long the recipe took the last time.`,
 		Example: "  wasmill top\n  wasmill top --once\n  wasmill top --json | jq '.queues'",
@@ -42,7 +43,7 @@ with --once and with --json it is printed once.
 					return err
 				}
 				return a.print(top, func(w io.Writer) error {
-					_, err := io.WriteString(w, strings.Join(topPage(top), "\n")+"\n")
+					_, err := io.WriteString(w, strings.Join(topPage(top, 0), "\n")+"\n")
 					return err
 				})
 			}
@@ -54,11 +55,11 @@ with --once and with --json it is printed once.
 	return cmd
 }
 
-// terminals are input and output as such, where both are.
+// terminals are input and output as such, where both are and can be told where to write.
 func terminals(in io.Reader, out io.Writer) (from, to *os.File, ok bool) {
 	from, okIn := in.(*os.File)
 	to, okOut := out.(*os.File)
-	return from, to, okIn && okOut && xterm.IsTerminal(int(from.Fd())) && xterm.IsTerminal(int(to.Fd())) //nolint:gosec // a file descriptor is small
+	return from, to, okIn && okOut && os.Getenv("TERM") != "dumb" && xterm.IsTerminal(int(from.Fd())) && xterm.IsTerminal(int(to.Fd())) //nolint:gosec // a file descriptor is small
 }
 
 // What a terminal is told (ECMA-48): another screen and no cursor while the page is shown, and to begin at the top.
@@ -99,11 +100,11 @@ func watch(ctx context.Context, farm api.Farm, in, out *os.File, every time.Dura
 		scroll        int
 	)
 	draw := func() {
-		if now.page == nil {
+		if now.top == nil {
 			return
 		}
 		var lines []string
-		lines, scroll = screen(now.page, width, height, scroll, now.note)
+		lines, scroll = screen(topPage(*now.top, width), width, height, scroll, now.note)
 		fmt.Fprint(out, home+strings.Join(lines, clear+"\r\n")+clear+below)
 	}
 	for {
@@ -115,37 +116,50 @@ func watch(ctx context.Context, farm api.Farm, in, out *os.File, every time.Dura
 		case <-ctx.Done():
 			return nil
 		case now = <-looks:
-			if now.page == nil {
+			if now.top == nil {
 				return now.err
 			}
 			draw()
 		case key := <-keys:
-			step, known := map[string]int{"\x1b[A": -1, "k": -1, "\x1b[B": 1, "j": 1, "\x1b[5~": -height, "\x1b[6~": height, "\x1b[H": -1 << 20, "\x1b[F": 1 << 20}[key]
-			switch {
-			case key == "q" || key == "\x03" || key == "": // Ctrl-C comes as a key; "" is the end of the input
+			switch key {
+			case "q", "\x03", "": // Ctrl-C comes as a key; "" is the end of the input
 				return nil
-			case known:
-				scroll += step
-				draw()
+			case "up":
+				scroll--
+			case "down":
+				scroll++
+			case "page up":
+				scroll -= max(height-3, 1)
+			case "page down":
+				scroll += max(height-3, 1)
+			case "begin":
+				scroll = 0
+			case "end":
+				scroll = 1 << 20
+			default:
+				continue
 			}
+			draw()
 		case <-size.C:
 		}
 	}
 }
 
-// readKeys gives keys as the terminal sends them; an escape sequence comes in one piece.
+// readKeys gives keys by name; "" is the end of the input.
 func readKeys(ctx context.Context, in io.Reader, keys chan<- string) {
-	buf := make([]byte, 16)
+	buf := make([]byte, 256)
 	for {
 		n, err := in.Read(buf)
-		key := string(buf[:n])
+		names := keyNames(string(buf[:n]))
 		if err != nil {
-			key = ""
+			names = append(names, "")
 		}
-		select {
-		case keys <- key:
-		case <-ctx.Done():
-			return
+		for _, name := range names {
+			select {
+			case keys <- name:
+			case <-ctx.Done():
+				return
+			}
 		}
 		if err != nil {
 			return
@@ -153,9 +167,34 @@ func readKeys(ctx context.Context, in io.Reader, keys chan<- string) {
 	}
 }
 
-// look is what the farm answered; without a page the first answer was an error.
+// sequences are how terminals send keys (xterm's two modes, VT220, the Linux console).
+var sequences = map[string]string{
+	"\x1b[A": "up", "\x1bOA": "up", "k": "up", "\x1b[B": "down", "\x1bOB": "down", "j": "down",
+	"\x1b[5~": "page up", "\x1b[6~": "page down", " ": "page down",
+	"\x1b[H": "begin", "\x1bOH": "begin", "\x1b[1~": "begin", "\x1b[7~": "begin", "g": "begin",
+	"\x1b[F": "end", "\x1bOF": "end", "\x1b[4~": "end", "\x1b[8~": "end", "G": "end",
+}
+
+// keyNames are the keys in what was read at once: more than one where somebody holds a key down.
+func keyNames(text string) (names []string) {
+	for len(text) > 0 {
+		key := text[:1]
+		if strings.HasPrefix(text, "\x1b[") || strings.HasPrefix(text, "\x1bO") {
+			end := 2
+			for end < len(text) && (text[end] < '@' || text[end] > '~') {
+				end++
+			}
+			key = text[:min(end+1, len(text))]
+		}
+		text = text[len(key):]
+		names = append(names, cmp.Or(sequences[key], key))
+	}
+	return names
+}
+
+// look is what the farm answered; without a snapshot the first answer was an error.
 type look struct {
-	page []string
+	top  *api.Top
 	note string
 	err  error
 }
@@ -169,10 +208,10 @@ func lookOften(ctx context.Context, farm api.Farm, every time.Duration, looks ch
 		top, err := farm.Top(asking)
 		cancel()
 		if err == nil {
-			last, answered = look{page: topPage(top)}, time.Now()
+			last, answered = look{top: &top}, time.Now()
 		} else {
 			last.err = err
-			if last.page != nil {
+			if last.top != nil {
 				last.note = stale(answered, time.Now(), err)
 			}
 		}

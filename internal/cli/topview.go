@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -13,30 +14,31 @@ import (
 	"github.com/wasmill/wasmill/internal/term"
 )
 
-// topPage is a snapshot as lines for people.
-func topPage(t api.Top) []string {
-	running, slots, taking := 0, 0, 0
-	for _, w := range t.Workers {
-		running += len(w.Builds)
-		if w.State == api.Active {
-			taking++
-			slots += w.Slots
+// column is one of a table that may have to do without some of them.
+type column struct {
+	heading string
+	spare   int // in a narrow terminal the columns with the highest go first; those with 0 stay
+}
+
+var (
+	workerColumns = []column{{"worker", 0}, {"state", 0}, {"slots>", 4}, {"recipe", 0}, {"phase", 0}, {"for>", 1}, {"usual>", 3}, {"try>", 5}, {"run", 6}}
+	runColumns    = []column{
+		{"run", 0}, {"lane", 6}, {"since>", 5}, {"progress", 3}, {"done>", 0}, {"running>", 1}, {"waiting>", 2}, {"passed>", 7}, {"cached>", 8}, {"failed>", 0},
+		{"skipped>", 9}, {"state", 0},
+	}
+	queueColumns = []column{{"lane", 0}, {"class", 0}, {"running>", 0}, {"waiting>", 0}}
+)
+
+// topPage is a snapshot as lines for people, in a terminal of some width; 0 is none.
+func topPage(t api.Top, width int) []string {
+	lines := topHead(t, width)
+	section := func(columns []column, rows [][]string) {
+		if len(rows) > 0 {
+			lines = append(append(lines, ""), fitted(columns, rows, width)...)
 		}
 	}
-	queued := 0
-	for _, q := range t.Queues {
-		queued += q.Queued
-	}
-	lines := []string{fmt.Sprintf("wasmill top, %s: %d runs, %d builds, %d waiting for a slot, %d of %d workers take builds (%d slots)",
-		t.At.UTC().Format("2006-01-02 15:04:05 UTC"), len(t.Runs), running, queued, taking, len(t.Workers), slots)}
-	section := func(rows [][]string) {
-		var b bytes.Buffer
-		_ = term.Table(&b, rows) // a buffer takes all
-		lines = append(lines, "")
-		lines = append(lines, strings.Split(strings.TrimRight(b.String(), "\n"), "\n")...)
-	}
 
-	rows := [][]string{{"worker", "state", "slots>", "recipe", "phase", "for>", "usual>", "try>", "run"}}
+	var rows [][]string
 	for _, w := range t.Workers {
 		state := string(w.State)
 		if w.State == api.Gone {
@@ -55,55 +57,187 @@ func topPage(t api.Top) []string {
 			rows = append(rows, []string{name, state, slots, cmp.Or(w.Reason, "-")})
 		}
 	}
-	section(rows)
+	section(workerColumns, rows)
 
-	rows = [][]string{{"lane", "class", "running>", "waiting>"}}
+	rows = nil
 	for _, q := range t.Queues {
 		rows = append(rows, []string{q.Lane, q.Class, fmt.Sprint(q.Running), fmt.Sprint(q.Queued)})
 	}
-	section(rows)
+	section(queueColumns, rows)
 
-	rows = [][]string{{"run", "lane", "since>", "progress", "running>", "waiting>", "passed>", "cached>", "failed>", "skipped>", "state"}}
+	on := map[string]int{}
+	for _, w := range t.Workers {
+		for _, b := range w.Builds {
+			on[b.Run]++
+		}
+	}
+	rows = nil
 	for _, r := range t.Runs {
 		n := r.Counts
+		waiting := n["queued"] + n["planned"] + max(0, n["running"]-on[r.ID])
 		done := r.Total - n["running"] - n["queued"] - n["planned"]
+		if r.Total == 0 {
+			rows = append(rows, []string{r.ID, r.Lane, explain.Span(t.At.Sub(r.Created).Seconds()), "is being planned"})
+			continue
+		}
 		rows = append(rows, []string{
-			r.ID, r.Lane, explain.Span(t.At.Sub(r.Created).Seconds()), bar(done, r.Total), fmt.Sprint(n["running"]), fmt.Sprint(n["queued"] + n["planned"]),
+			r.ID, r.Lane, explain.Span(t.At.Sub(r.Created).Seconds()), bar(done, r.Total), fmt.Sprintf("%d/%d", done, r.Total), fmt.Sprint(on[r.ID]), fmt.Sprint(waiting),
 			fmt.Sprint(n["passed"]), fmt.Sprint(n["cached"]), fmt.Sprint(n["failed"]), fmt.Sprint(n["skipped"]), stateInWords(r.Run),
 		})
 	}
-	section(rows)
+	section(runColumns, rows)
 	return lines
+}
+
+// topHead is what stands above the tables: all in numbers, and what keeps builds from going on.
+func topHead(t api.Top, width int) []string {
+	running, taking, slots, busy, queued := 0, 0, map[string]int{}, map[string]int{}, map[string]int{}
+	for _, w := range t.Workers {
+		running += len(w.Builds)
+		if w.State != api.Active {
+			continue
+		}
+		taking++
+		for _, b := range w.Builds {
+			busy[cmp.Or(b.Class, "small")]++
+		}
+		for _, class := range w.Classes {
+			slots[class] += max(w.ClassSlots[class], 1)
+		}
+	}
+	waiting := 0
+	for _, q := range t.Queues {
+		waiting += q.Queued
+		queued[q.Class] += q.Queued
+	}
+	at := t.At.UTC().Format("2006-01-02 15:04:05 UTC")
+	if width > 0 && width < 80 {
+		at = t.At.UTC().Format(time.TimeOnly)
+	}
+	lines := []string{fmt.Sprintf("wasmill top, %s: %s, %s, %d waiting for a slot", at, counted(len(t.Runs), "run"), counted(running, "build"), waiting)}
+	var byClass []string
+	for _, class := range topClasses {
+		if slots[class] > 0 {
+			byClass = append(byClass, fmt.Sprintf("%s %d/%d", class, busy[class], slots[class]))
+		}
+	}
+	crew := fmt.Sprintf("%d of %d workers take builds", taking, len(t.Workers))
+	if len(byClass) > 0 {
+		crew += "; slots taken: " + strings.Join(byClass, ", ")
+	}
+	lines = append(lines, crew)
+	for _, class := range topClasses {
+		if queued[class] == 0 {
+			continue
+		}
+		if why := explain.Nobody(t.Workers, class, t.At); why != "" {
+			lines = append(lines, wrapped(fmt.Sprintf("! %s of the class %s can't go on: %s", counted(queued[class], "build"), class, why), width)...)
+		}
+	}
+	if len(t.Workers) == 0 && waiting == 0 {
+		lines = append(lines, wrapped(explain.Nobody(nil, "", t.At), width)...)
+	}
+	return lines
+}
+
+// wrapped is a text on as many lines as it needs, all but the first indented.
+func wrapped(text string, width int) (lines []string) {
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if width > 0 && line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
+			lines, line = append(lines, line), " "
+		}
+		line += strings.Repeat(" ", min(1, len(line))) + word
+	}
+	return append(lines, line)
+}
+
+var topClasses = []string{"small", "medium", "large"}
+
+// counted is a number of things.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// fitted is a table with as many of its columns as there is room for.
+func fitted(columns []column, rows [][]string, width int) []string {
+	for {
+		heading := make([]string, len(columns))
+		for i, c := range columns {
+			heading[i] = c.heading
+		}
+		var b bytes.Buffer
+		_ = term.Table(&b, append([][]string{heading}, rows...)) // a buffer takes all
+		lines := strings.Split(strings.TrimRight(b.String(), "\n"), "\n")
+		least := 0
+		for i, c := range columns {
+			if c.spare > columns[least].spare {
+				least = i
+			}
+		}
+		if width <= 0 || columns[least].spare == 0 || wide(heading, rows) <= width {
+			return lines
+		}
+		columns = slices.Delete(slices.Clone(columns), least, least+1)
+		shorter := make([][]string, len(rows))
+		for i, row := range rows {
+			if shorter[i] = row; least < len(row)-1 || len(row) > len(columns) {
+				shorter[i] = slices.Delete(slices.Clone(row), least, least+1)
+			}
+		}
+		rows = shorter
+	}
+}
+
+// words is how much of a text at the end of a line should be seen; the rest may be cut.
+const words = 12
+
+// wide is how much room a table should have.
+func wide(heading []string, rows [][]string) int {
+	short := [][]string{heading}
+	for _, row := range rows {
+		row = slices.Clone(row)
+		row[len(row)-1] = cut(row[len(row)-1], words)
+		short = append(short, row)
+	}
+	var b bytes.Buffer
+	_ = term.Table(&b, short) // as above
+	most := 0
+	for line := range strings.Lines(b.String()) {
+		most = max(most, utf8.RuneCountInString(strings.TrimRight(line, "\n")))
+	}
+	return most
 }
 
 // bar is how much of something is done.
 func bar(done, total int) string {
 	const width = 20
-	if total == 0 {
-		return "is being planned"
-	}
-	full := done * width / total
-	return strings.Repeat("#", full) + strings.Repeat(".", width-full) + fmt.Sprintf(" %d/%d", done, total)
+	full := done * width / max(total, 1)
+	return strings.Repeat("#", full) + strings.Repeat(".", width-full)
 }
 
 // screen is the part of a page that fits a terminal: its first line stays, the rest is moved by scroll lines. The last line says
-// what the keys do. The scroll is returned as far as it goes.
+// what the keys do, and the one before it the note, where there is one. The scroll is returned as far as it goes.
 func screen(page []string, width, height, scroll int, note string) ([]string, int) {
-	body := max(height-2, 1)
+	var foot []string
+	if note != "" {
+		foot = append(foot, note)
+	}
+	body := max(height-2-len(foot), 1)
 	rest := page[1:]
 	scroll = max(0, min(scroll, len(rest)-body))
 	lines := append([]string{page[0]}, rest[scroll:min(len(rest), scroll+body)]...)
-	for len(lines) < height-1 {
+	for len(lines) < height-1-len(foot) {
 		lines = append(lines, "")
 	}
-	foot := "q ends · arrows and page keys move"
+	keys := "q ends"
 	if len(rest) > body {
-		foot += fmt.Sprintf(" · lines %d to %d of %d", scroll+1, min(len(rest), scroll+body), len(rest))
+		keys += fmt.Sprintf(" · lines %d to %d of %d · arrows and page keys move", scroll+1, min(len(rest), scroll+body), len(rest))
 	}
-	if note != "" {
-		foot = note + " · " + foot
-	}
-	lines = append(lines, foot)
+	lines = append(append(lines, foot...), keys)
 	for i := range lines {
 		lines[i] = cut(lines[i], width)
 	}

@@ -23,10 +23,11 @@ type Facts struct {
 	Last    *store.Build // with which the plan compared; nil where it is forgotten, or there was none
 	Build   *store.Build // under the action's key; nil where there is none yet
 	Past    *store.Past  // where Build was made
-	// What is needed to tell of waiting: what else is to be built, how long builds take, by recipe, and the slots of the workers
-	// that live, by class.
+	// What is needed to tell of waiting: what else is to be built, how long builds take, by recipe, the workers, and the slots of
+	// those that take builds, by class.
 	Open    []store.OpenAction
 	Seconds map[string]float64
+	Workers []api.Worker
 	Slots   map[string]int
 }
 
@@ -182,6 +183,10 @@ func (f *Facts) running(e *api.Explanation, act *store.RunAction) {
 			e.Now += "; it takes longer than the last time"
 		}
 	}
+	if e.Stuck = f.lost(f.Run.ID, act.Recipe, act.Worker, cmp.Or(act.Class, "small")); e.Stuck != "" {
+		e.Ends = nil
+		e.Now += ". But " + e.Stuck
+	}
 }
 
 // waits says what a recipe waits for, and how long it may be.
@@ -218,12 +223,14 @@ func (f *Facts) waits(e *api.Explanation, act *store.RunAction) {
 	case !f.Run.Control.Paused.IsZero() && act.Status == store.Planned:
 		w.For, w.Starts = api.WaitPause, nil
 		e.Now = f.pauseInWords()
+		e.Stuck = e.Now
 	case len(w.Needs) > 0:
 		w.For = api.WaitNeeds
 		e.Now = "waits for " + needsInWords(w.Needs)
 	case w.Slots == 0:
 		w.For = api.WaitWorker
-		e.Now = fmt.Sprintf("waits for a worker: none that is there serves the class %s (`wasmill workers` shows them, `worker --orchestrator URL` starts one)", w.Class)
+		e.Stuck = Nobody(f.Workers, w.Class, f.Now)
+		e.Now = "waits for a worker: " + e.Stuck
 	case act.Status == store.Planned && f.limited():
 		w.For = api.WaitLimit
 		e.Now = fmt.Sprintf("waits for another build of its run, which has as many as it may: its limit of %d is reached (`wasmill run limit %s N` changes it)",
@@ -242,9 +249,44 @@ func (f *Facts) waits(e *api.Explanation, act *store.RunAction) {
 	if act.Cause != "" {
 		e.Now += "; it " + act.Cause
 	}
+	if w.For == api.WaitNeeds || w.For == api.WaitBuild {
+		if e.Stuck = f.stuck(list, me); e.Stuck != "" {
+			e.Now += ". " + e.Stuck
+		}
+	}
 	if w.Starts != nil && *w.Starts >= 1 && w.For != api.WaitBuild {
 		e.Now += fmt.Sprintf(". It starts in about %s", Span(*w.Starts))
 	}
+}
+
+// stuck says what keeps that from going on for which a task waits, however many others are between; empty where something does.
+func (f *Facts) stuck(list []task, me int) string {
+	seen := map[int]bool{me: true}
+	for todo := []int{me}; len(todo) > 0; todo = todo[1:] {
+		t := &list[todo[0]]
+		next := t.needs
+		if t.same >= 0 {
+			next = []int{t.same}
+		}
+		o, why := t.open, ""
+		switch {
+		case todo[0] == me || len(next) > 0:
+		case o.Status == store.Running:
+			why = f.lost(o.Run, o.Recipe, o.Worker, t.class)
+		case f.Slots[t.class] == 0:
+			why = Nobody(f.Workers, t.class, f.Now)
+		}
+		if why != "" {
+			return o.Recipe + " does not go on: " + why
+		}
+		for _, n := range next {
+			if !seen[n] {
+				seen[n] = true
+				todo = append(todo, n)
+			}
+		}
+	}
+	return ""
 }
 
 // pauseInWords says who holds the run back.

@@ -45,6 +45,11 @@ func newFarm(actions ...store.RunAction) *farm {
 	return f
 }
 
+func (f *farm) with(workers ...api.Worker) *farm {
+	f.Workers = workers
+	return f
+}
+
 // other adds an action of another run.
 func (f *farm) other(run, lane string, a store.RunAction) *farm {
 	f.Open = append(f.Open, store.OpenAction{Run: run, Lane: lane, RunAction: a})
@@ -155,8 +160,38 @@ func TestWords(t *testing.T) {
 			f.Seconds = map[string]float64{"a": 20, "b": 60, "c": 30, "d": 40, "app": 10}
 			return f
 		}},
-		{"no worker serves its class", func() *farm {
+		{"no worker has ever joined", func() *farm {
 			return newFarm(in("large", queued("app", 4000)))
+		}},
+		{"no worker serves its class", func() *farm {
+			return newFarm(in("large", queued("app", 4000))).with(api.Worker{Name: "w1", State: api.Active, Classes: []string{"small"}})
+		}},
+		{"those that serve its class take nothing", func() *farm {
+			all := []string{"small", "medium", "large"}
+			return newFarm(in("large", queued("app", 4000))).with(
+				api.Worker{Name: "w1", State: api.Gone, Classes: all, LastSeen: ago(600)},
+				api.Worker{Name: "w2", State: api.Active, Classes: []string{"small"}},
+				api.Worker{Name: "w3", State: api.Out, Classes: all, Reason: "the disk is full"},
+				api.Worker{Name: "w4", State: api.Drained, Classes: all, Reason: "a new disk", By: "ada"},
+			)
+		}},
+		{"nobody takes what it needs", func() *farm {
+			return newFarm(in("large", queued("lib", 10)), planned("mid", "lib"), planned("app", "mid")).with(api.Worker{Name: "w1", State: api.Draining, Classes: []string{"large"}})
+		}},
+		{"the other run's build of the same key is held back", func() *farm {
+			mine, theirs := in("large", queued("app", 5)), in("large", queued("app", 60))
+			mine.Key, theirs.Key = key("a"), key("a")
+			return newFarm(mine).other("theirs", "submission", theirs)
+		}},
+		{"its worker is gone", func() *farm {
+			return newFarm(running("app", 40)).with(api.Worker{Name: "w1", State: api.Gone, Classes: []string{"small"}, LastSeen: ago(35)})
+		}},
+		{"its worker is gone, and another is there", func() *farm {
+			return newFarm(running("app", 40)).with(api.Worker{Name: "w1", State: api.Gone, Classes: []string{"small"}, LastSeen: ago(35)},
+				api.Worker{Name: "w2", State: api.Active, Classes: []string{"small"}})
+		}},
+		{"it is built, and its worker takes no tests any more", func() *farm {
+			return newFarm(running("app", 40)).with(api.Worker{Name: "w1", State: api.Out, Reason: "the engine does not answer", Classes: []string{"small"}, ClassSlots: map[string]int{"small": 1}})
 		}},
 		{"another run builds the same key", func() *farm {
 			mine, theirs := queued("app", 5), running("app", 60)
@@ -186,6 +221,9 @@ func TestWords(t *testing.T) {
 		page.WriteString(story.name + "\n  why: " + e.Why + "\n  now: " + e.Now + "\n")
 		for _, c := range e.Changes {
 			page.WriteString("  change: " + c.Field + " " + c.Name + " " + plan.Short(c.Old) + " " + plan.Short(c.New) + "\n")
+		}
+		if e.Stuck != "" {
+			page.WriteString("  stuck: " + e.Stuck + "\n")
 		}
 		if e.Root != nil {
 			page.WriteString("  root: " + e.Root.Recipe + "\n")

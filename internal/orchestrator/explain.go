@@ -103,6 +103,6 @@ func (o *Orchestrator) waiting(ctx context.Context, f *explain.Facts) (err error
 	if err != nil {
 		return err
 	}
-	f.Slots = slotsOf(workers)
+	f.Workers, f.Slots = workers, slotsOf(workers)
 	return nil
 }

@@ -46,13 +46,24 @@ func (o *Orchestrator) Top(ctx context.Context) (api.Top, error) {
 			at(r.Lane, class).Queued += n
 		}
 	}
+	on := map[[2]string]int{} // builds on a worker, by run and class
 	for _, w := range top.Workers {
 		for _, b := range w.Builds {
 			at(lanes[b.Run], b.Class).Running++
+			on[[2]string{b.Run, cmp.Or(b.Class, string(workflows.Small))}]++
+		}
+	}
+	// What was begun and is on no worker waits for a slot again, for its second build or its test.
+	for _, r := range runs {
+		for class, n := range r.Begun {
+			class = cmp.Or(class, string(workflows.Small))
+			at(r.Lane, class).Queued += max(0, n-on[[2]string{r.ID, class}])
 		}
 	}
 	for _, q := range queues {
-		top.Queues = append(top.Queues, *q)
+		if q.Running+q.Queued > 0 {
+			top.Queues = append(top.Queues, *q)
+		}
 	}
 	slices.SortFunc(top.Queues, func(a, b api.Queue) int {
 		return cmp.Or(cmp.Compare(laneRank(a.Lane), laneRank(b.Lane)), cmp.Compare(a.Class, b.Class))

@@ -9,6 +9,7 @@ import (
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/store"
 	"github.com/wasmill/wasmill/workflows"
 )
 
@@ -153,6 +154,15 @@ func TestTop(t *testing.T) {
 		if len(top.Runs) != 1 || top.Runs[0].Total != 3 || top.Runs[0].Counts["planned"] != 2 || top.Runs[0].Counts["queued"] != 1 || len(top.Workers) != 1 {
 			t.Errorf("top is %+v", top)
 		}
+	}
+	// What is built and on no worker waits for a slot again.
+	for _, recipe := range []string{"app", "late"} {
+		if err := o.db.UpdateAction(ctx, "one", store.RunAction{Recipe: recipe, Status: store.Running, Attempt: 1, Class: "small"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if top, err := o.Top(ctx); err != nil || top.Queues[1] != (api.Queue{Lane: "submission", Class: "small", Running: 1, Queued: 1}) {
+		t.Errorf("between two steps: %+v, %v", top.Queues, err)
 	}
 	if err := (activities{o}).FinishRun(ctx, workflows.RunResult{RunID: "one", Outcome: workflows.Canceled}); err != nil {
 		t.Fatal(err)

@@ -20,7 +20,9 @@ type OpenAction struct {
 type Going struct {
 	Run
 	Counts map[Status]int // of its actions
-	Queued map[string]int // builds that wait for a slot, by class
+	// By class: builds that wait for a slot, and those that a worker has begun. Of the latter some may wait for a slot again: for
+	// their second build, or their test.
+	Queued, Begun map[string]int
 }
 
 // Past is a build as the run that carried it out knows it.
@@ -85,24 +87,33 @@ func (s *SQL) RunsInFlight(ctx context.Context) (list []Going, err error) {
 			for _, c := range counts {
 				f.Counts[c.status] = c.n
 			}
-			if f.Counts[Queued] > 0 {
-				f.Queued = map[string]int{}
-				count := func(rows *sql.Rows) (struct{}, error) {
-					var class string
-					var n int
-					err := rows.Scan(&class, &n)
-					f.Queued[class] = n
-					return struct{}{}, err
-				}
-				if _, err := query(ctx, tx, count, `SELECT class, count(*) FROM run_actions WHERE run = ? AND status = 'queued' GROUP BY class`, r.ID); err != nil {
-					return err
-				}
+			if f.Queued, err = byClass(ctx, tx, &f, Queued); err != nil {
+				return err
+			}
+			if f.Begun, err = byClass(ctx, tx, &f, Running); err != nil {
+				return err
 			}
 			list = append(list, f)
 		}
 		return nil
 	})
 	return list, err
+}
+
+// byClass counts the actions of a run in a state.
+func byClass(ctx context.Context, tx tx, f *Going, status Status) (map[string]int, error) {
+	if f.Counts[status] == 0 {
+		return nil, nil
+	}
+	counts := map[string]int{}
+	_, err := query(ctx, tx, func(rows *sql.Rows) (struct{}, error) {
+		var class string
+		var n int
+		err := rows.Scan(&class, &n)
+		counts[class] = n
+		return struct{}{}, err
+	}, `SELECT class, count(*) FROM run_actions WHERE run = ? AND status = ? GROUP BY class`, f.ID, status)
+	return counts, err
 }
 
 type statusCount struct {

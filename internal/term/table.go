@@ -7,7 +7,8 @@ import (
 )
 
 // Table writes rows in columns that line up; the first row is the heading. A column whose heading ends in ">" is
-// aligned to the right (the mark is not shown).
+// aligned to the right (the mark is not shown). The last cell of a row that is shorter than the heading has the rest of the line, and
+// makes no column wider.
 func Table(w io.Writer, rows [][]string) error {
 	if len(rows) == 0 {
 		return nil
@@ -21,6 +22,9 @@ func Table(w io.Writer, rows [][]string) error {
 	width := make([]int, len(heading))
 	for _, row := range rows {
 		for i, cell := range row {
+			if i < len(heading)-1 && i == len(row)-1 {
+				break
+			}
 			width[i] = max(width[i], utf8.RuneCountInString(cell))
 		}
 	}
@@ -31,7 +35,7 @@ func Table(w io.Writer, rows [][]string) error {
 			if i > 0 {
 				line.WriteString("  ")
 			}
-			pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(cell))
+			pad := strings.Repeat(" ", max(0, width[i]-utf8.RuneCountInString(cell)))
 			if right[i] {
 				line.WriteString(pad + cell)
 			} else {

@@ -53,6 +53,15 @@ func waiting(t *testing.T, db store.DB) {
 		t.Errorf("a was made at %v, started %v", open[2].Created, open[2].Started)
 	}
 
+	going, err := db.RunsInFlight(ctx)
+	must(t, err)
+	if len(going) != 2 || going[1].ID != "two" || going[1].Counts[store.Running] != 1 {
+		t.Fatalf("in flight: %+v", going)
+	}
+	if diff := cmp.Diff(map[string]int{"": 1}, going[1].Begun); diff != "" || going[1].Queued != nil || going[0].Begun != nil {
+		t.Errorf("begun (-want +got):\n%s; queued: %v; of the other: %v", diff, going[1].Queued, going[0].Begun)
+	}
+
 	took, err := db.Seconds(ctx, []string{"a", "b", "c", "nobody"})
 	must(t, err)
 	if diff := cmp.Diff(map[string]float64{"a": 10, "b": 3}, took); diff != "" {
