@@ -14,15 +14,19 @@ import (
 // Dial connects to the embedded server or to a cluster. The error is fault.Unavailable when nothing answers at the
 // address. Log receives what Temporal's SDK has to say; nil drops it. Each of more changes the options further.
 func Dial(ctx context.Context, address, namespace string, log *zap.Logger, more ...func(*client.Options)) (client.Client, error) {
-	options := client.Options{HostPort: address, Namespace: namespace, Logger: newLogger(log)}
-	for _, change := range more {
-		change(&options)
-	}
-	c, err := client.DialContext(ctx, options)
+	c, err := dial(ctx, address, namespace, log, more)
 	if err != nil {
 		return nil, fault.Errorf(fault.Unavailable, "connecting to Temporal at %s: %w", address, err)
 	}
 	return c, nil
+}
+
+func dial(ctx context.Context, address, namespace string, log *zap.Logger, changes []func(*client.Options)) (client.Client, error) {
+	options := client.Options{HostPort: address, Namespace: namespace, Logger: newLogger(log)}
+	for _, change := range changes {
+		change(&options)
+	}
+	return client.DialContext(ctx, options)
 }
 
 // Secured makes Dial speak TLS; nil is without.

@@ -155,6 +155,9 @@ func (c *Crew) fatal(err error) {
 	}
 }
 
+// GiveUp cancels what runs, for another worker to try again.
+func (c *Crew) GiveUp() { c.giveUp() }
+
 // lastWords is how long a crew that stops tries to tell Temporal of what it has given up.
 const lastWords = 10 * time.Second
 

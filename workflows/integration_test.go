@@ -59,7 +59,7 @@ func TestTwoWorkersShareTheWork(t *testing.T) {
 
 func TestAnotherAttemptFinishesWhatAKilledWorkerHad(t *testing.T) {
 	s := newStage(t, &fakeFarm{plan: builds(map[string][]string{"a": nil})})
-	doomed, output := startWorkerProcess(t, s.address, s.namespace)
+	doomed, output := startWorkerProcess(t, s.relay.Address, s.namespace)
 	s.ask("r1", Submission, impatient)
 	if line, err := bufio.NewReader(output).ReadString('\n'); err != nil || line != "a\n" {
 		t.Fatalf("the worker said %q, %v", line, err)

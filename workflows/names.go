@@ -19,6 +19,9 @@ func (c Class) Queue() string {
 	return queuePrefix + string(c)
 }
 
+// WorkerQueues are the task queues of what workers do.
+func WorkerQueues() []string { return []string{Small.Queue(), Medium.Queue(), Large.Queue()} }
+
 // classOf is the inverse of Queue.
 func classOf(queue string) Class { return Class(strings.TrimPrefix(queue, queuePrefix)) }
 

@@ -24,7 +24,10 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/wasmill/wasmill/internal/access"
 	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/relay"
+	"github.com/wasmill/wasmill/internal/relay/relaytest"
 	"github.com/wasmill/wasmill/internal/temporald"
 )
 
@@ -48,7 +51,7 @@ func TestMain(m *testing.M) {
 
 // beWorker says which build it has begun, and never ends one.
 func beWorker(address string) {
-	c, err := Dial(context.Background(), address, os.Getenv(workerNamespace), nil)
+	c, err := DialRelay(context.Background(), Relay{Address: address}, os.Getenv(workerNamespace), nil)
 	if err != nil {
 		panic(err)
 	}
@@ -78,10 +81,11 @@ func startWorkerProcess(t *testing.T, address, namespace string) (*exec.Cmd, *os
 	return cmd, r
 }
 
-// stage is a server with a farm on it.
+// stage is a server with a farm on it, and a relay for workers.
 type stage struct {
 	*testing.T
 	server *temporald.Server // nil on a cluster
+	relay  *relaytest.Server
 	client client.Client
 	farm   *fakeFarm
 	crew   *Crew
@@ -113,6 +117,11 @@ func (s *stage) begin(address string) {
 	if s.crew, err = StartFarm(s.client, s.farm); err != nil {
 		s.Fatal(err)
 	}
+	front := ""
+	if s.relay != nil {
+		front = s.relay.Address
+	}
+	s.relay = relaytest.Serve(s, front, s.address, relay.Config{Guard: relaytest.NewGuard(nil), Key: access.Key("k"), Namespace: s.namespace, Queues: WorkerQueues()})
 }
 
 // join makes a namespace of its own on a cluster, the first time.
@@ -130,6 +139,7 @@ func (s *stage) join(address string) {
 }
 
 func (s *stage) end() {
+	s.relay.Kill()
 	s.crew.Stop()
 	s.client.Close()
 	if s.server == nil {
@@ -149,10 +159,13 @@ func (s *stage) dial() client.Client {
 	return c
 }
 
-// hire starts a worker with a connection of its own.
+// hire starts a worker with a connection of its own, to the relay.
 func (s *stage) hire(w *fakeWorker, slots int) *Crew {
 	s.Helper()
-	c := s.dial()
+	c, err := DialRelay(context.Background(), Relay{Address: s.relay.Address}, s.namespace, nil)
+	if err != nil {
+		s.Fatal(err)
+	}
 	crew, err := StartWorker(c, w, WorkerOptions{Slots: map[Class]int{Small: slots}})
 	if err != nil {
 		s.Fatal(err)

@@ -58,7 +58,7 @@ func Distrust(server string, err error) error {
 	var record tls.RecordHeaderError
 	switch {
 	case errors.As(err, &invalid):
-		return fault.Errorf(fault.Unauthenticated, "%s is not trusted (%w): name the certificate of its authority with --ca FILE or $WASMILL_CA", server, invalid.Err)
+		return fault.Errorf(fault.Unauthenticated, "%s is not trusted (%w): name the certificate of its authority with --ca FILE or $WASMILL_CA", server, invalid)
 	case errors.As(err, &record):
 		return fault.Errorf(fault.Invalid, "%s does not speak TLS: is it http:// that is meant?", server)
 	}

@@ -114,12 +114,8 @@ type Farm interface {
 
 // Join is what a worker needs to know. Addresses are as the orchestrator was told to announce them.
 type Join struct {
-	Temporal  string `json:"temporal"` // host:port
-	Namespace string `json:"namespace"`
-	// TemporalTLS: Temporal is spoken to with TLS; its certificate is TemporalName's, where that is not empty.
-	TemporalTLS  bool   `json:"temporal_tls,omitempty"`
-	TemporalName string `json:"temporal_server_name,omitempty"`
-	Registry     string `json:"registry"` // host:port
+	Namespace string `json:"namespace"` // in Temporal, which is behind the farm's own address
+	Registry  string `json:"registry"`  // host:port
 	// RegistryTokens: the registry is the farm's own, and takes the token with which was joined.
 	RegistryTokens bool   `json:"registry_tokens,omitempty"`
 	Version        string `json:"version"` // of the orchestrator

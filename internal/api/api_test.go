@@ -26,7 +26,7 @@ func overHTTP(t *testing.T, f Farm) *Client {
 func TestClientSeesWhatTheFarmSays(t *testing.T) {
 	ctx := context.Background()
 	fake := &Fake{
-		JoinAnswer: Join{Temporal: "127.0.0.1:7233", Namespace: "wasmill", Registry: "127.0.0.1:5000", Version: "1"},
+		JoinAnswer: Join{Namespace: "wasmill", Registry: "127.0.0.1:5000", Version: "1"},
 		Planned:    []Action{{Recipe: "toolz", Kind: "build", Reason: "no earlier build", Status: "planned"}},
 		Explained:  map[string]Explanation{"run/1/to olz": {Why: "it is new", Wait: &Wait{For: WaitSlot, Ahead: 2}}, "/toolz": {Why: "cached"}},
 		Builds:     map[string]record.Build{"toolz": {Recipe: "toolz", Outcome: record.Passed}},

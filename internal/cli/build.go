@@ -129,7 +129,7 @@ func (a *app) worker(ctx context.Context, o *orchestrator.Orchestrator, cfg work
 	if cfg.Engine, err = engine.NewDocker(engine.WithKeychain(o.Remote())); err != nil {
 		return nil, err
 	}
-	cfg.Farm, cfg.Remote, cfg.Cache = o, o.Remote(), a.cache<<30
+	cfg.Farm, cfg.Remote, cfg.Relay, cfg.Cache = o, o.Remote(), o.Relay(), a.cache<<30
 	return worker.Start(ctx, cfg)
 }
 

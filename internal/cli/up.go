@@ -25,8 +25,8 @@ func (a *app) upCommand() *cobra.Command {
 		Use:   "up",
 		Short: "Run a whole farm in this process: orchestrator, worker, index",
 		Long: `Runs an orchestrator and one worker until it is interrupted. Another worker on this machine joins with
-` + "`worker --orchestrator URL --data FOLDER`" + `, with a folder of its own. Workers on other machines need a Temporal cluster
-and a registry that they reach: see the flags of orchestrator. Everything is kept in the folder of --data.`,
+` + "`worker --orchestrator URL --data FOLDER`" + `, with a folder of its own. Workers on other machines need an address
+that they reach, with a certificate, and a token: see --listen, --tls-cert and ` + "`wasmill token`" + `. Everything is kept in the folder of --data.`,
 		Example: "  wasmill up\n  wasmill up --listen 127.0.0.1:8080 --slots 4\n  wasmill up --where    # the address of the farm that has the data folder",
 		Args:    command.Arguments(0, 0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {

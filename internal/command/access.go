@@ -1,9 +1,12 @@
 package command
 
 import (
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"io/fs"
+	"net"
+	"net/url"
 	"os"
 	"strings"
 
@@ -14,6 +17,7 @@ import (
 	"github.com/wasmill/wasmill/internal/datadir"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/oci"
+	"github.com/wasmill/wasmill/workflows"
 )
 
 // Access is how a program is let in by a farm, and whom it trusts. A token is never an argument: other users of the machine
@@ -76,6 +80,31 @@ func (a *Access) client(server, token string) (*api.Client, error) {
 		options = append(options, api.WithRoots(roots))
 	}
 	return api.NewClient(server, options...), nil
+}
+
+// Relay is where a worker of the farm that was asked last is given its tasks.
+func (a *Access) Relay(server string) (workflows.Relay, error) {
+	if !strings.Contains(server, "://") {
+		server = "http://" + server
+	}
+	u, err := url.Parse(server)
+	if err != nil {
+		return workflows.Relay{}, fault.Errorf(fault.Invalid, "reading the orchestrator's address: %w", err)
+	}
+	if strings.Trim(u.Path, "/") != "" {
+		return workflows.Relay{}, fault.Errorf(fault.Invalid, "a worker is given its tasks at the root of an address, which %s is not: name https://HOST[:PORT]", server)
+	}
+	relay, port := workflows.Relay{Token: a.token}, "80"
+	if u.Scheme == "https" {
+		relay.TLS, port = access.ClientTLS(a.roots, nil, ""), "443"
+	}
+	if a.token != "" {
+		if err := access.InTheClear(u); err != nil {
+			return relay, err
+		}
+	}
+	relay.Address = net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), port))
+	return relay, nil
 }
 
 // Beside asks the farm that has a data folder of this machine: without a token of its own with the one that the farm has left

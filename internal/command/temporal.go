@@ -13,21 +13,21 @@ import (
 
 // Temporal is how an orchestrator reaches a Temporal cluster that speaks TLS.
 type Temporal struct {
-	speaksTLS bool
-	name      string
-	Shown     Shown
+	speaksTLS       bool
+	name, cert, key string
 }
 
 // Flags adds the flags.
 func (t *Temporal) Flags(flags *pflag.FlagSet) {
-	flags.BoolVar(&t.speaksTLS, "temporal-tls", false, "the Temporal cluster speaks TLS: workers are told, too; given with --temporal-cert it need not be said")
+	flags.BoolVar(&t.speaksTLS, "temporal-tls", false, "the Temporal cluster speaks TLS; given with --temporal-cert it need not be said")
 	flags.StringVar(&t.name, "temporal-server-name", "", "name in the Temporal cluster's certificate, where that is not its address")
-	t.Shown.Flags(flags)
+	flags.StringVar(&t.cert, "temporal-cert", "", "file with the certificate (PEM) to show to the Temporal cluster; a renewed one is taken without a restart")
+	flags.StringVar(&t.key, "temporal-key", "", "file with the key of --temporal-cert")
 }
 
 // Config is nil for a cluster that does not speak TLS. The server's certificate must come from one of the roots.
 func (t *Temporal) Config(cluster string, roots *x509.CertPool, log *zap.Logger) (*tls.Config, error) {
-	cert, err := t.Shown.Certificate(log)
+	cert, err := access.LoadCertificate(t.cert, t.key, func(err error) { log.Error("taking the renewed certificate for Temporal", zap.Error(err)) })
 	if err != nil {
 		return nil, err
 	}
@@ -41,18 +41,4 @@ func (t *Temporal) Config(cluster string, roots *x509.CertPool, log *zap.Logger)
 		return nil, fault.Errorf(fault.Invalid, "the embedded Temporal server listens on loopback only and speaks no TLS: name a cluster with --temporal")
 	}
 	return access.ClientTLS(roots, cert, t.name), nil
-}
-
-// Shown is the certificate that a daemon shows to the Temporal cluster.
-type Shown struct{ cert, key string }
-
-// Flags adds the flags.
-func (s *Shown) Flags(flags *pflag.FlagSet) {
-	flags.StringVar(&s.cert, "temporal-cert", "", "file with the certificate (PEM) to show to the Temporal cluster; a renewed one is taken without a restart")
-	flags.StringVar(&s.key, "temporal-key", "", "file with the key of --temporal-cert")
-}
-
-// Certificate is nil where none is shown.
-func (s *Shown) Certificate(log *zap.Logger) (*access.Certificate, error) {
-	return access.LoadCertificate(s.cert, s.key, func(err error) { log.Error("taking the renewed certificate for Temporal", zap.Error(err)) })
 }

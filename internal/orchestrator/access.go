@@ -60,7 +60,7 @@ func (c *Config) secure() error {
 	}
 	if host, _, err := net.SplitHostPort(c.TemporalListen); c.Temporal == "" && c.TemporalListen != "" && (err != nil || !access.Loopback(host)) {
 		return fault.Errorf(fault.Invalid, "--temporal-listen %s is not on loopback: the embedded Temporal server asks nobody who he is. "+
-			"for workers on other machines name a Temporal cluster with --temporal", c.TemporalListen)
+			"workers on other machines don't need it: they are given their tasks at --listen", c.TemporalListen)
 	}
 	return nil
 }

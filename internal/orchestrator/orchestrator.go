@@ -18,6 +18,7 @@ import (
 
 	"go.temporal.io/sdk/client"
 	"go.uber.org/zap"
+	"google.golang.org/grpc"
 
 	"github.com/wasmill/wasmill/internal/access"
 	"github.com/wasmill/wasmill/internal/api"
@@ -25,6 +26,7 @@ import (
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/oci"
 	"github.com/wasmill/wasmill/internal/plan"
+	"github.com/wasmill/wasmill/internal/relay"
 	"github.com/wasmill/wasmill/internal/reproduce"
 	"github.com/wasmill/wasmill/internal/store"
 	"github.com/wasmill/wasmill/internal/telemetry"
@@ -95,6 +97,8 @@ type Orchestrator struct {
 	key     access.Key
 	secret  string // with which the orchestrator lets itself in
 	http    *http.Server
+	relay   *relay.Relay
+	at      string // where http listens
 	release func()
 	metrics *telemetry.Farm
 	probes  *telemetry.Server // nil without MetricsListen
@@ -104,8 +108,8 @@ type Orchestrator struct {
 	mu       sync.Mutex
 	temporal *temporald.Server // nil where an external one is used, or before StartTemporal
 	client   client.Client     // nil before StartTemporal
+	behind   *grpc.ClientConn  // the relay's to Temporal, beside client
 	crew     *workflows.Crew
-	joinAt   string // Temporal's address
 
 	stopTelling context.CancelFunc // see tellSlots
 	told        sync.WaitGroup
@@ -211,9 +215,10 @@ func (o *Orchestrator) serve() error {
 	if err != nil {
 		return fault.Errorf(fault.Unavailable, "listening for the API (choose another address with --listen): %w", err)
 	}
-	o.url = "http://" + o.cfg.announced(listener.Addr().String())
+	o.at = listener.Addr().String()
+	o.url = "http://" + o.cfg.announced(o.at)
 	if o.cfg.Security.Certificate != nil {
-		o.url = "https://" + o.cfg.announced(listener.Addr().String())
+		o.url = "https://" + o.cfg.announced(o.at)
 	}
 	pages, err := o.index()
 	if err != nil {
@@ -233,8 +238,23 @@ func (o *Orchestrator) serve() error {
 	mux.Handle("/healthz", probes)
 	mux.Handle("/readyz", probes)
 	mux.Handle("/", o.metrics.Served(o.admitting(o.cfg.Security.PrivateIndex, pages)))
+	o.relay = relay.New(relay.Config{
+		Guard: guard{o}, Key: o.key, Namespace: o.cfg.Namespace, Queues: workflows.WorkerQueues(), Server: o.behindRelay,
+	})
+	both := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if relay.Is(r) {
+			o.relay.ServeHTTP(w, r)
+		} else {
+			mux.ServeHTTP(w, r)
+		}
+	})
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(o.cfg.Security.Certificate == nil) // workers speak gRPC, on loopback too
 	// A page in the browser of somebody whom the farm hears must not do what that somebody may.
-	o.http = &http.Server{Handler: http.NewCrossOriginProtection().Handler(mux), ReadHeaderTimeout: 30 * time.Second}
+	o.http = &http.Server{Handler: http.NewCrossOriginProtection().Handler(both), ReadHeaderTimeout: 30 * time.Second, Protocols: &protocols}
+	o.http.RegisterOnShutdown(o.relay.Close)
 	serve := o.http.Serve
 	if certificate := o.cfg.Security.Certificate; certificate != nil {
 		o.http.TLSConfig = certificate.Server()
@@ -294,7 +314,13 @@ func (o *Orchestrator) StartTemporal(ctx context.Context) error {
 		c.Close()
 		return err
 	}
-	o.client, o.crew, o.joinAt = c, crew, address
+	behind, err := relay.Connect(address, o.cfg.TemporalTLS)
+	if err != nil {
+		crew.Stop()
+		c.Close()
+		return err
+	}
+	o.client, o.crew, o.behind = c, crew, behind
 	while, stop := context.WithCancel(context.Background())
 	o.told.Go(func() { o.tellSlots(while, c) })
 	o.stopTelling = stop
@@ -324,6 +350,7 @@ func (o *Orchestrator) Close() {
 		o.stopTelling()
 		o.told.Wait()
 		o.crew.Stop()
+		o.behind.Close()
 		o.client.Close()
 	}
 	switch {
@@ -359,13 +386,26 @@ func (o *Orchestrator) Join(ctx context.Context) (api.Join, error) {
 	if err := o.StartTemporal(ctx); err != nil {
 		return api.Join{}, fmt.Errorf("letting a worker join: %w", err)
 	}
-	join := api.Join{
-		Temporal: o.joinAt, Namespace: o.cfg.Namespace, Registry: o.address, Version: version.Version,
+	return api.Join{
+		Namespace: o.cfg.Namespace, Registry: o.address, Version: version.Version,
 		RegistryTokens: o.registry != nil && o.cfg.Security.Tokens,
 		Index:          o.cfg.Index, Mirrors: o.cfg.Mirrors, Crates: o.cfg.Crates,
+	}, nil
+}
+
+// behindRelay is the relay's connection to Temporal.
+func (o *Orchestrator) behindRelay(ctx context.Context) (grpc.ClientConnInterface, error) {
+	if err := o.StartTemporal(ctx); err != nil {
+		return nil, err
 	}
-	if o.cfg.TemporalTLS != nil {
-		join.TemporalTLS, join.TemporalName = true, o.cfg.TemporalTLS.ServerName
+	return o.behind, nil
+}
+
+// Relay is where a worker of this process is given its tasks.
+func (o *Orchestrator) Relay() workflows.Relay {
+	at := workflows.Relay{Address: o.at, Token: o.secret}
+	if o.cfg.Security.Certificate != nil {
+		at.TLS = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // a listener of this process
 	}
-	return join, nil
+	return at
 }

@@ -167,7 +167,7 @@ func listenAddress(address string) (netip.Addr, uint16, error) {
 	if !ap.Addr().IsLoopback() {
 		return netip.Addr{}, 0, fault.Errorf(fault.Invalid,
 			"the embedded Temporal server has no authorization and listens on loopback only, not on %s: "+
-				"for workers on other machines, give the address of a Temporal cluster", address)
+				"workers on other machines are given their tasks by the orchestrator", address)
 	}
 	return ap.Addr(), ap.Port(), nil
 }

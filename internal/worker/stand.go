@@ -2,6 +2,9 @@ package worker
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -9,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/workflows"
 )
 
@@ -204,6 +208,11 @@ func (w *Worker) showLife(ctx context.Context) {
 		if err == nil && ctx.Err() == nil {
 			err = w.stand.follow(order)
 		}
+		if refusal(err) {
+			w.refused <- fmt.Errorf("the farm lets this worker in no more: %w", err)
+			w.crew.GiveUp() // nobody would take the result; another worker tries it again
+			return
+		}
 		if err != nil && ctx.Err() == nil {
 			w.cfg.Log.Warn("telling the orchestrator of this worker", zap.Error(err))
 		}
@@ -214,6 +223,13 @@ func (w *Worker) showLife(ctx context.Context) {
 		case <-w.stand.soon:
 		}
 	}
+}
+
+// refusal says whether the farm has refused who asked, which no later try changes. A certificate that is not trusted may be about
+// to be renewed, and is none.
+func refusal(err error) bool {
+	kind := fault.KindOf(err)
+	return (kind == fault.Unauthenticated || kind == fault.Forbidden) && !errors.As(err, new(*tls.CertificateVerificationError))
 }
 
 // enlist takes builds, unless the farm wanted an earlier process of this worker to rest.

@@ -6,8 +6,6 @@ package worker
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -21,7 +19,6 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.uber.org/zap"
 
-	"github.com/wasmill/wasmill/internal/access"
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/build"
 	"github.com/wasmill/wasmill/internal/datadir"
@@ -65,10 +62,8 @@ type Config struct {
 	Token string
 	// Remote is how the registry is reached, the one that Engine pulls with; nil is as the user's Docker configuration says.
 	Remote *oci.Client
-	// Roots are the authorities that the certificate of a Temporal cluster may come from, nil for those of the machine;
-	// TemporalCert is what is shown to it, nil for nothing.
-	Roots        *x509.CertPool
-	TemporalCert *access.Certificate
+	// Relay is where it is given its tasks.
+	Relay workflows.Relay
 }
 
 // DefaultSlots is one build for each processor.
@@ -111,6 +106,7 @@ type Worker struct {
 	signs   context.CancelFunc
 	ended   sync.WaitGroup
 	release func()            // of the data folder
+	refused chan error        // that the farm lets this worker in no more
 	probes  *telemetry.Server // nil without MetricsListen
 
 	busy sync.RWMutex // held by every activity to read, by sweep to write
@@ -146,7 +142,7 @@ func Start(ctx context.Context, cfg Config) (_ *Worker, err error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Worker{cfg: cfg, address: join.Registry, toolchains: map[string]*toolchain.Image{}}
+	w := &Worker{cfg: cfg, address: join.Registry, toolchains: map[string]*toolchain.Image{}, refused: make(chan error, 1)}
 	if w.release, err = cfg.Dir.ClaimWork(); err != nil {
 		return nil, err
 	}
@@ -175,11 +171,7 @@ func Start(ctx context.Context, cfg Config) (_ *Worker, err error) {
 	if err != nil {
 		return nil, err
 	}
-	var secure *tls.Config
-	if join.TemporalTLS {
-		secure = access.ClientTLS(cfg.Roots, cfg.TemporalCert, join.TemporalName)
-	}
-	if w.client, err = workflows.Dial(ctx, join.Temporal, join.Namespace, cfg.Log, telling, workflows.Secured(secure)); err != nil {
+	if w.client, err = workflows.DialRelay(ctx, cfg.Relay, join.Namespace, cfg.Log, telling); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -240,10 +232,13 @@ func (w *Worker) reap(ctx context.Context) error {
 // Name is the worker's name in the farm.
 func (w *Worker) Name() string { return w.cfg.Name }
 
-// Wait returns when ctx ends, and earlier with the error after which the worker can't go on.
+// Wait returns when ctx ends, and earlier with the error after which the worker can't go on; fault.Unauthenticated or
+// fault.Forbidden where the farm lets it in no more.
 func (w *Worker) Wait(ctx context.Context) error {
 	select {
 	case err := <-w.crew.Failed():
+		return err
+	case err := <-w.refused:
 		return err
 	case <-ctx.Done():
 		return nil

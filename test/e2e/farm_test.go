@@ -24,6 +24,8 @@ type farm struct {
 	url          string
 	dir          string // its data folder
 	env, args    []string
+	let          []string     // environment of the operator's commands
+	http         *http.Client // of who reads the index
 	orchestrator *process
 }
 
@@ -31,7 +33,7 @@ type farm struct {
 func newFarm(t testing.TB, c cleaner, registry string, env ...string) *farm {
 	t.Helper()
 	listen := freeAddress(t)
-	f := &farm{url: "http://" + listen, dir: dataFolder(t, c), Client: api.NewClient(listen), env: env}
+	f := &farm{url: "http://" + listen, dir: dataFolder(t, c), Client: api.NewClient(listen), env: env, http: http.DefaultClient}
 	// Fixed addresses: after a restart it answers where it did before.
 	// Stories count builds and containers, and hold builds at gates: who wants a second build asks for it.
 	f.args = append([]string{"--data", f.dir, "--listen", listen, "--registry", registry, "--reproduce", "off"}, servers(t)...)
@@ -85,10 +87,16 @@ func (f *farm) join(t testing.TB, c cleaner, env ...string) *worker {
 
 func (f *farm) joinAt(t testing.TB, c cleaner, dir string, env ...string) *worker {
 	t.Helper()
-	w := &worker{name: "e2e-" + strings.ToLower(rand.Text()[:8]), dir: dir, env: env}
-	w.args = []string{"--orchestrator", f.url, "--data", w.dir, "--name", w.name, "--slots", "2", "--drain", "0s"}
+	w := f.worker(dir, env...)
 	w.start(t)
 	c.Cleanup(func() { w.end(syscall.SIGTERM) })
+	return w
+}
+
+// worker is one that is not started yet.
+func (f *farm) worker(dir string, env ...string) *worker {
+	w := &worker{name: "e2e-" + strings.ToLower(rand.Text()[:8]), dir: dir, env: env}
+	w.args = []string{"--orchestrator", f.url, "--data", w.dir, "--name", w.name, "--slots", "2", "--drain", "0s"}
 	return w
 }
 
@@ -101,7 +109,7 @@ func (w *worker) start(t testing.TB) {
 // wasmill runs a command against the farm.
 func (f *farm) wasmill(t testing.TB, args ...string) result {
 	t.Helper()
-	return wasmill(t, []string{"WASMILL_SERVER=" + f.url, "WASMILL_DATA=" + f.dir}, args...)
+	return wasmill(t, append([]string{"WASMILL_SERVER=" + f.url, "WASMILL_DATA=" + f.dir}, f.let...), args...)
 }
 
 // submit gives recipes to the farm and waits for the end of the run.
@@ -181,7 +189,7 @@ func (f *farm) get(t testing.TB, path string, out any) {
 		t.Fatal(err)
 	}
 	req.Header.Set("Accept", "application/vnd.pypi.simple.v1+json")
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := f.http.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

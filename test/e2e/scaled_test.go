@@ -30,7 +30,7 @@ func TestADatabaseHasOneOrchestrator(t *testing.T) {
 	passed(t, run)
 
 	listen := freeAddress(t)
-	other := &farm{url: "http://" + listen, dir: dataFolder(t, t), Client: api.NewClient(listen), args: slices.Clone(f.args)}
+	other := &farm{url: "http://" + listen, dir: dataFolder(t, t), Client: api.NewClient(listen), args: slices.Clone(f.args), http: f.http}
 	for i, flag := range other.args {
 		switch flag {
 		case "--data":

@@ -284,7 +284,7 @@ func matches(t *testing.T, end networkingv1.NetworkPolicyPeer, home string, peer
 // Who may speak to whom, all pairs.
 func TestConnections(t *testing.T) {
 	inside := map[string]string{
-		"worker → orchestrator": "[7470]", "worker → temporal": "[7233]", "worker → registry": "[5000]",
+		"worker → orchestrator": "[7470]", "worker → registry": "[5000]",
 		"orchestrator → temporal": "[7233]", "orchestrator → postgres": "[5432]", "orchestrator → registry": "[5000]", "temporal → postgres": "[5432]",
 	}
 	want := map[string]map[string]string{"complete": inside, "scaling": inside, "external": {"worker → orchestrator": "[7470]"}}

@@ -20,7 +20,7 @@ import (
 // Command is `worker`.
 func Command() *cobra.Command {
 	data, url, slots, cache, let, classes := "", "", worker.DefaultSlots(), int64(0), command.Access{}, []string(nil)
-	cfg, temporal := worker.Config{Drain: 30 * time.Second}, command.Shown{}
+	cfg := worker.Config{Drain: 30 * time.Second}
 	cmd := &cobra.Command{
 		Use:     "worker --orchestrator URL",
 		Short:   "Build and test for a farm",
@@ -46,10 +46,7 @@ func Command() *cobra.Command {
 			if cfg.Token, err = let.Token(); err != nil {
 				return err
 			}
-			if cfg.Roots, err = let.Roots(); err != nil {
-				return err
-			}
-			if cfg.TemporalCert, err = temporal.Certificate(cfg.Log); err != nil {
+			if cfg.Relay, err = let.Relay(url); err != nil {
 				return err
 			}
 			cfg.Remote = let.Remote(api.Join{}) // the worker logs in when it knows where
@@ -75,7 +72,6 @@ func Command() *cobra.Command {
 	flags.IntVar(&slots, "slots", slots, "how many small builds run at a time; half as many medium and a quarter as many large ones beside them")
 	flags.StringArrayVar(&classes, "class", nil, "take builds of this class only, small, medium or large, as many at a time as --slots says; may be repeated (default: all)")
 	let.Flags(flags)
-	temporal.Flags(flags)
 	command.CacheFlag(flags, &cache, worker.DefaultCache)
 	command.MetricsFlag(flags, &cfg.MetricsListen, "none unless it is given")
 	flags.DurationVar(&cfg.Drain, "drain", cfg.Drain, "how long builds may go on when the worker is stopped")

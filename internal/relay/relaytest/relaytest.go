@@ -1,0 +1,95 @@
+// Package relaytest serves relays for tests, as the orchestrator does.
+package relaytest
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+
+	"google.golang.org/grpc"
+
+	"github.com/wasmill/wasmill/internal/access"
+	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/relay"
+)
+
+// Guard knows tokens by their secrets. It is safe for use by many.
+type Guard struct {
+	mu   sync.Mutex
+	good map[string]access.Identity
+}
+
+// NewGuard lets in those whom it is given, by secret. Without any, everybody is Local, as on a farm that asks for no tokens.
+func NewGuard(good map[string]access.Identity) *Guard { return &Guard{good: good} }
+
+// Revoke makes a secret useless.
+func (g *Guard) Revoke(secret string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.good, secret)
+}
+
+// Identify implements api.Guard.
+func (g *Guard) Identify(_ context.Context, secret string) (access.Identity, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.good == nil {
+		return access.Identity{Local: true}, nil
+	}
+	if secret == "" {
+		return access.Identity{}, access.Missing()
+	}
+	if who, ok := g.good[secret]; ok {
+		return who, nil
+	}
+	return access.Identity{}, access.Unknown()
+}
+
+// Note implements api.Guard.
+func (g *Guard) Note(context.Context, api.Entry) {}
+
+// Server is a relay that is served on loopback.
+type Server struct {
+	Address string
+	http    *http.Server
+	behind  *grpc.ClientConn
+}
+
+// Serve stands before the Temporal server at an address; it listens at a free address where listen is empty.
+func Serve(t testing.TB, listen, temporal string, cfg relay.Config) *Server {
+	t.Helper()
+	if listen == "" {
+		listen = "127.0.0.1:0"
+	}
+	conn, err := relay.Connect(temporal, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Server = func(context.Context) (grpc.ClientConnInterface, error) { return conn, nil }
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := relay.New(cfg)
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(true)
+	s := &Server{Address: l.Addr().String(), behind: conn, http: &http.Server{Protocols: &protocols, Handler: r}}
+	s.http.RegisterOnShutdown(r.Close)
+	go func() { _ = s.http.Serve(l) }()
+	t.Cleanup(s.Kill)
+	return s
+}
+
+// Stop ends as an orchestrator does that is told to.
+func (s *Server) Stop(ctx context.Context) error {
+	defer s.behind.Close()
+	return s.http.Shutdown(ctx)
+}
+
+// Kill ends at once.
+func (s *Server) Kill() {
+	_ = s.http.Close()
+	_ = s.behind.Close()
+}
