@@ -308,7 +308,7 @@ func (s *settled) nightly(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.ChangeSchedule(ctx, schedule, api.Trigger); err != nil {
+	if _, err := s.ChangeSchedule(ctx, schedule, api.Trigger); err != nil {
 		return err
 	}
 	now := before

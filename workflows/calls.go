@@ -27,7 +27,8 @@ func farmOptions(ctx workflow.Context, t Tunables) workflow.Context {
 
 func callPlan(ctx workflow.Context, in RunInput) (Plan, error) {
 	var plan Plan
-	err := workflow.ExecuteActivity(farmOptions(ctx, in.Tunables), planActivity, in).Get(ctx, &plan)
+	ctx = workflow.WithStartToCloseTimeout(farmOptions(ctx, in.Tunables), in.Tunables.PlanTimeout)
+	err := workflow.ExecuteActivity(ctx, planActivity, in).Get(ctx, &plan)
 	return plan, err
 }
 

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -398,8 +399,9 @@ func TestSchedule(t *testing.T) {
 	if err := PauseSchedule(ctx, s.client, "nightly", "holidays"); err != nil {
 		t.Fatal(err)
 	}
-	if err := TriggerSchedule(ctx, s.client, "nightly"); err != nil { // works in a pause, too
-		t.Fatal(err)
+	triggered, err := TriggerSchedule(ctx, s.client, "nightly") // works in a pause, too
+	if err != nil || !strings.HasPrefix(triggered, "nightly-") {
+		t.Fatal(triggered, err)
 	}
 	var got Schedule
 	for got.Last == nil || got.Last.RunID == "" || !got.Paused {
@@ -411,6 +413,9 @@ func TestSchedule(t *testing.T) {
 			got = list[0]
 		}
 		time.Sleep(50 * time.Millisecond)
+	}
+	if got.Last.RunID != triggered {
+		t.Errorf("run %s was started, and %s is the last", triggered, got.Last.RunID)
 	}
 	if got.Name != "nightly" || got.Cron != "30 2 * * *" || got.Note != "holidays" || got.About != "all of them" {
 		t.Errorf("the schedule is %+v", got)

@@ -125,15 +125,44 @@ func DeleteSchedule(ctx context.Context, c client.Client, name string) error {
 	return fromTemporal(c.ScheduleClient().GetHandle(ctx, name).Delete(ctx))
 }
 
-// TriggerSchedule starts a run of the schedule now, even in a pause, unless one goes on.
-func TriggerSchedule(ctx context.Context, c client.Client, name string) error {
+// TriggerSchedule starts a run of the schedule now, even in a pause, and says which. It is fault.Conflict while one goes on.
+func TriggerSchedule(ctx context.Context, c client.Client, name string) (runID string, err error) {
 	h := c.ScheduleClient().GetHandle(ctx, name)
-	if err := h.Trigger(ctx, client.ScheduleTriggerOptions{}); err != nil {
-		return fromTemporal(err)
+	before, err := h.Describe(ctx)
+	if err != nil {
+		return "", fromTemporal(err)
 	}
-	_, err := h.Describe(ctx) // see patch
-	return fromTemporal(err)
+	if going := before.Info.RunningWorkflows; len(going) > 0 {
+		return "", fault.Errorf(fault.Conflict, "a run of schedule %s goes on: %s", name, runIDOf(going[0].WorkflowID))
+	}
+	if err := h.Trigger(ctx, client.ScheduleTriggerOptions{}); err != nil {
+		return "", fromTemporal(err)
+	}
+	// The answer of Describe comes after the scheduler has looked at the trigger (see patch), but maybe before it has acted.
+	for range triggerLooks {
+		now, err := h.Describe(ctx)
+		if err != nil {
+			return "", fromTemporal(err)
+		}
+		if n := len(now.Info.RecentActions); now.Info.NumActions > before.Info.NumActions && n > 0 {
+			if w := now.Info.RecentActions[n-1].StartWorkflowResult; w != nil {
+				return runIDOf(w.WorkflowID), nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-time.After(triggerPause):
+		}
+	}
+	return "", fault.Errorf(fault.Unavailable, "schedule %s was triggered, and the server does not say that a run has begun: look at the list of runs", name)
 }
+
+// How often, and after how long, a schedule is looked at to see the run that was asked for.
+const (
+	triggerLooks = 50
+	triggerPause = 100 * time.Millisecond
+)
 
 // PauseSchedule starts no runs until ResumeSchedule; a run of it goes on.
 func PauseSchedule(ctx context.Context, c client.Client, name, why string) error {

@@ -18,6 +18,7 @@ type Tunables struct {
 	BuildMargin        time.Duration `json:"build_margin"`         // on top, for fetching, packing and storing
 	TestTimeout        time.Duration `json:"test_timeout"`
 	FarmTimeout        time.Duration `json:"farm_timeout"`     // of an activity on the farm
+	PlanTimeout        time.Duration `json:"plan_timeout"`     // of planning, for which an index may be asked about thousands of recipes
 	WorkerHeartbeat    time.Duration `json:"worker_heartbeat"` // after as long without a sign the attempt is given up
 	FarmHeartbeat      time.Duration `json:"farm_heartbeat"`
 	Attempts           int           `json:"attempts"` // of an activity that fails for the machinery's sake
@@ -36,6 +37,7 @@ func DefaultTunables() Tunables {
 		BuildMargin:        20 * time.Minute,
 		TestTimeout:        30 * time.Minute,
 		FarmTimeout:        15 * time.Minute,
+		PlanTimeout:        12 * time.Hour,
 		WorkerHeartbeat:    15 * time.Second,
 		FarmHeartbeat:      5 * time.Second,
 		Attempts:           8,
@@ -62,7 +64,7 @@ func (t Tunables) withDefaults(lane Lane) Tunables {
 	}
 	for _, n := range []struct{ to, from *time.Duration }{
 		{&t.BuildTimeout, &d.BuildTimeout}, {&t.BuildMargin, &d.BuildMargin}, {&t.TestTimeout, &d.TestTimeout},
-		{&t.FarmTimeout, &d.FarmTimeout}, {&t.WorkerHeartbeat, &d.WorkerHeartbeat}, {&t.FarmHeartbeat, &d.FarmHeartbeat},
+		{&t.FarmTimeout, &d.FarmTimeout}, {&t.PlanTimeout, &d.PlanTimeout}, {&t.WorkerHeartbeat, &d.WorkerHeartbeat}, {&t.FarmHeartbeat, &d.FarmHeartbeat},
 		{&t.FirstRetry, &d.FirstRetry}, {&t.MaxRetry, &d.MaxRetry}, {&t.MaxDecline, &d.MaxDecline},
 	} {
 		if *n.to == 0 {

@@ -99,8 +99,8 @@ type Farm interface {
 	CheckSchedule(ctx context.Context, s Schedule) error
 	// Releases are those that a schedule has tried, the newest first.
 	Releases(ctx context.Context, schedule string) ([]Release, error)
-	// ChangeSchedule triggers, pauses, resumes or removes a schedule.
-	ChangeSchedule(ctx context.Context, name string, change ScheduleChange) error
+	// ChangeSchedule triggers, pauses, resumes or removes a schedule. To trigger one of which a run goes on is fault.Conflict.
+	ChangeSchedule(ctx context.Context, name string, change ScheduleChange) (ChangedSchedule, error)
 
 	// CreateToken makes a token. Its secret is in the answer and nowhere else.
 	CreateToken(ctx context.Context, req TokenRequest) (NewToken, error)
@@ -165,8 +165,9 @@ type RunRequest struct {
 	// which they are remembered. Dependents adds the recipes that need those that are updated.
 	Upstream   string `json:"upstream,omitempty"`
 	Dependents bool   `json:"dependents,omitempty"`
-	// Updates are the releases that such a run tries; the farm sets them.
-	Updates []Update `json:"updates,omitempty"`
+	// Updates are the releases that such a run tries, as the index said at Looked; the farm sets both.
+	Updates []Update   `json:"updates,omitempty"`
+	Looked  *time.Time `json:"looked_at,omitempty"`
 }
 
 // Update is a recipe with a newer release.
@@ -336,6 +337,11 @@ type Schedule struct {
 	Paused bool       `json:"paused"`
 	Next   *time.Time `json:"next,omitempty"`
 	Last   *time.Time `json:"last,omitempty"`
+}
+
+// ChangedSchedule is what a change has come to.
+type ChangedSchedule struct {
+	Run string `json:"run,omitempty"` // that was started; it is known as soon as it is being planned
 }
 
 // ScheduleChange is one of the constants below.

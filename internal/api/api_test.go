@@ -129,14 +129,17 @@ func TestSchedulesOverHTTP(t *testing.T) {
 	if err := c.AddSchedule(ctx, Schedule{Name: "nightly", Cron: "0 2 * * *"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.ChangeSchedule(ctx, "nightly", Pause); err != nil {
+	if done, err := c.ChangeSchedule(ctx, "nightly", Trigger); err != nil || done.Run == "" {
+		t.Errorf("triggered: %+v, %v", done, err)
+	}
+	if _, err := c.ChangeSchedule(ctx, "nightly", Pause); err != nil {
 		t.Fatal(err)
 	}
 	got, err := c.Schedules(ctx)
 	if err != nil || len(got) != 1 || !got[0].Paused {
 		t.Errorf("schedules: %+v, %v", got, err)
 	}
-	if err := c.ChangeSchedule(ctx, "nightly", "explode"); fault.KindOf(err) != fault.Invalid {
+	if _, err := c.ChangeSchedule(ctx, "nightly", "explode"); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("an unknown change: %v", err)
 	}
 }

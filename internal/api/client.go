@@ -295,8 +295,8 @@ func (c *Client) Schedules(ctx context.Context) ([]Schedule, error) {
 }
 
 // ChangeSchedule implements Farm.
-func (c *Client) ChangeSchedule(ctx context.Context, name string, change ScheduleChange) error {
-	return c.call(ctx, http.MethodPost, "/schedules/"+url.PathEscape(name)+"/"+string(change), nil, nil)
+func (c *Client) ChangeSchedule(ctx context.Context, name string, change ScheduleChange) (ChangedSchedule, error) {
+	return ask[ChangedSchedule](ctx, c, http.MethodPost, "/schedules/"+url.PathEscape(name)+"/"+string(change), nil)
 }
 
 // Collect implements Farm.

@@ -357,12 +357,12 @@ func (f *Fake) Schedules(context.Context) ([]Schedule, error) {
 }
 
 // ChangeSchedule implements Farm.
-func (f *Fake) ChangeSchedule(_ context.Context, name string, change ScheduleChange) error {
+func (f *Fake) ChangeSchedule(_ context.Context, name string, change ScheduleChange) (done ChangedSchedule, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	i := slices.IndexFunc(f.schedules, func(s Schedule) bool { return s.Name == name })
 	if i < 0 {
-		return fault.Errorf(fault.NotFound, "no schedule %q", name)
+		return done, fault.Errorf(fault.NotFound, "no schedule %q", name)
 	}
 	switch change {
 	case Pause, Resume:
@@ -370,10 +370,11 @@ func (f *Fake) ChangeSchedule(_ context.Context, name string, change ScheduleCha
 	case Remove:
 		f.schedules = slices.Delete(f.schedules, i, i+1)
 	case Trigger:
+		done.Run = name + "-2030-01-02T03:04:05Z"
 	default:
-		return fault.Errorf(fault.Invalid, "a schedule can be triggered, paused, resumed or removed, not %q", change)
+		return done, fault.Errorf(fault.Invalid, "a schedule can be triggered, paused, resumed or removed, not %q", change)
 	}
-	return nil
+	return done, nil
 }
 
 // Collect implements Farm.

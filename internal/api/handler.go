@@ -157,7 +157,7 @@ func routes(f Farm) (table []Route) {
 		return struct{}{}, f.CheckSchedule(r.Context(), s)
 	})
 	route("POST /api/v1/schedules/{name}/{change}", operators, "schedule.change", func(r *http.Request) (any, error) {
-		return struct{}{}, f.ChangeSchedule(r.Context(), r.PathValue("name"), ScheduleChange(r.PathValue("change")))
+		return f.ChangeSchedule(r.Context(), r.PathValue("name"), ScheduleChange(r.PathValue("change")))
 	})
 	route("GET /api/v1/tokens", operators, "", func(r *http.Request) (any, error) { return f.Tokens(r.Context()) })
 	route("POST /api/v1/tokens", operators, "token.create", func(r *http.Request) (any, error) {

@@ -240,3 +240,11 @@ func TestWhoWaitsHearsWhyNothingGoesOn(t *testing.T) {
 		}
 	}
 }
+
+func TestSelectedRecipesInAList(t *testing.T) {
+	for names, want := range map[string]string{"a": "a", "a b c d": "a b c d", "a b c d e": "a b c and 2 more"} {
+		if got := selected(strings.Fields(names)); got != want {
+			t.Errorf("%s: %s, want %s", names, got, want)
+		}
+	}
+}

@@ -34,7 +34,7 @@ func (a *app) runsCommand() *cobra.Command {
 						took = r.Finished.Sub(r.Created)
 					}
 					rows = append(rows, []string{r.ID, r.Lane, stateInWords(r), r.Created.Local().Format(time.DateTime),
-						took.Round(100 * time.Millisecond).String(), strings.Join(r.Select, " ")})
+						took.Round(100 * time.Millisecond).String(), selected(r.Select)})
 				}
 				return term.Table(w, rows)
 			})
@@ -42,6 +42,15 @@ func (a *app) runsCommand() *cobra.Command {
 	}
 	cmd.Flags().IntVar(&limit, "limit", limit, "how many")
 	return cmd
+}
+
+// selected names recipes, but not thousands of them.
+func selected(names []string) string {
+	const most = 4
+	if len(names) <= most {
+		return strings.Join(names, " ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most-1], " "), len(names)-most+1)
 }
 
 func (a *app) runCommand() *cobra.Command {

@@ -2,8 +2,8 @@ package cli
 
 import (
 	"cmp"
+	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -46,7 +46,14 @@ due is not doubled, and after a failure of the farm itself the schedule pauses.`
 				if dry {
 					return a.showSchedule(cmd.Context(), farm, args[0], c.change)
 				}
-				return farm.ChangeSchedule(cmd.Context(), args[0], c.change)
+				done, err := farm.ChangeSchedule(cmd.Context(), args[0], c.change)
+				if err != nil || c.change != api.Trigger {
+					return err
+				}
+				return a.print(done, func(w io.Writer) error {
+					_, err := fmt.Fprintf(w, "run %s: `wasmill run show %s` shows how it goes, as soon as it is planned\n", done.Run, done.Run)
+					return err
+				})
 			},
 		}
 		dryFlag(change, &dry, c.done, "change")
@@ -140,7 +147,7 @@ func (a *app) scheduleList() *cobra.Command {
 					if !s.Run.Publish {
 						lane += ", does not publish"
 					}
-					rows = append(rows, []string{s.Name, strings.Join(s.Run.Select, " "), s.Run.Toolchain, lane, s.Cron, state, when(s.Next), when(s.Last)})
+					rows = append(rows, []string{s.Name, selected(s.Run.Select), s.Run.Toolchain, lane, s.Cron, state, when(s.Next), when(s.Last)})
 				}
 				return term.Table(w, rows)
 			})

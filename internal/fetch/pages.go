@@ -26,19 +26,32 @@ type Pages struct {
 // maxPause is as long as an index is waited for at its word.
 const maxPause = 2 * time.Minute
 
+// Page is what an index serves at an address.
+type Page struct {
+	Text []byte
+	ETag string // names this state of it; empty where the index gives none
+	Same bool   // it is what it was: there is no Text
+}
+
 // Get gives a page of one of the types that accept names. One that is not there is fault.NotFound.
 func (p *Pages) Get(ctx context.Context, url, accept string) ([]byte, error) {
+	page, err := p.GetNew(ctx, url, accept, "")
+	return page.Text, err
+}
+
+// GetNew is Get for who has the page as it was at an ETag, and does not want it again.
+func (p *Pages) GetNew(ctx context.Context, url, accept, etag string) (Page, error) {
 	pause := p.Pause
 	for try := 1; ; try++ {
 		if err := p.turn(ctx); err != nil {
-			return nil, err
+			return Page{}, err
 		}
-		text, wait, err := p.once(ctx, url, accept)
+		page, wait, err := p.once(ctx, url, accept, etag)
 		if err == nil || fault.KindOf(err) != fault.Unavailable || try >= p.Tries {
-			return text, err
+			return page, err
 		}
 		if wait = min(max(wait, pause), maxPause); !p.hold(ctx, wait) {
-			return nil, ctx.Err()
+			return Page{}, ctx.Err()
 		}
 		pause *= 2
 	}
@@ -81,33 +94,39 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-func (p *Pages) once(ctx context.Context, url, accept string) (text []byte, wait time.Duration, err error) {
+func (p *Pages) once(ctx context.Context, url, accept, etag string) (page Page, wait time.Duration, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return nil, 0, fault.Errorf(fault.Invalid, "asking the package index: %w", err)
+		return page, 0, fault.Errorf(fault.Invalid, "asking the package index: %w", err)
 	}
 	req.Header.Set("Accept", accept)
+	if etag != "" {
+		req.Header.Set("If-None-Match", etag)
+	}
 	client := p.Client
 	if client == nil {
 		client = http.DefaultClient
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, 0, fault.Errorf(fault.Unavailable, "asking the package index: %w", err)
+		return page, 0, fault.Errorf(fault.Unavailable, "asking the package index: %w", err)
 	}
 	defer resp.Body.Close()
+	page.ETag = resp.Header.Get("ETag")
 	switch {
+	case resp.StatusCode == http.StatusNotModified && etag != "":
+		return Page{ETag: etag, Same: true}, 0, nil
 	case resp.StatusCode == http.StatusNotFound:
-		return nil, 0, fault.Errorf(fault.NotFound, "%s: not there", url)
+		return page, 0, fault.Errorf(fault.NotFound, "%s: not there", url)
 	case resp.StatusCode != http.StatusOK:
 		seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
 		if err != nil {
 			seconds = 0
 		}
-		return nil, time.Duration(seconds) * time.Second, fault.Errorf(fault.Unavailable, "%s: %s", url, resp.Status)
+		return page, time.Duration(seconds) * time.Second, fault.Errorf(fault.Unavailable, "%s: %s", url, resp.Status)
 	}
-	if text, err = io.ReadAll(io.LimitReader(resp.Body, 64<<20)); err != nil {
-		return nil, 0, fault.Errorf(fault.Unavailable, "asking the package index: %w", err)
+	if page.Text, err = io.ReadAll(io.LimitReader(resp.Body, 64<<20)); err != nil {
+		return page, 0, fault.Errorf(fault.Unavailable, "asking the package index: %w", err)
 	}
-	return text, 0, nil
+	return page, 0, nil
 }

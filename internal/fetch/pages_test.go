@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/fetch"
 )
@@ -48,5 +50,29 @@ func TestPagesAreAskedForGently(t *testing.T) {
 	}
 	if took := time.Since(began); took < 30*time.Millisecond {
 		t.Errorf("four requests took %s", took)
+	}
+}
+
+// Who has a page as it is now does not get it again.
+func TestAPageThatIsTheSame(t *testing.T) {
+	index := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("ETag", `"two"`)
+		if r.Header.Get("If-None-Match") == `"two"` {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		_, _ = w.Write([]byte("the page"))
+	}))
+	defer index.Close()
+	p := &fetch.Pages{}
+	for etag, want := range map[string]fetch.Page{
+		"":      {Text: []byte("the page"), ETag: `"two"`},
+		`"one"`: {Text: []byte("the page"), ETag: `"two"`},
+		`"two"`: {ETag: `"two"`, Same: true},
+	} {
+		page, err := p.GetNew(t.Context(), index.URL, "a/type", etag)
+		if diff := cmp.Diff(want, page); err != nil || diff != "" {
+			t.Errorf("with %s: %v\n%s", etag, err, diff)
+		}
 	}
 }

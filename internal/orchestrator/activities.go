@@ -24,14 +24,22 @@ type activities struct{ o *Orchestrator }
 
 // Plan implements workflows.FarmActivities.
 func (a activities) Plan(ctx context.Context, in workflows.RunInput) (workflows.Plan, error) {
-	a.o.garbage.RLock()
-	defer a.o.garbage.RUnlock()
 	var out workflows.Plan
-	request, err := a.o.request(ctx, in.Request)
+	run, request, err := a.o.made(ctx, in)
 	if err != nil {
 		return out, err
 	}
-	if request, err = a.o.prepared(ctx, in.RunID, request); err != nil {
+	if request.Upstream != "" && request.Looked == nil {
+		if err := a.o.upstream(ctx, run, &request); err != nil {
+			return out, fmt.Errorf("looking for newer releases: %w", err)
+		}
+	}
+	a.o.garbage.RLock()
+	defer a.o.garbage.RUnlock()
+	if err := a.o.tries(ctx, in.RunID, &request); err != nil {
+		return out, err
+	}
+	if err := a.o.refreshed(ctx, &request); err != nil {
 		return out, err
 	}
 	if request.Upstream != "" && len(request.Updates) == 0 { // no release is new
@@ -48,7 +56,7 @@ func (a activities) Plan(ctx context.Context, in workflows.RunInput) (workflows.
 	if err := a.o.db.PlanRun(ctx, in.RunID, p, time.Now()); err != nil {
 		return out, err
 	}
-	run, _, err := a.o.db.Run(ctx, in.RunID) // the plan of the first try stands
+	run, _, err = a.o.db.Run(ctx, in.RunID) // the plan of the first try stands
 	if err != nil {
 		return out, err
 	}
@@ -62,40 +70,33 @@ func (a activities) Plan(ctx context.Context, in workflows.RunInput) (workflows.
 	return out, err
 }
 
-// prepared makes a run known, if it is not: one that a schedule has started is new here. The request that comes back is what the
+// made makes a run known, if it is not: one that a schedule has started is new here. The request that comes back is what the
 // run is about, with what only its time tells; that of the first try stands.
-func (o *Orchestrator) prepared(ctx context.Context, id string, req api.RunRequest) (api.RunRequest, error) {
-	run, _, err := o.db.Run(ctx, id)
+func (o *Orchestrator) made(ctx context.Context, in workflows.RunInput) (run store.Run, req api.RunRequest, err error) {
+	o.garbage.RLock()
+	defer o.garbage.RUnlock()
+	run, err = o.db.Head(ctx, in.RunID)
 	switch {
 	case err == nil:
-		req = api.RunRequest{}
 		if err := json.Unmarshal(run.Request, &req); err != nil {
-			return req, fmt.Errorf("reading the request of run %s: %w", id, err)
+			return run, req, fmt.Errorf("reading the request of run %s: %w", in.RunID, err)
 		}
+		return run, req, nil
 	case fault.KindOf(err) != fault.NotFound:
-		return req, err
-	default:
-		if err := o.date(ctx, &req, time.Now()); err != nil {
-			return req, err
-		}
-		if req.Upstream != "" {
-			if err := o.upstream(ctx, &req); err != nil {
-				return req, fmt.Errorf("looking for newer releases: %w", err)
-			}
-		}
-		raw, err := json.Marshal(req)
-		if err != nil {
-			return req, fmt.Errorf("planning run %s: %w", id, err)
-		}
-		run := store.Run{ID: id, Lane: req.Lane, Workflow: o.workflowID(id), Request: raw, Created: time.Now()}
-		if err := o.db.CreateRun(ctx, run); err != nil {
-			return req, err
-		}
+		return run, req, err
 	}
-	if err := o.tries(ctx, id, &req); err != nil {
-		return req, err
+	if req, err = o.request(ctx, in.Request); err != nil {
+		return run, req, err
 	}
-	return req, o.refreshed(ctx, &req)
+	if err := o.date(ctx, &req, time.Now()); err != nil {
+		return run, req, err
+	}
+	raw, err := json.Marshal(req)
+	if err != nil {
+		return run, req, fmt.Errorf("planning run %s: %w", in.RunID, err)
+	}
+	run = store.Run{ID: in.RunID, Lane: req.Lane, Workflow: o.workflowID(in.RunID), Request: raw, Created: time.Now()}
+	return run, req, o.db.CreateRun(ctx, run)
 }
 
 // stand notes that earlier builds are used again, and publishes them where the run publishes: they may be from a run

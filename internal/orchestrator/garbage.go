@@ -212,7 +212,14 @@ func (o *Orchestrator) wanted(ctx context.Context, memory memory) (map[record.Di
 		}
 		sum := sha256.Sum256(request)
 		wanted[record.Digest("sha256:"+hex.EncodeToString(sum[:]))], wanted[req.Recipes] = true, true
-		return nil
+		if req.Upstream == "" {
+			return nil
+		}
+		tried, err := o.db.Releases(ctx, req.Upstream) // its report names them
+		for _, r := range tried {
+			wanted[r.Meta] = true
+		}
+		return err
 	}
 	list, err := o.db.Runs(ctx, 0)
 	if err != nil {

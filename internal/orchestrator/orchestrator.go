@@ -52,9 +52,11 @@ type Config struct {
 	Log        *zap.Logger
 	// Index is the simple index that workers take sources and build requirements from, empty for PyPI; Mirrors are tried
 	// where all else has failed. See fetch.Fetcher.
-	Index   string
-	Crates  string // base address of the files of crates.io, empty for its own
-	Mirrors []string
+	Index string
+	// IndexGap is the time between two questions about newer releases; 0 is a tenth of a second.
+	IndexGap time.Duration
+	Crates   string // base address of the files of crates.io, empty for its own
+	Mirrors  []string
 	// Reproduce says which builds are made twice where a run does not say it itself.
 	Reproduce reproduce.Policy
 

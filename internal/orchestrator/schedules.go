@@ -98,13 +98,16 @@ func (o *Orchestrator) Schedules(ctx context.Context) ([]api.Schedule, error) {
 }
 
 // ChangeSchedule implements api.Farm.
-func (o *Orchestrator) ChangeSchedule(ctx context.Context, name string, change api.ScheduleChange) error {
+func (o *Orchestrator) ChangeSchedule(ctx context.Context, name string, change api.ScheduleChange) (done api.ChangedSchedule, err error) {
 	c, err := o.temporalClient(ctx)
 	if err != nil {
-		return err
+		return done, err
 	}
 	do, ok := map[api.ScheduleChange]func(context.Context, client.Client, string) error{
-		api.Trigger: workflows.TriggerSchedule,
+		api.Trigger: func(ctx context.Context, c client.Client, name string) (err error) {
+			done.Run, err = workflows.TriggerSchedule(ctx, c, name)
+			return err
+		},
 		api.Pause: func(ctx context.Context, c client.Client, name string) error {
 			return workflows.PauseSchedule(ctx, c, name, "on request")
 		},
@@ -112,11 +115,11 @@ func (o *Orchestrator) ChangeSchedule(ctx context.Context, name string, change a
 		api.Remove: workflows.DeleteSchedule,
 	}[change]
 	if !ok {
-		return fault.Errorf(fault.Invalid, "a schedule can be triggered, paused, resumed or removed, not %q", change)
+		return done, fault.Errorf(fault.Invalid, "a schedule can be triggered, paused, resumed or removed, not %q", change)
 	}
 	err = do(ctx, c, name)
 	if fault.KindOf(err) == fault.NotFound && err != nil {
-		return fault.Errorf(fault.NotFound, "there is no schedule %q", name)
+		return done, fault.Errorf(fault.NotFound, "there is no schedule %q: `wasmill schedule list` shows those that are", name)
 	}
-	return err
+	return done, err
 }

@@ -4,35 +4,25 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/fault"
-	"github.com/wasmill/wasmill/internal/fetch"
 	"github.com/wasmill/wasmill/internal/jobs"
 	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/store"
 )
 
-// How the index is asked for newer releases: ten times a second at most, by four at a time.
-const (
-	indexGap   = 100 * time.Millisecond
-	indexTries = 5
-	indexPause = 2 * time.Second
-	indexMany  = 4
-)
-
 // upstream makes of a request for newer releases one that builds those that were not tried yet. Where there is none, it
-// has no Updates. What it could not find out is noted for the report, and asked again the next time.
-func (o *Orchestrator) upstream(ctx context.Context, req *api.RunRequest) error {
+// has no Updates. What it could not find out is noted for the report, and asked again the next time. Nobody holds back the
+// collection of garbage while the index is asked: the request of a run that is known keeps the recipes.
+func (o *Orchestrator) upstream(ctx context.Context, run store.Run, req *api.RunRequest) error {
 	tc, err := o.known(req.Toolchain)
 	if err != nil {
 		return err
@@ -49,23 +39,32 @@ func (o *Orchestrator) upstream(ctx context.Context, req *api.RunRequest) error 
 	if err != nil {
 		return err
 	}
-	found, problems, err := o.newer(ctx, chosen, tc.Spec.Facts.Python)
+	known := map[[2]string]bool{}
+	for _, r := range tried {
+		known[[2]string{r.Recipe, r.Version}] = true
+	}
+	answers, err := o.newer(ctx, req.Upstream, run.Created, chosen, tc.Spec.Facts.Python)
 	if err != nil {
 		return err
 	}
-	for i := range problems {
-		problems[i].Schedule = req.Upstream
+	o.garbage.RLock() // what is put now is named by the request only at the end
+	defer o.garbage.RUnlock()
+	var found []*recipe.Update
+	var problems []store.Release
+	for _, r := range chosen {
+		switch a, asked := answers[r.Name]; {
+		case !asked:
+		case a.Problem != "":
+			problems = append(problems, store.Release{Schedule: req.Upstream, Recipe: r.Name, Replaced: r.Version, Problem: a.Problem, Found: a.Asked})
+		case a.Version != "" && !known[[2]string{r.Name, a.Version}]:
+			found = append(found, &recipe.Update{Recipe: r, From: r.Version, To: a.Version, Meta: []byte(a.Meta)})
+		}
 	}
+	slices.SortFunc(found, func(a, b *recipe.Update) int { return cmp.Compare(a.Recipe.Name, b.Recipe.Name) })
 	if err := o.db.PutReleases(ctx, problems); err != nil {
 		return err
 	}
-	found = slices.DeleteFunc(found, func(u *recipe.Update) bool {
-		return slices.ContainsFunc(tried, func(r store.Release) bool { return r.Recipe == u.Recipe.Name && r.Version == u.To })
-	})
 	req.Updates = nil
-	if len(found) == 0 {
-		return nil
-	}
 	for _, u := range found {
 		meta, err := o.blobs.Put(ctx, "application/yaml", bytes.NewReader(u.Meta))
 		if err != nil {
@@ -73,43 +72,18 @@ func (o *Orchestrator) upstream(ctx context.Context, req *api.RunRequest) error 
 		}
 		req.Updates = append(req.Updates, api.Update{Recipe: u.Recipe.Name, From: u.From, To: u.To, Meta: meta.Digest})
 	}
-	return o.updated(ctx, set, found, req)
-}
-
-// newer asks the index about recipes whose sources it has.
-func (o *Orchestrator) newer(ctx context.Context, chosen []*recipe.Recipe, python string) (found []*recipe.Update, problems []store.Release, err error) {
-	pages := &fetch.Pages{Gap: indexGap, Tries: indexTries, Pause: indexPause}
-	index := cmp.Or(o.cfg.Index, fetch.DefaultIndex)
-	var mu sync.Mutex
-	group, asking := errgroup.WithContext(ctx)
-	group.SetLimit(indexMany)
-	for _, r := range chosen {
-		if r.Fixed() != "" || r.Wheel() {
-			continue
+	if len(found) > 0 {
+		if err := o.updated(ctx, set, found, req); err != nil {
+			return err
 		}
-		group.Go(func() error {
-			var u *recipe.Update
-			p, err := recipe.FetchProject(asking, pages.Get, index, r.Name)
-			if err == nil {
-				u, err = r.UpdateFrom(p, python)
-			}
-			if asking.Err() != nil {
-				return asking.Err()
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			switch {
-			case err != nil:
-				problems = append(problems, store.Release{Recipe: r.Name, Replaced: r.Version, Problem: err.Error(), Found: time.Now()})
-			case u != nil:
-				found = append(found, u)
-			}
-			return nil
-		})
 	}
-	err = group.Wait()
-	slices.SortFunc(found, func(a, b *recipe.Update) int { return cmp.Compare(a.Recipe.Name, b.Recipe.Name) })
-	return found, problems, err
+	now := time.Now()
+	req.Looked = &now
+	raw, err := json.Marshal(req)
+	if err != nil {
+		return fmt.Errorf("noting the releases that run %s tries: %w", run.ID, err)
+	}
+	return o.db.AskRun(ctx, run.ID, raw)
 }
 
 // updated puts the recipes as they are after their updates in the place of the request's.

@@ -110,6 +110,8 @@ type RunAction struct {
 type Runs interface {
 	// CreateRun notes a run before its workflow starts. One that is there already stays as it is.
 	CreateRun(ctx context.Context, run Run) error
+	// AskRun replaces the request of a run that has no plan yet; one that is planned keeps its own.
+	AskRun(ctx context.Context, id string, request json.RawMessage) error
 	// PlanRun gives a run its plan and actions, and notes when it began. A run that has a plan keeps it.
 	PlanRun(ctx context.Context, id string, p *plan.Plan, at time.Time) error
 	// UpdateAction notes how far a recipe is; Needs, Action, Reason and Version stay as planned, and an empty Key or
@@ -292,8 +294,23 @@ type Release struct {
 	Found                     time.Time
 }
 
-// Releases keeps which releases were tried.
+// Answer is what an index said of newer releases of a recipe, the last time that it was asked for a schedule.
+type Answer struct {
+	Recipe  string
+	About   string // digest of all that the answer was made of beside the index's page
+	ETag    string // of that page; empty where the index gives none
+	Version string // of the newer release; empty for none
+	Meta    string // the recipe's meta.yaml for it
+	Problem string // why there is no answer
+	Asked   time.Time
+}
+
+// Releases keeps which releases were tried, and what the index was asked.
 type Releases interface {
+	// PutAnswers keeps answers for a schedule, in the place of those of the same recipes.
+	PutAnswers(ctx context.Context, schedule string, list []Answer) error
+	// Answers are those of a schedule, by recipe.
+	Answers(ctx context.Context, schedule string) (map[string]Answer, error)
 	// PutReleases notes releases; one that is there already stays as it is. A problem without a version replaces the last.
 	PutReleases(ctx context.Context, list []Release) error
 	// Releases lists those of a schedule, the newest found first.

@@ -26,6 +26,17 @@ func (s *SQL) CreateRun(ctx context.Context, r Run) error {
 	})
 }
 
+// AskRun implements Runs.
+func (s *SQL) AskRun(ctx context.Context, id string, request json.RawMessage) error {
+	return s.change(ctx, "noting what run "+id+" is about", func(tx tx) error {
+		if err := exists(ctx, tx, `SELECT 1 FROM runs WHERE id = ?`, id); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE runs SET request = ? WHERE id = ? AND plan = ''`, string(request), id)
+		return err
+	})
+}
+
 // PlanRun implements Runs.
 func (s *SQL) PlanRun(ctx context.Context, id string, p *plan.Plan, at time.Time) error {
 	raw, err := json.Marshal(p)

@@ -370,6 +370,19 @@ func releasesTried(t *testing.T, db store.DB) {
 	if diff := cmp.Diff([]store.Release{lostAgain, first}, got); diff != "" {
 		t.Errorf("releases (-want +got):\n%s", diff)
 	}
+
+	old := store.Answer{Recipe: "toolz", About: "a", ETag: "e", Problem: "not there", Asked: At(1)}
+	last := store.Answer{Recipe: "toolz", About: "b", ETag: "f", Version: "2.0", Meta: "package:\n", Asked: At(2)}
+	none := store.Answer{Recipe: "lz4", About: "c", Asked: At(1)}
+	for _, list := range [][]store.Answer{{old, none}, {last}, nil} {
+		must(t, db.PutAnswers(ctx, "upstream", list))
+	}
+	must(t, db.PutAnswers(ctx, "another", []store.Answer{old}))
+	answers, err := db.Answers(ctx, "upstream")
+	must(t, err)
+	if diff := cmp.Diff(map[string]store.Answer{"toolz": last, "lz4": none}, answers); diff != "" {
+		t.Errorf("answers (-want +got):\n%s", diff)
+	}
 }
 
 func settingsKept(t *testing.T, db store.DB) {
