@@ -43,7 +43,7 @@ type wait struct {
 }
 
 // whileWanted gives a build the context that ends when nobody wants it any more: the run that has started it is canceled, and
-// no other waits. If one does, the canceled run is told that it need not.
+// no other waits. A canceled run is told when the build goes on without it.
 func whileWanted(ctx workflow.Context) workflow.Context {
 	inner, end := workflow.NewDisconnectedContext(ctx)
 	waiting := map[string]bool{}
@@ -51,10 +51,13 @@ func whileWanted(ctx workflow.Context) workflow.Context {
 		for {
 			var w wait
 			workflow.GetSignalChannel(inner, waitSignal).Receive(inner, &w)
-			if w.Over {
-				delete(waiting, w.RunID)
-			} else {
+			if !w.Over {
 				waiting[w.RunID] = true
+				continue
+			}
+			delete(waiting, w.RunID)
+			if ctx.Err() == nil || len(waiting) > 0 {
+				goesOn(inner, RunWorkflowID(w.RunID))
 			}
 		}
 	})
@@ -63,14 +66,19 @@ func whileWanted(ctx workflow.Context) workflow.Context {
 			return
 		}
 		if run := workflow.GetInfo(inner).ParentWorkflowExecution; len(waiting) > 0 && run != nil {
-			// Not by the ID of an execution: the run may have continued as new.
-			_ = workflow.SignalExternalWorkflow(inner, run.ID, "", keptSignal, workflow.GetInfo(inner).WorkflowExecution.ID).Get(inner, nil)
+			goesOn(inner, run.ID)
 		}
 		if workflow.Await(inner, func() bool { return len(waiting) == 0 }) == nil {
 			end()
 		}
 	})
 	return inner
+}
+
+// goesOn tells a run that was canceled that it need not wait for this build, which others want.
+func goesOn(ctx workflow.Context, run string) {
+	// Not by the ID of an execution: the run may have continued as new.
+	_ = workflow.SignalExternalWorkflow(ctx, run, "", keptSignal, workflow.GetInfo(ctx).WorkflowExecution.ID).Get(ctx, nil)
 }
 
 // buildAndTest builds, in the next larger class as often as there is too little memory, and tests what came out.

@@ -106,19 +106,28 @@ func (f *Flight) left() Change {
 func (r *run) join(ctx workflow.Context, f *Flight) Change {
 	defer r.takeOff(ctx, f)()
 	if workflow.GetVersion(ctx, tellingJoined, workflow.DefaultVersion, 1) > workflow.DefaultVersion {
-		f.Told = true
 		r.tell(ctx, f, wait{RunID: r.in.RunID})
 	}
 	return r.await(ctx, f)
 }
 
-// await awaits the end of a build that another run has started. When this run is canceled before, the build is told.
+// await awaits the end of a build that another run has started. When this run is canceled before, the build is told, and the run
+// ends when the build has ended or goes on for others.
 func (r *run) await(ctx workflow.Context, f *Flight) Change {
-	result, err := callJoin(ctx, r.in, *f).get(ctx)
-	if f.Told && ctx.Err() != nil {
-		calm, _ := workflow.NewDisconnectedContext(ctx)
+	calm, _ := workflow.NewDisconnectedContext(ctx)
+	calm, stop := workflow.WithCancel(calm)
+	defer stop()
+	call := callJoin(calm, r.in, *f)
+	if workflow.Await(ctx, call.future.IsReady) != nil {
 		r.tell(calm, f, wait{RunID: r.in.RunID, Over: true})
+		if err := workflow.Await(calm, func() bool { return call.future.IsReady() || r.kept[f.Build] }); err != nil {
+			return failure(err)
+		}
+		if !call.future.IsReady() {
+			return f.left()
+		}
 	}
+	result, err := call.get(calm)
 	return f.end(result, err)
 }
 

@@ -26,7 +26,6 @@ type Flight struct {
 	Build  string `json:"build"`            // workflow ID
 	RunID  string `json:"run_id,omitempty"` // Temporal's ID of that execution; empty for the latest
 	Owned  bool   `json:"owned,omitempty"`  // this run has started it, and cancels it when it is canceled itself
-	Told   bool   `json:"told,omitempty"`   // the build knows that this run waits for it
 	Rests  bool   `json:"rests,omitempty"`  // it waits before another try
 	// Withdrawn: the run does not want it now, because it is held back. When the build has ended the recipe is ready again.
 	Withdrawn bool `json:"withdrawn,omitempty"`
