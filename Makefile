@@ -18,7 +18,7 @@ stop: ## end the farm that the demo left running
 test: build ## all tests, those on the real engine and the real Temporal server included
 	scripts/test.sh
 
-test-scaled: build ## the farm's tests on PostgreSQL, a Temporal server on it, and a registry in front of S3, all started for it
+test-scaled: build ## the farm's tests on PostgreSQL, a Temporal server on it, and a registry in front of S3, all with TLS and started for it
 	scripts/test-scaled.sh
 
 nightly: build ## all tests and those that take long: numpy from its source, recipes in Rust, the corpus in Chromium, a short soak

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"flag"
 	"fmt"
@@ -33,8 +34,13 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/histories from the runs of these tests")
 
-// cluster names a Temporal cluster ("host:port") to use instead of embedded servers.
-const cluster = "WASMILL_TEST_TEMPORAL"
+// cluster names a Temporal cluster ("host:port") to use instead of embedded servers, and clusterKeys the folder with what it
+// wants to be shown, where that is mutual TLS.
+const (
+	cluster     = "WASMILL_TEST_TEMPORAL"
+	clusterKeys = "WASMILL_TEST_KEYS"
+	clusterName = "temporal.test" // in its certificate
+)
 
 // These tell this test's binary to be a worker at an address, until it is killed.
 const (
@@ -61,6 +67,26 @@ func beWorker(address string) {
 		panic(err)
 	}
 	select {}
+}
+
+// secured makes Dial speak with the cluster as it wants.
+func secured() (func(*client.Options), error) {
+	keys := os.Getenv(clusterKeys)
+	if os.Getenv(cluster) == "" || keys == "" {
+		return Secured(nil), nil
+	}
+	roots, shown, err := clusterTLS(keys)
+	return Secured(access.ClientTLS(roots, shown, clusterName)), err
+}
+
+// clusterTLS is whom to trust and what to show.
+func clusterTLS(keys string) (*x509.CertPool, *access.Certificate, error) {
+	roots, err := access.Roots(filepath.Join(keys, "ca.pem"))
+	if err != nil {
+		return nil, nil, err
+	}
+	shown, err := access.LoadCertificate(filepath.Join(keys, "farm.pem"), filepath.Join(keys, "farm.key"), nil)
+	return roots, shown, err
 }
 
 // startWorkerProcess gives a worker in a process of its own, and its output.
@@ -152,7 +178,11 @@ func (s *stage) end() {
 
 func (s *stage) dial() client.Client {
 	s.Helper()
-	c, err := Dial(context.Background(), s.address, s.namespace, nil)
+	secured, err := secured()
+	if err != nil {
+		s.Fatal(err)
+	}
+	c, err := Dial(context.Background(), s.address, s.namespace, nil, secured)
 	if err != nil {
 		s.Fatal(err)
 	}

@@ -55,7 +55,7 @@ func TestAPausedRunStartsNothing(t *testing.T) {
 	if got := s.await("before"); got.Outcome != Passed {
 		t.Errorf("the run that is not paused ended as %v", got)
 	}
-	address := s.server.Address()
+	address := s.address
 	s.end()
 	s.begin(address)
 	time.Sleep(2 * time.Second)

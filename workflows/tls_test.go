@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -83,26 +84,46 @@ func (a *authority) behindTLS(server string) string {
 	return front.Addr().String()
 }
 
+// guarded is a server with mutual TLS, and what it wants to see.
+type guarded struct {
+	address, name string
+	roots         *x509.CertPool
+	shown         *access.Certificate
+}
+
+// guarded is the stage's cluster, where that has it, or a server behind one that does as such a cluster.
+func (s *stage) guarded() guarded {
+	s.Helper()
+	if keys := os.Getenv(clusterKeys); s.server == nil && keys != "" {
+		roots, shown, err := clusterTLS(keys)
+		if err != nil {
+			s.Fatal(err)
+		}
+		return guarded{s.address, clusterName, roots, shown}
+	}
+	ours := newAuthority(s.T)
+	return guarded{ours.behindTLS(s.address), "temporal.example", ours.roots(), ours.client("worker")}
+}
+
 // A cluster with mutual TLS lets in who has a certificate of its authority and trusts its own, and nobody else.
 func TestAClusterWithTLS(t *testing.T) {
 	s := newStage(t, &fakeFarm{})
-	ours, others := newAuthority(t), newAuthority(t)
-	address := ours.behindTLS(s.address)
-	worker, stranger := ours.client("worker"), others.client("stranger")
+	ours, others := s.guarded(), newAuthority(t)
+	stranger := others.client("stranger")
 	for name, story := range map[string]struct {
 		config *tls.Config
 		in     bool
 	}{
-		"a certificate of the authority":  {access.ClientTLS(ours.roots(), worker, "temporal.example"), true},
+		"a certificate of the authority":  {access.ClientTLS(ours.roots, ours.shown, ours.name), true},
 		"no TLS":                          {nil, false},
-		"no certificate":                  {access.ClientTLS(ours.roots(), nil, "temporal.example"), false},
-		"a certificate of another":        {access.ClientTLS(ours.roots(), stranger, "temporal.example"), false},
-		"a cluster that is not trusted":   {access.ClientTLS(others.roots(), worker, "temporal.example"), false},
-		"a cluster that has another name": {access.ClientTLS(ours.roots(), worker, ""), false},
+		"no certificate":                  {access.ClientTLS(ours.roots, nil, ours.name), false},
+		"a certificate of another":        {access.ClientTLS(ours.roots, stranger, ours.name), false},
+		"a cluster that is not trusted":   {access.ClientTLS(others.roots(), ours.shown, ours.name), false},
+		"a cluster that has another name": {access.ClientTLS(ours.roots, ours.shown, ""), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, err := Dial(t.Context(), address, s.namespace, nil, Secured(story.config))
+			c, err := Dial(t.Context(), ours.address, s.namespace, nil, Secured(story.config))
 			if err == nil {
 				defer c.Close()
 				err = Answers(t.Context(), c)

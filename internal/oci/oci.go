@@ -104,5 +104,9 @@ func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	return c.others.RoundTrip(r)
+	resp, err := c.others.RoundTrip(r)
+	if explained := access.Distrust(r.URL.Host, err); explained != nil {
+		return nil, explained
+	}
+	return resp, err
 }

@@ -93,7 +93,13 @@ func TestAnOrchestratorThatWasCutOffDoesNotWrite(t *testing.T) {
 	}
 }
 
-func schema(at string) string { return at[strings.Index(at, "test_"):] }
+func schema(at string) string {
+	u, err := url.Parse(at)
+	if err != nil {
+		panic(err)
+	}
+	return u.Query().Get("search_path")
+}
 
 // A server that is restarted is waited for; one that stays away is Unavailable.
 func TestPostgresGoesAwayAndComesBack(t *testing.T) {

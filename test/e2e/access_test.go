@@ -3,63 +3,29 @@
 package e2e
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"net"
-	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/wasmill/wasmill/internal/access/accesstest"
-	"github.com/wasmill/wasmill/internal/api"
 )
 
-// guarded is a farm as other machines hear it: TLS, tokens, an address of its own.
-type guarded struct {
-	*farm
-	authority *accesstest.Authority
-}
-
-func newGuarded(t *testing.T) *guarded {
+// newGuarded is a farm as other machines hear it: TLS, tokens, an address of its own.
+func newGuarded(t *testing.T) *farm {
 	t.Helper()
 	images := registry(t)
-	g := &guarded{authority: accesstest.NewAuthority(t)}
-	dir := t.TempDir()
-	cert, key := filepath.Join(dir, "farm.pem"), filepath.Join(dir, "farm.key")
-	g.authority.Sign(t, cert, key, &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 2)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
-	listen := strings.Replace(freeAddress(t), "127.0.0.1", "127.0.0.2", 1)
-	g.farm = &farm{url: "https://" + listen, dir: dataFolder(t, t), http: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: g.authority.Pool}}}}
-	g.args = append([]string{"--data", g.dir, "--listen", listen, "--registry", images, "--reproduce", "off", "--require-tokens", "--tls-cert", cert, "--tls-key", key}, servers(t)...)
-	g.start(t)
-	t.Cleanup(func() { g.orchestrator.end(syscall.SIGTERM) })
-	secret, err := os.ReadFile(filepath.Join(g.dir, "operator.token"))
-	if err != nil {
-		t.Fatal(err)
+	if scaled() {
+		return newFarm(t, t, images)
 	}
-	operator := strings.TrimSpace(string(secret))
-	g.Client = api.NewClient(g.url, api.WithRoots(g.authority.Pool), api.WithToken(operator))
-	g.let = g.with(operator)
-	return g
-}
-
-// with is the environment of who has a token.
-func (g *guarded) with(token string) []string {
-	return []string{"WASMILL_TOKEN=" + token, "WASMILL_CA=" + g.authority.File}
-}
-
-// token makes one that is good for some seconds; 0 is for ever.
-func (g *guarded) token(t *testing.T, role string, seconds int64) api.NewToken {
-	t.Helper()
-	made, err := g.CreateToken(t.Context(), api.TokenRequest{Role: role, Name: t.Name() + " " + role, Expires: seconds})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return made
+	authority, dir := accesstest.NewAuthority(t), t.TempDir()
+	f := &farm{dir: dataFolder(t, t), registry: images, shows: &shows{ca: authority.File, cert: filepath.Join(dir, "farm.pem"), key: filepath.Join(dir, "farm.key")}}
+	authority.Sign(t, f.shows.cert, f.shows.key, &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 2)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
+	f.begins(t, t)
+	return f
 }
 
 // endsRefused waits for the end of a worker that is let in no more.
@@ -120,7 +86,7 @@ func TestAWorkerWithoutAToken(t *testing.T) {
 		"revoked":         {revoked.Secret, "was revoked on"},
 		"expired":         {short.Secret, "expired on"},
 	} {
-		w := g.worker(dataFolder(t, t), g.with(c.token)...)
+		w := g.worker(t, t, dataFolder(t, t), g.with(c.token)...)
 		w.process = start(t, w.env, program(t, "worker"), w.args...)
 		t.Log(name)
 		endsRefused(t, w, c.say)

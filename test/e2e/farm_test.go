@@ -23,23 +23,47 @@ type farm struct {
 	*api.Client
 	url          string
 	dir          string // its data folder
+	registry     string
+	secret       string // of its operator
 	env, args    []string
-	let          []string     // environment of the operator's commands
-	http         *http.Client // of who reads the index
+	shows        *shows       // nil where it speaks in the clear
+	http         *http.Client // that trusts it
 	orchestrator *process
 }
 
 // newFarm starts an orchestrator that keeps its blobs in a registry.
 func newFarm(t testing.TB, c cleaner, registry string, env ...string) *farm {
 	t.Helper()
-	listen := freeAddress(t)
-	f := &farm{url: "http://" + listen, dir: dataFolder(t, c), Client: api.NewClient(listen), env: env, http: http.DefaultClient}
-	// Fixed addresses: after a restart it answers where it did before.
+	f := &farm{dir: dataFolder(t, c), registry: registry, env: append(account(t, c, farmAccount, registry), env...)}
+	if scaled() {
+		f.shows = &shows{ca: key("ca.pem"), cert: key("farm.pem"), key: key("farm.key")}
+	}
+	f.begins(t, c)
+	return f
+}
+
+// begins starts it for the first time.
+func (f *farm) begins(t testing.TB, c cleaner) {
+	t.Helper()
 	// Stories count builds and containers, and hold builds at gates: who wants a second build asks for it.
-	f.args = append([]string{"--data", f.dir, "--listen", listen, "--registry", registry, "--reproduce", "off"}, servers(t)...)
+	f.args = append([]string{"--data", f.dir, "--registry", f.registry, "--reproduce", "off"}, servers(t)...)
+	f.listens(t)
 	f.start(t)
 	c.Cleanup(func() { f.orchestrator.end(syscall.SIGTERM) })
-	return f
+}
+
+// listens gives it an address, at which it answers again after a restart.
+func (f *farm) listens(t testing.TB) {
+	t.Helper()
+	if f.shows == nil {
+		listen := freeAddress(t)
+		f.url = "http://" + listen
+		f.args = append(f.args, "--listen", listen)
+		return
+	}
+	listen := freeAt(t, "127.0.0.2")
+	f.url = "https://" + listen
+	f.args = append(f.args, "--listen", listen, "--require-tokens", "--tls-cert", f.shows.cert, "--tls-key", f.shows.key)
 }
 
 // servers are flags for what a farm keeps its facts and runs in: the data folder or, on the scaled form, a schema and a
@@ -50,21 +74,26 @@ func servers(t testing.TB) []string {
 		return []string{"--temporal-listen", freeAddress(t)}
 	}
 	name, database := pgtest.Start(t).Schema(t)
-	return []string{"--database", database, "--temporal", os.Getenv("WASMILL_TEST_TEMPORAL"), "--temporal-namespace", strings.ReplaceAll(name, "_", "-")}
+	return []string{
+		"--database", database, "--temporal", os.Getenv("WASMILL_TEST_TEMPORAL"), "--temporal-namespace", strings.ReplaceAll(name, "_", "-"),
+		"--temporal-server-name", "temporal.test", "--temporal-cert", key("farm.pem"), "--temporal-key", key("farm.key"),
+	}
 }
-
-// scaled says that the farms of these tests use the servers of `make test-scaled`.
-func scaled() bool { return os.Getenv("WASMILL_TEST_TEMPORAL") != "" }
 
 func (f *farm) start(t testing.TB) {
 	t.Helper()
 	f.orchestrator = start(t, f.env, program(t, "orchestrator"), f.args...)
 	f.orchestrator.says(t, "farm     "+f.url)
+	if f.Client == nil {
+		f.operator(t)
+	}
 }
 
-func freeAddress(t testing.TB) string {
+func freeAddress(t testing.TB) string { return freeAt(t, "127.0.0.1") }
+
+func freeAt(t testing.TB, host string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", host+":0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,16 +116,20 @@ func (f *farm) join(t testing.TB, c cleaner, env ...string) *worker {
 
 func (f *farm) joinAt(t testing.TB, c cleaner, dir string, env ...string) *worker {
 	t.Helper()
-	w := f.worker(dir, env...)
+	w := f.worker(t, c, dir, env...)
 	w.start(t)
 	c.Cleanup(func() { w.end(syscall.SIGTERM) })
 	return w
 }
 
-// worker is one that is not started yet.
-func (f *farm) worker(dir string, env ...string) *worker {
-	w := &worker{name: "e2e-" + strings.ToLower(rand.Text()[:8]), dir: dir, env: env}
+// worker is one that has not been started.
+func (f *farm) worker(t testing.TB, c cleaner, dir string, env ...string) *worker {
+	t.Helper()
+	w := &worker{name: "e2e-" + strings.ToLower(rand.Text()[:8]), dir: dir, env: append(account(t, c, workerAccount, f.registry), env...)}
 	w.args = []string{"--orchestrator", f.url, "--data", w.dir, "--name", w.name, "--slots", "2", "--drain", "0s"}
+	if f.shows != nil {
+		w.env = append(f.with(f.token(t, "worker", 0).Secret), w.env...)
+	}
 	return w
 }
 
@@ -109,7 +142,7 @@ func (w *worker) start(t testing.TB) {
 // wasmill runs a command against the farm.
 func (f *farm) wasmill(t testing.TB, args ...string) result {
 	t.Helper()
-	return wasmill(t, append([]string{"WASMILL_SERVER=" + f.url, "WASMILL_DATA=" + f.dir}, f.let...), args...)
+	return wasmill(t, f.asks(), args...)
 }
 
 // submit gives recipes to the farm and waits for the end of the run.
@@ -211,9 +244,9 @@ func TestSecondOrchestrator(t *testing.T) {
 		words       string
 	}{
 		{f.dir, "127.0.0.1:0", 2, "is in use by the farm at " + f.url},
-		{dataFolder(t, t), strings.TrimPrefix(f.url, "http://"), 3, "choose another address with --listen"},
+		{dataFolder(t, t), f.url[strings.LastIndex(f.url, "/")+1:], 3, "choose another address with --listen"},
 	} {
-		p := start(t, nil, program(t, "orchestrator"), "--data", c.dir, "--listen", c.listen, "--registry", registry(t))
+		p := start(t, f.env, program(t, "orchestrator"), "--data", c.dir, "--listen", c.listen, "--registry", registry(t))
 		<-p.ended
 		result{p.cmd.ProcessState.ExitCode(), "", p.String()}.expect(t, c.status, c.words)
 	}

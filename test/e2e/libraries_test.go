@@ -7,7 +7,6 @@ import (
 	"compress/gzip"
 	"errors"
 	"io"
-	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -133,7 +132,7 @@ func TestLibraries(t *testing.T) {
 	f.get(t, "/libraries/?format=json", &served)
 	got := map[string][]string{}
 	for _, l := range served {
-		got[l.Name] = download(t, l.URL)
+		got[l.Name] = f.download(t, l.URL)
 	}
 	for name, want := range map[string][]string{
 		"libbase": {"lib/libbase.a"},
@@ -169,9 +168,9 @@ func TestALibraryForTheBuildMachine(t *testing.T) {
 }
 
 // download reads the names in an archive that the index serves.
-func download(t testing.TB, url string) (names []string) {
+func (f *farm) download(t testing.TB, url string) (names []string) {
 	t.Helper()
-	res, err := http.Get(url)
+	res, err := f.http.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}

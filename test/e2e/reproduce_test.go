@@ -36,7 +36,7 @@ func stamping(name string) map[string]string {
 // again submits with a policy, and waits for the end.
 func again(t testing.TB, f *farm, s *recipes, policy string, names ...string) (api.Run, int) {
 	t.Helper()
-	r := wasmillWithin(t, 2*patience, []string{"WASMILL_SERVER=" + f.url, "WASMILL_DATA=" + f.dir},
+	r := wasmillWithin(t, 2*patience, f.asks(),
 		append([]string{"submit", "--wait", "--json", "--reproduce", policy, "--recipes", s.dir}, names...)...)
 	return read[api.Run](t, r), r.status
 }

@@ -227,7 +227,7 @@ func TestRegistryIsAway(t *testing.T) {
 	passed(t, f.ends(t, id))
 
 	d.close()
-	p := start(t, nil, program(t, "orchestrator"), "--data", dataFolder(t, t), "--listen", freeAddress(t), "--registry", d.address)
+	p := start(t, f.env, program(t, "orchestrator"), "--data", dataFolder(t, t), "--listen", freeAddress(t), "--registry", d.address)
 	<-p.ended
 	result{p.cmd.ProcessState.ExitCode(), "", p.String()}.expect(t, 3, d.address)
 }

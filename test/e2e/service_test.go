@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -119,7 +120,7 @@ func check(t *testing.T, f *farm, address, sha string) {
 		t.Error(err)
 		return
 	}
-	resp, err := http.Get(full.String())
+	resp, err := f.http.Get(full.String())
 	if err != nil {
 		t.Error(err)
 		return
@@ -148,9 +149,16 @@ func TestPublication(t *testing.T) {
 
 	download := pip(t)
 	dest := t.TempDir()
-	out, err := exec.CommandContext(t.Context(), download, "download", "--isolated", "--no-cache-dir", "--dest", dest, "--index-url", f.url+"/simple/",
-		"--platform", "pyemscripten_2026_5_wasm32", "--python-version", "3.15", "--implementation", "cp", "--abi", "cp315",
-		"--only-binary", ":all:", "published-app").CombinedOutput()
+	args := []string{"download", "--isolated", "--no-cache-dir", "--dest", dest, "--index-url", f.url + "/simple/",
+		"--platform", "pyemscripten_2026_5_wasm32", "--python-version", "3.15", "--implementation", "cp", "--abi", "cp315", "--only-binary", ":all:"}
+	if scaled() {
+		args = append(args, "--cert", key("ca.pem"))
+	}
+	command := exec.CommandContext(t.Context(), download, append(args, "published-app")...)
+	if scaled() { // it counts for more than the flag, where it is set
+		command.Env = append(os.Environ(), "REQUESTS_CA_BUNDLE="+key("ca.pem"))
+	}
+	out, err := command.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -22,17 +22,16 @@ func TestWhatOperatorsToolsSee(t *testing.T) {
 	collector := otlptest.New(t)
 	f := newFarm(t, t, registry(t), collector.Env()...)
 	at := freeAddress(t)
-	w := &worker{name: "e2e-seen", dir: dataFolder(t, t), env: collector.Env()}
-	w.args = []string{"--orchestrator", f.url, "--data", w.dir, "--name", w.name, "--slots", "1", "--drain", "0s", "--metrics-listen", at}
+	w := f.worker(t, t, dataFolder(t, t), collector.Env()...)
+	w.args = append(w.args, "--slots", "1", "--metrics-listen", at)
 	w.start(t)
 	t.Cleanup(func() { w.end(syscall.SIGTERM) })
 	s := newRecipes(t)
 	s.extension(t, "seen", "")
-	env := append(collector.Env(), "WASMILL_SERVER="+f.url, "WASMILL_DATA="+f.dir)
-	wasmill(t, env, "submit", "--wait", "--recipes", s.dir, "*").expect(t, 0)
-	wasmill(t, env, "submit", "--wait", "--recipes", s.dir, "*").expect(t, 0) // from the cache
+	wasmill(t, f.asks(), "submit", "--wait", "--recipes", s.dir, "*").expect(t, 0)
+	wasmill(t, f.asks(), "submit", "--wait", "--recipes", s.dir, "*").expect(t, 0) // from the cache
 
-	farm, crew := scrape(t, f.url), scrape(t, "http://"+at)
+	farm, crew := f.scrape(t, f.url), f.scrape(t, "http://"+at)
 	demand(t, farm,
 		`wasmill_runs_total{lane="submission",outcome="passed"} 2`,
 		`wasmill_builds_total{failure="",outcome="passed",toolchain="pyemscripten_2026_5"} 1`,
@@ -51,7 +50,7 @@ func TestWhatOperatorsToolsSee(t *testing.T) {
 		`wasmill_worker_slots{class="small"} 1`, `wasmill_worker_slots_busy{class="small"} 0`,
 		`wasmill_registry_requests_total{`, `wasmill_disk_free_bytes{folder="worker"} `, `temporal_activity_execution_latency_seconds_bucket{`)
 	for _, probe := range []string{f.url + "/healthz", f.url + "/readyz", "http://" + at + "/healthz", "http://" + at + "/readyz"} {
-		if text := fetch(t, probe); text != "ok\n" {
+		if text := f.fetch(t, probe); text != "ok\n" {
 			t.Errorf("%s: %q", probe, text)
 		}
 	}
@@ -98,9 +97,9 @@ func TestWhatOperatorsToolsSee(t *testing.T) {
 }
 
 // scrape reads metrics, and holds ours against Prometheus' rules.
-func scrape(t *testing.T, url string) string {
+func (f *farm) scrape(t *testing.T, url string) string {
 	t.Helper()
-	text := fetch(t, url+"/metrics")
+	text := f.fetch(t, url+"/metrics")
 	problems, err := promlint.New(strings.NewReader(text)).Lint()
 	if err != nil {
 		t.Errorf("%s does not read as metrics: %v", url, err)
@@ -125,9 +124,17 @@ func demand(t *testing.T, text string, lines ...string) {
 	}
 }
 
-func fetch(t *testing.T, url string) string {
+// fetch reads a page as an operator.
+func (f *farm) fetch(t *testing.T, url string) string {
 	t.Helper()
-	resp, err := http.Get(url)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.secret != "" {
+		req.Header.Set("Authorization", "Bearer "+f.secret)
+	}
+	resp, err := f.http.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
