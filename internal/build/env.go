@@ -42,7 +42,7 @@ func (a *attempt) env(ctx context.Context, lock *fetch.Lock) (string, error) {
 	if err := os.MkdirAll(a.Envs, 0o755); err != nil {
 		return "", diskError(err)
 	}
-	unlock, err := lockFile(dir + ".lock")
+	unlock, err := lockFile(ctx, dir+".lock")
 	if err != nil {
 		return "", fmt.Errorf("waiting for the native environment: %w", err)
 	}
@@ -70,16 +70,27 @@ func ready(dir string) bool {
 	return err == nil
 }
 
-// lockFile takes a lock that other processes on this machine respect.
-func lockFile(path string) (unlock func(), err error) {
+// lockFile takes a lock that other processes on this machine respect. Who has it may take minutes, and a build that is canceled
+// does not wait for that.
+func lockFile(ctx context.Context, path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, diskError(err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-		return nil, errors.Join(err, f.Close())
+	for {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return func() { f.Close() }, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
+			return nil, errors.Join(err, f.Close())
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), f.Close())
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
-	return func() { f.Close() }, nil
 }
 
 func (a *attempt) makeEnv(ctx context.Context, lock *fetch.Lock, overlays []overlay, dir string) error {
