@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"flag"
@@ -69,14 +70,18 @@ func beWorker(address string) {
 	select {}
 }
 
-// secured makes Dial speak with the cluster as it wants.
-func secured() (func(*client.Options), error) {
+// secured is how the cluster is spoken to, nil where there is no TLS.
+func secured(t *testing.T) *tls.Config {
+	t.Helper()
 	keys := os.Getenv(clusterKeys)
 	if os.Getenv(cluster) == "" || keys == "" {
-		return Secured(nil), nil
+		return nil
 	}
 	roots, shown, err := clusterTLS(keys)
-	return Secured(access.ClientTLS(roots, shown, clusterName)), err
+	if err != nil {
+		t.Fatal(err)
+	}
+	return access.ClientTLS(roots, shown, clusterName)
 }
 
 // clusterTLS is whom to trust and what to show.
@@ -147,7 +152,7 @@ func (s *stage) begin(address string) {
 	if s.relay != nil {
 		front = s.relay.Address
 	}
-	s.relay = relaytest.Serve(s, front, s.address, relay.Config{Guard: relaytest.NewGuard(nil), Key: access.Key("k"), Namespace: s.namespace, Queues: WorkerQueues()})
+	s.relay = relaytest.Serve(s, front, s.address, secured(s.T), relay.Config{Guard: relaytest.NewGuard(nil), Key: access.Key("k"), Namespace: s.namespace, Queues: WorkerQueues()})
 }
 
 // join makes a namespace of its own on a cluster, the first time.
@@ -178,11 +183,7 @@ func (s *stage) end() {
 
 func (s *stage) dial() client.Client {
 	s.Helper()
-	secured, err := secured()
-	if err != nil {
-		s.Fatal(err)
-	}
-	c, err := Dial(context.Background(), s.address, s.namespace, nil, secured)
+	c, err := Dial(context.Background(), s.address, s.namespace, nil, Secured(secured(s.T)))
 	if err != nil {
 		s.Fatal(err)
 	}

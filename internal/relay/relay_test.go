@@ -82,7 +82,7 @@ func (f *farm) start(temporal, relayAt string) {
 	if err := f.crew.Start(); err != nil {
 		f.Fatal(err)
 	}
-	f.relay = relaytest.Serve(f, relayAt, f.server.Address(), relay.Config{Guard: f.guard, Key: f.key, Namespace: f.server.Namespace(), Queues: workflows.WorkerQueues()})
+	f.relay = relaytest.Serve(f, relayAt, f.server.Address(), nil, relay.Config{Guard: f.guard, Key: f.key, Namespace: f.server.Namespace(), Queues: workflows.WorkerQueues()})
 }
 
 // stop ends all of it as if it were killed, but for what the server has promised to keep.

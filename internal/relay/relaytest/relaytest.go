@@ -3,6 +3,7 @@ package relaytest
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"sync"
@@ -57,13 +58,14 @@ type Server struct {
 	behind  *grpc.ClientConn
 }
 
-// Serve stands before the Temporal server at an address; it listens at a free address where listen is empty.
-func Serve(t testing.TB, listen, temporal string, cfg relay.Config) *Server {
+// Serve stands before the Temporal server at an address; it listens at a free address where listen is empty. secure is
+// how the server is spoken to, nil for one without TLS.
+func Serve(t testing.TB, listen, temporal string, secure *tls.Config, cfg relay.Config) *Server {
 	t.Helper()
 	if listen == "" {
 		listen = "127.0.0.1:0"
 	}
-	conn, err := relay.Connect(temporal, nil)
+	conn, err := relay.Connect(temporal, secure)
 	if err != nil {
 		t.Fatal(err)
 	}
