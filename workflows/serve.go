@@ -98,9 +98,14 @@ func waited(info activity.Info) time.Duration {
 	return max(0, info.StartedTime.Sub(info.ScheduledTime))
 }
 
-// beats is how often an activity shows that it is alive within its heartbeat timeout. Cancellation arrives only in the
-// answer to a heartbeat.
-const beats = 5
+// An activity shows every beat that it is alive, or more often where its heartbeat timeout is short. Cancellation arrives only in
+// the answer to a heartbeat. The relay gives up a worker that has left out two; Temporal's own timeout is for a time when nobody
+// listens, because the orchestrator is away.
+const (
+	beat    = 4 * time.Second
+	beats   = 5 // at least, within a timeout
+	Silence = 10 * time.Second
+)
 
 // heartbeat beats until the returned function is called. Local activities, which have no timeout, don't.
 func heartbeat(ctx context.Context, details func() []any) (stop func()) {
@@ -111,7 +116,7 @@ func heartbeat(ctx context.Context, details func() []any) (stop func()) {
 	ended := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		tick := time.NewTicker(timeout / beats)
+		tick := time.NewTicker(min(timeout/beats, beat))
 		defer tick.Stop()
 		for {
 			activity.RecordHeartbeat(ctx, details()...)

@@ -152,7 +152,7 @@ func (s *stage) begin(address string) {
 	if s.relay != nil {
 		front = s.relay.Address
 	}
-	s.relay = relaytest.Serve(s, front, s.address, secured(s.T), relay.Config{Guard: relaytest.NewGuard(nil), Key: access.Key("k"), Namespace: s.namespace, Queues: WorkerQueues()})
+	s.relay = relaytest.Serve(s, front, s.address, secured(s.T), relay.Config{Guard: relaytest.NewGuard(nil), Key: access.Key("k"), Namespace: s.namespace, Queues: WorkerQueues(), Silence: Silence})
 }
 
 // join makes a namespace of its own on a cluster, the first time.

@@ -19,7 +19,7 @@ type Tunables struct {
 	TestTimeout        time.Duration `json:"test_timeout"`
 	FarmTimeout        time.Duration `json:"farm_timeout"`     // of an activity on the farm
 	PlanTimeout        time.Duration `json:"plan_timeout"`     // of planning, for which an index may be asked about thousands of recipes
-	WorkerHeartbeat    time.Duration `json:"worker_heartbeat"` // after as long without a sign the attempt is given up
+	WorkerHeartbeat    time.Duration `json:"worker_heartbeat"` // after as long without a sign the attempt is given up by Temporal; see Silence
 	FarmHeartbeat      time.Duration `json:"farm_heartbeat"`
 	Attempts           int           `json:"attempts"` // of an activity that fails for the machinery's sake
 	FirstRetry         time.Duration `json:"first_retry"`
@@ -38,7 +38,7 @@ func DefaultTunables() Tunables {
 		TestTimeout:        30 * time.Minute,
 		FarmTimeout:        15 * time.Minute,
 		PlanTimeout:        12 * time.Hour,
-		WorkerHeartbeat:    15 * time.Second,
+		WorkerHeartbeat:    time.Minute,
 		FarmHeartbeat:      5 * time.Second,
 		Attempts:           8,
 		FirstRetry:         2 * time.Second,

@@ -241,7 +241,8 @@ func (o *Orchestrator) serve() error {
 	mux.Handle("/readyz", probes)
 	mux.Handle("/", o.metrics.Served(o.admitting(o.cfg.Security.PrivateIndex, pages)))
 	o.relay = relay.New(relay.Config{
-		Guard: guard{o}, Key: o.key, Namespace: o.cfg.Namespace, Queues: workflows.WorkerQueues(), Server: o.behindRelay,
+		Guard: guard{o}, Key: o.key, Namespace: o.cfg.Namespace, Queues: workflows.WorkerQueues(), Silence: workflows.Silence,
+		Log: o.cfg.Log, Server: o.behindRelay,
 	})
 	both := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if relay.Is(r) {

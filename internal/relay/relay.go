@@ -16,6 +16,7 @@ import (
 	namespacepb "go.temporal.io/api/namespace/v1"
 	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 	"go.temporal.io/api/workflowservice/v1"
+	"go.uber.org/zap"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	_ "google.golang.org/grpc/encoding/gzip" // in which the SDK's clients send
@@ -37,9 +38,11 @@ const lookAgain = 5 * time.Second
 // Config says for whom a relay stands, and before what.
 type Config struct {
 	Guard     api.Guard
-	Key       access.Key // seals tasks; the same after a restart
-	Namespace string     // of the farm
-	Queues    []string   // of activities for workers
+	Key       access.Key    // seals tasks; the same after a restart
+	Namespace string        // of the farm
+	Queues    []string      // of activities for workers
+	Silence   time.Duration // after it, a task is given up of whose worker nothing is heard
+	Log       *zap.Logger
 	// Server is the connection to Temporal; an error where there is none now.
 	Server func(context.Context) (grpc.ClientConnInterface, error)
 }
@@ -49,6 +52,7 @@ type Relay struct {
 	workflowservice.UnimplementedWorkflowServiceServer
 	cfg     Config
 	grpc    *grpc.Server
+	watch   watch
 	closing context.Context
 	close   context.CancelFunc
 }
@@ -68,10 +72,11 @@ var served = []string{
 
 // New makes a relay.
 func New(cfg Config) *Relay {
-	r := &Relay{cfg: cfg, grpc: grpc.NewServer(grpc.MaxRecvMsgSize(Largest))}
+	r := &Relay{cfg: cfg, grpc: grpc.NewServer(grpc.MaxRecvMsgSize(Largest)), watch: watch{tasks: map[string]sign{}}}
 	r.closing, r.close = context.WithCancel(context.Background())
 	workflowservice.RegisterWorkflowServiceServer(r.grpc, r)
 	healthpb.RegisterHealthServer(r.grpc, health{relay: r})
+	go r.listen()
 	return r
 }
 
@@ -177,7 +182,7 @@ func (r *Relay) forWorkers(namespace, queue string) error {
 }
 
 // open puts Temporal's own token into the place of the one that was sealed for who asks.
-func (r *Relay) open(ctx context.Context, namespace string, token *[]byte) error {
+func (r *Relay) open(ctx context.Context, namespace, worker string, token *[]byte) error {
 	if err := r.own(namespace); err != nil {
 		return err
 	}
@@ -186,6 +191,7 @@ func (r *Relay) open(ctx context.Context, namespace string, token *[]byte) error
 		return refused(err)
 	}
 	*token = opened
+	r.watch.heard(opened, worker)
 	return nil
 }
 
@@ -234,8 +240,10 @@ func (r *Relay) PollActivityTaskQueue(ctx context.Context, in *workflowservice.P
 		return out, err
 	}
 	if err := admitted(ctx); err != nil {
-		return nil, err // it is tried again, elsewhere, when nobody beats for it
+		r.giveUp(out.GetTaskToken(), fmt.Sprintf("the worker %s was let in no more: %s", in.GetIdentity(), err))
+		return nil, err
 	}
+	r.watch.heard(out.GetTaskToken(), in.GetIdentity())
 	out.TaskToken = r.cfg.Key.Seal(access.Of(ctx).ID, out.GetTaskToken())
 	return out, nil
 }
@@ -266,38 +274,48 @@ func whileAdmitted(ctx context.Context, stop context.CancelCauseFunc) {
 
 // RecordActivityTaskHeartbeat beats for a task of who asks.
 func (r *Relay) RecordActivityTaskHeartbeat(ctx context.Context, in *workflowservice.RecordActivityTaskHeartbeatRequest) (*workflowservice.RecordActivityTaskHeartbeatResponse, error) {
-	if err := r.open(ctx, in.GetNamespace(), &in.TaskToken); err != nil {
+	if err := r.open(ctx, in.GetNamespace(), in.GetIdentity(), &in.TaskToken); err != nil {
 		return nil, err
 	}
-	return pass[workflowservice.RecordActivityTaskHeartbeatRequest, workflowservice.RecordActivityTaskHeartbeatResponse](
+	out, err := pass[workflowservice.RecordActivityTaskHeartbeatRequest, workflowservice.RecordActivityTaskHeartbeatResponse](
 		ctx, r, workflowservice.WorkflowService_RecordActivityTaskHeartbeat_FullMethodName, in)
+	if err != nil {
+		r.watch.ended(in.GetTaskToken(), err)
+	}
+	return out, err
 }
 
 // RespondActivityTaskCompleted ends a task of who asks with its result.
 func (r *Relay) RespondActivityTaskCompleted(ctx context.Context, in *workflowservice.RespondActivityTaskCompletedRequest) (*workflowservice.RespondActivityTaskCompletedResponse, error) {
-	if err := r.open(ctx, in.GetNamespace(), &in.TaskToken); err != nil {
+	if err := r.open(ctx, in.GetNamespace(), in.GetIdentity(), &in.TaskToken); err != nil {
 		return nil, err
 	}
-	return pass[workflowservice.RespondActivityTaskCompletedRequest, workflowservice.RespondActivityTaskCompletedResponse](
+	out, err := pass[workflowservice.RespondActivityTaskCompletedRequest, workflowservice.RespondActivityTaskCompletedResponse](
 		ctx, r, workflowservice.WorkflowService_RespondActivityTaskCompleted_FullMethodName, in)
+	r.watch.ended(in.GetTaskToken(), err)
+	return out, err
 }
 
 // RespondActivityTaskFailed ends a task of who asks with an error.
 func (r *Relay) RespondActivityTaskFailed(ctx context.Context, in *workflowservice.RespondActivityTaskFailedRequest) (*workflowservice.RespondActivityTaskFailedResponse, error) {
-	if err := r.open(ctx, in.GetNamespace(), &in.TaskToken); err != nil {
+	if err := r.open(ctx, in.GetNamespace(), in.GetIdentity(), &in.TaskToken); err != nil {
 		return nil, err
 	}
-	return pass[workflowservice.RespondActivityTaskFailedRequest, workflowservice.RespondActivityTaskFailedResponse](
+	out, err := pass[workflowservice.RespondActivityTaskFailedRequest, workflowservice.RespondActivityTaskFailedResponse](
 		ctx, r, workflowservice.WorkflowService_RespondActivityTaskFailed_FullMethodName, in)
+	r.watch.ended(in.GetTaskToken(), err)
+	return out, err
 }
 
 // RespondActivityTaskCanceled ends a task of who asks that was to be ended.
 func (r *Relay) RespondActivityTaskCanceled(ctx context.Context, in *workflowservice.RespondActivityTaskCanceledRequest) (*workflowservice.RespondActivityTaskCanceledResponse, error) {
-	if err := r.open(ctx, in.GetNamespace(), &in.TaskToken); err != nil {
+	if err := r.open(ctx, in.GetNamespace(), in.GetIdentity(), &in.TaskToken); err != nil {
 		return nil, err
 	}
-	return pass[workflowservice.RespondActivityTaskCanceledRequest, workflowservice.RespondActivityTaskCanceledResponse](
+	out, err := pass[workflowservice.RespondActivityTaskCanceledRequest, workflowservice.RespondActivityTaskCanceledResponse](
 		ctx, r, workflowservice.WorkflowService_RespondActivityTaskCanceled_FullMethodName, in)
+	r.watch.ended(in.GetTaskToken(), err)
+	return out, err
 }
 
 // ShutdownWorker ends the waiting of a worker, which is known by a random name that it has chosen.

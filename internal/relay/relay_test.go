@@ -38,7 +38,10 @@ import (
 	"github.com/wasmill/wasmill/workflows"
 )
 
-const queue = "build-small"
+const (
+	queue   = "build-small"
+	silence = 3 * time.Second
+)
 
 // farm is a Temporal server with a relay before it, and a workflow that has one activity for workers.
 type farm struct {
@@ -82,7 +85,12 @@ func (f *farm) start(temporal, relayAt string) {
 	if err := f.crew.Start(); err != nil {
 		f.Fatal(err)
 	}
-	f.relay = relaytest.Serve(f, relayAt, f.server.Address(), nil, relay.Config{Guard: f.guard, Key: f.key, Namespace: f.server.Namespace(), Queues: workflows.WorkerQueues()})
+	f.serve(relayAt)
+}
+
+func (f *farm) serve(at string) {
+	f.Helper()
+	f.relay = relaytest.Serve(f, at, f.server.Address(), nil, relay.Config{Guard: f.guard, Key: f.key, Namespace: f.server.Namespace(), Queues: workflows.WorkerQueues(), Silence: silence})
 }
 
 // stop ends all of it as if it were killed, but for what the server has promised to keep.
@@ -379,11 +387,16 @@ func TestWaitingEndsWithWhoWaits(t *testing.T) {
 // waiting is when so many wait for tasks at the server.
 func (f *farm) waiting(n int) {
 	f.Helper()
-	time.Sleep(time.Duration(n) * 100 * time.Millisecond) // the server says who has polled, not who polls
-	reply, err := f.client.DescribeTaskQueue(context.Background(), queue, enumspb.TASK_QUEUE_TYPE_ACTIVITY)
-	if err != nil || len(reply.GetPollers()) == 0 {
-		f.Fatalf("%v, %v", reply, err)
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		reply, err := f.client.DescribeTaskQueue(context.Background(), queue, enumspb.TASK_QUEUE_TYPE_ACTIVITY)
+		if err == nil && len(reply.GetPollers()) > 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			f.Fatalf("%v, %v", reply, err)
+		}
 	}
+	time.Sleep(time.Duration(n) * 100 * time.Millisecond) // the server says who has polled, not who polls
 }
 
 // A worker whose token is revoked while it waits is not given the task that comes before anybody has looked again.
@@ -396,7 +409,7 @@ func TestATaskIsNotGivenToWhoWasRevoked(t *testing.T) {
 	go func() { _, err := second.PollActivityTaskQueue(second.within(ctx), polling(queue)); ended <- err }()
 	f.waiting(1)
 	f.guard.Revoke("second")
-	run := f.begin(2 * time.Second)
+	run := f.begin(time.Minute)
 	if err := <-ended; status.Code(err) != codes.Unauthenticated {
 		t.Errorf("%v", err)
 	}
@@ -406,6 +419,65 @@ func TestATaskIsNotGivenToWhoWasRevoked(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A worker that falls silent is noticed long before its heartbeats time out, also by a relay that was not there when it was given
+// its task; one that beats keeps it.
+func TestALostWorkerIsNoticed(t *testing.T) {
+	f := newFarm(t, "")
+	first := f.caller("first")
+	lost, kept := f.begin(time.Minute), f.begin(time.Minute)
+	tasks := []*workflowservice.PollActivityTaskQueueResponse{first.poll(), first.poll()}
+	beat := func(task *workflowservice.PollActivityTaskQueueResponse) error {
+		_, err := first.RecordActivityTaskHeartbeat(first.ctx(), &workflowservice.RecordActivityTaskHeartbeatRequest{Namespace: temporald.Namespace, TaskToken: task.GetTaskToken()})
+		return err
+	}
+	at := f.relay.Address
+	f.relay.Kill()
+	time.Sleep(2 * silence) // who is not there does not count
+	f.serve(at)
+	for range 2 { // the connection comes back
+		_ = beat(tasks[0])
+		time.Sleep(time.Second)
+	}
+	if err := beat(tasks[0]); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	beating, stop := context.WithCancel(context.Background())
+	beaten := make(chan struct{})
+	go func() {
+		defer close(beaten)
+		for beating.Err() == nil {
+			if err := beat(tasks[1]); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(silence / 5)
+		}
+	}()
+	second := f.caller("second")
+	task := second.poll()
+	if task.GetAttempt() != 2 || time.Since(began) < silence-time.Second/2 || time.Since(began) > 2*silence {
+		t.Errorf("attempt %d after %s", task.GetAttempt(), time.Since(began))
+	}
+	if err := beat(tasks[0]); status.Code(err) != codes.NotFound {
+		t.Errorf("the lost one comes back: %v", err)
+	}
+	stop()
+	<-beaten
+	for _, err := range []error{
+		errOf(second.RespondActivityTaskCompleted(second.ctx(), completed(task.GetTaskToken(), "again"))),
+		errOf(first.RespondActivityTaskCompleted(first.ctx(), completed(tasks[1].GetTaskToken(), "at once"))),
+	} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if got := map[string]bool{f.result(lost): true, f.result(kept): true}; !got["again"] || !got["at once"] {
+		t.Error(got)
+	}
+}
+
+func errOf(_ *workflowservice.RespondActivityTaskCompletedResponse, err error) error { return err }
 
 // An orchestrator that is told to stop does not wait for those who wait for tasks.
 func TestStoppingEndsTheWaiting(t *testing.T) {
@@ -458,14 +530,14 @@ func TestAWorkerLivesThroughARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Stop()
-	run := f.begin(20 * time.Second)
+	run := f.begin(time.Minute)
 	if got := <-begun; got != 1 {
 		t.Fatalf("attempt %d", got)
 	}
 	temporal, relayAt := f.server.Address(), f.relay.Address
 	f.stop()
 	close(finish) // while nobody is there to be told
-	time.Sleep(2 * time.Second)
+	time.Sleep(2 * silence)
 	f.start(temporal, relayAt)
 	if got := f.result(run); got != "attempt 1" {
 		t.Errorf("the result is of %s", got)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // The tests with farms of their own mostly wait, for signs of life that don't come: they run beside each other.
@@ -68,7 +69,7 @@ func TestWorkerComesBack(t *testing.T) {
 	noContainers(t, w.dir)
 }
 
-// An orchestrator that is killed in the middle of a run goes on with it after its restart.
+// An orchestrator that is killed in the middle of a run goes on with it after its restart, and so do the builds.
 func TestOrchestratorIsKilled(t *testing.T) {
 	t.Parallel()
 	f, c := newFarm(t, t, registry(t)), docker(t)
@@ -79,9 +80,14 @@ func TestOrchestratorIsKilled(t *testing.T) {
 	f.orchestrator.end(syscall.SIGKILL)
 	f.wasmill(t, "runs").expect(t, 3, "no orchestrator answers at "+f.url)
 
+	time.Sleep(15 * time.Second) // longer than a worker may be silent while there is somebody to hear it
 	f.start(t)
 	openAll(t, w.dir)
-	passed(t, f.ends(t, id))
+	run := f.ends(t, id)
+	passed(t, run)
+	if b := f.record(t, action(t, run, "slow")); b.Attempt != 1 {
+		t.Errorf("the build that went on meanwhile was thrown away: attempt %d", b.Attempt)
+	}
 	if got := f.projects(t); !slices.Equal(got, []string{"after-slow", "slow"}) {
 		t.Errorf("on the index: %v", got)
 	}

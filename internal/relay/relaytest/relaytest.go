@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"go.uber.org/zap"
 	"google.golang.org/grpc"
 
 	"github.com/wasmill/wasmill/internal/access"
@@ -54,6 +55,7 @@ func (g *Guard) Note(context.Context, api.Entry) {}
 // Server is a relay that is served on loopback.
 type Server struct {
 	Address string
+	relay   *relay.Relay
 	http    *http.Server
 	behind  *grpc.ClientConn
 }
@@ -74,10 +76,11 @@ func Serve(t testing.TB, listen, temporal string, secure *tls.Config, cfg relay.
 	if err != nil {
 		t.Fatal(err)
 	}
+	cfg.Log = zap.NewNop()
 	r := relay.New(cfg)
 	var protocols http.Protocols
 	protocols.SetUnencryptedHTTP2(true)
-	s := &Server{Address: l.Addr().String(), behind: conn, http: &http.Server{Protocols: &protocols, Handler: r}}
+	s := &Server{Address: l.Addr().String(), behind: conn, relay: r, http: &http.Server{Protocols: &protocols, Handler: r}}
 	s.http.RegisterOnShutdown(r.Close)
 	go func() { _ = s.http.Serve(l) }()
 	t.Cleanup(s.Kill)
@@ -92,6 +95,7 @@ func (s *Server) Stop(ctx context.Context) error {
 
 // Kill ends at once.
 func (s *Server) Kill() {
+	s.relay.Close()
 	_ = s.http.Close()
 	_ = s.behind.Close()
 }
