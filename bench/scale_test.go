@@ -51,7 +51,7 @@ func (w *world) read(tb testing.TB) {
 	if w.Recipes, err = plan.FromSet(set, []string{"*"}, (*recipe.Recipe).Digests); err != nil {
 		tb.Fatal(err)
 	}
-	if w.History, err = w.db.History(context.Background(), w.Toolchain.Name); err != nil {
+	if w.History, err = w.db.History(context.Background(), w.Question()); err != nil {
 		tb.Fatal(err)
 	}
 }
@@ -84,7 +84,7 @@ func BenchmarkPlanning(b *testing.B) {
 			var set *recipe.Set
 			step("load", func() { set, _ = recipe.LoadSet(w.folder) })
 			step("digest", func() { w.Recipes, _ = plan.FromSet(set, []string{"*"}, (*recipe.Recipe).Digests) })
-			step("history", func() { w.History, _ = w.db.History(context.Background(), w.Toolchain.Name) })
+			step("history", func() { w.History, _ = w.db.History(context.Background(), w.Question()) })
 			step("plan", func() { plan.Make(w.Request) })
 		})
 	}

@@ -49,16 +49,21 @@ func (a activities) Plan(ctx context.Context, in workflows.RunInput) (workflows.
 	if err != nil {
 		return out, err
 	}
-	p, err := a.o.plan(ctx, req)
+	run, _, err = a.o.db.Run(ctx, in.RunID)
 	if err != nil {
 		return out, err
 	}
-	if err := a.o.db.PlanRun(ctx, in.RunID, p, time.Now()); err != nil {
-		return out, err
-	}
-	run, _, err = a.o.db.Run(ctx, in.RunID) // the plan of the first try stands
-	if err != nil {
-		return out, err
+	if run.Plan == nil { // otherwise it was planned when it came in, or by an earlier try
+		p, err := a.o.plan(ctx, req)
+		if err != nil {
+			return out, err
+		}
+		if err := a.o.db.PlanRun(ctx, in.RunID, p, time.Now()); err != nil {
+			return out, err
+		}
+		if run, _, err = a.o.db.Run(ctx, in.RunID); err != nil { // a try that was taken for lost may have planned meanwhile
+			return out, err
+		}
 	}
 	if err := a.o.stand(ctx, req, run); err != nil {
 		return out, err

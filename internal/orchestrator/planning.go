@@ -59,16 +59,12 @@ func retries(req api.RunRequest) bool {
 
 // plan decides what a request makes necessary.
 func (o *Orchestrator) plan(ctx context.Context, req *requested) (*plan.Plan, error) {
-	history, err := o.db.History(ctx, req.toolchain.Name)
-	if err != nil {
-		return nil, err
-	}
 	in := plan.Request{
 		Toolchain: plan.Toolchain{Name: req.toolchain.Name, Digest: req.toolchain.digest(), ExcludeNewer: req.day()},
 		Builder:   o.builder,
-		History:   history,
 		Options:   plan.Options{NoCache: req.NoCache, RetryFailed: retries(req.RunRequest)},
 	}
+	var err error
 	if in.Quarantine, err = o.quarantine(ctx, req.Lane); err != nil {
 		return nil, err
 	}
@@ -85,6 +81,9 @@ func (o *Orchestrator) plan(ctx context.Context, req *requested) (*plan.Plan, er
 				return nil, err
 			}
 		}
+	}
+	if in.History, err = o.db.History(ctx, in.Question()); err != nil {
+		return nil, err
 	}
 	return plan.Make(in)
 }

@@ -125,7 +125,7 @@ func (o *Orchestrator) StartRun(ctx context.Context, request api.RunRequest) (_ 
 	return o.Run(ctx, in.RunID)
 }
 
-// endAtOnce ends a run for which nothing is to be done, without a workflow: a workflow is for what must be done.
+// endAtOnce plans a run, and ends one for which nothing is to be done, without a workflow: a workflow is for what must be done.
 func (o *Orchestrator) endAtOnce(ctx context.Context, request api.RunRequest, run store.Run) (bool, error) {
 	req, err := o.read(ctx, request)
 	if err != nil {
@@ -135,14 +135,14 @@ func (o *Orchestrator) endAtOnce(ctx context.Context, request api.RunRequest, ru
 	if err != nil {
 		return false, err
 	}
+	now := time.Now()
+	if err := o.db.PlanRun(ctx, run.ID, p, now); err != nil {
+		return false, err
+	}
 	for _, act := range p.Actions {
 		if act.Kind != plan.KindReuse || act.Reused.Outcome != record.Passed {
 			return false, nil
 		}
-	}
-	now := time.Now()
-	if err := o.db.PlanRun(ctx, run.ID, p, now); err != nil {
-		return false, err
 	}
 	run.Plan = p
 	if err := o.stand(ctx, req, run); err != nil {

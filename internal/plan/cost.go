@@ -29,20 +29,14 @@ type estimates struct {
 	usual  float64
 }
 
-func newEstimates(recipes []*Recipe, costs map[string]Cost) *estimates {
-	e := &estimates{costs: costs, ofKind: map[string]float64{}, usual: Unknown.Seconds()}
+func newEstimates(recipes []*Recipe, h *History) *estimates {
+	// What is planned may be new altogether while the farm is not.
+	e := &estimates{costs: h.Costs, ofKind: map[string]float64{}, usual: cmp.Or(h.Usual, Unknown.Seconds())}
 	kinds, all := map[string][]float64{}, []float64(nil)
 	for _, r := range recipes {
-		if s := costs[r.Name].Seconds; s > 0 {
+		if s := h.Costs[r.Name].Seconds; s > 0 {
 			kinds[r.Kind] = append(kinds[r.Kind], s)
 			all = append(all, s)
-		}
-	}
-	if len(all) == 0 { // what is planned may be new altogether while the farm is not
-		for _, c := range costs {
-			if c.Seconds > 0 {
-				all = append(all, c.Seconds)
-			}
 		}
 	}
 	if len(all) > 0 {

@@ -19,7 +19,7 @@ func Make(req Request) (*Plan, error) {
 	}
 	p := &Plan{Toolchain: req.Toolchain, Builder: req.Builder, Actions: make([]Action, 0, len(order))}
 	done := make(map[string]*Action, len(order))
-	usual := newEstimates(order, req.History.Costs)
+	usual := newEstimates(order, &req.History)
 	for _, r := range order {
 		a := decide(&req, r, done)
 		if q, ok := req.Quarantine[r.Name]; ok && (a.Kind == KindBuild || a.Kind == KindReuse && a.Reused.Outcome != record.Passed) {

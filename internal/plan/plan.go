@@ -96,6 +96,26 @@ type Options struct {
 	RetryFailed bool // build what failed before with the same inputs
 }
 
+// Question is what a plan has to know of earlier builds and locks: of a farm of ten thousand recipes, a plan for one needs
+// hardly anything.
+type Question struct {
+	Toolchain string   // by name
+	Recipes   []string // by name
+	Locks     []string // by LockKey
+}
+
+// Question is what the request's History must answer.
+func (r *Request) Question() Question {
+	q := Question{Toolchain: r.Toolchain.Name}
+	for i := range r.Recipes {
+		q.Recipes = append(q.Recipes, r.Recipes[i].Name)
+		if key := LockKey(r.Recipes[i], r.Toolchain); key != "" {
+			q.Locks = append(q.Locks, key)
+		}
+	}
+	return q
+}
+
 // History is what is remembered of earlier builds and locks. Maps may be nil.
 type History struct {
 	// Builds are the builds by key. Their Inputs are not looked at.
@@ -108,6 +128,8 @@ type History struct {
 	Good map[string]Build
 	// Costs are what builds of a recipe have taken, by its name, on any toolchain.
 	Costs map[string]Cost
+	// Usual is how many seconds a build of the farm takes, the median of its newest; 0 where it has built nothing.
+	Usual float64
 }
 
 // Build is an earlier build.

@@ -155,8 +155,8 @@ type Builds interface {
 	BuildsOf(ctx context.Context, keys []string) (map[string]Build, error)
 	// LatestBuild finds the build of a recipe that was last built or reused, on one toolchain or, if that is empty, any.
 	LatestBuild(ctx context.Context, recipe, toolchain string) (Build, error)
-	// History is what a plan for a toolchain has to know, at one moment.
-	History(ctx context.Context, toolchain string) (plan.History, error)
+	// History is what a plan has to know, at one moment.
+	History(ctx context.Context, of plan.Question) (plan.History, error)
 }
 
 // Reproductions keeps what is known of builds that were made twice; PutBuild notes it.

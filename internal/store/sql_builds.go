@@ -136,50 +136,65 @@ func scanBuild(rows *sql.Rows) (b Build, err error) {
 	return b, errors.Join(json.Unmarshal([]byte(raw), &b.Record), json.Unmarshal([]byte(inputs), &b.Inputs))
 }
 
-// History implements Builds. The rows are walked from the most recently used on, so that the first of a recipe is its
-// last build, the only one whose inputs are decoded.
-func (s *SQL) History(ctx context.Context, toolchain string) (plan.History, error) {
+// History implements Builds. The rows of a recipe are walked from the most recently used on, so that the first is its last
+// build, the only one whose inputs are decoded.
+func (s *SQL) History(ctx context.Context, of plan.Question) (plan.History, error) {
 	var h plan.History
 	err := s.look(ctx, "reading the history of builds", func(tx tx) error {
-		h = plan.History{Builds: map[string]plan.Build{}, Last: map[string]plan.Build{}, Good: map[string]plan.Build{}, Locks: map[string]record.Digest{}}
-		scan := func(rows *sql.Rows) (struct{}, error) {
-			var b plan.Build
-			var recipe string
-			var kind record.FailureKind
-			var inputs sql.RawBytes
-			if err := rows.Scan(&b.Key, &recipe, &b.Outcome, &kind, &b.Failure, &b.Output, &inputs); err != nil {
-				return struct{}{}, err
-			}
-			if kind != "" {
-				b.Failure = string(kind) + ": " + b.Failure
-			}
-			h.Builds[b.Key] = b
-			if last, seen := h.Last[recipe]; seen {
-				if _, found := h.Good[recipe]; !found && b.Outcome == record.Passed && last.Outcome != record.Passed {
-					h.Good[recipe] = b
-				}
-				return struct{}{}, nil
-			}
-			err := json.Unmarshal(inputs, &b.Inputs)
-			h.Last[recipe] = b
-			return struct{}{}, err
+		h = plan.History{
+			Builds: map[string]plan.Build{}, Last: map[string]plan.Build{}, Good: map[string]plan.Build{},
+			Locks: map[string]record.Digest{}, Costs: map[string]plan.Cost{},
 		}
-		if _, err := query(ctx, tx, scan, `SELECT key, recipe, outcome, failure_kind, failure_message, output, inputs FROM builds
-			WHERE toolchain = ? ORDER BY used DESC, key`, toolchain); err != nil {
-			return err
+		for names := range slices.Chunk(of.Recipes, atOnce) {
+			if err := builds(ctx, tx, &h, of.Toolchain, names); err != nil {
+				return err
+			}
+			if err := costs(ctx, tx, h.Costs, of.Toolchain, names); err != nil {
+				return err
+			}
+		}
+		for keys := range slices.Chunk(of.Locks, atOnce) {
+			if _, err := query(ctx, tx, func(rows *sql.Rows) (struct{}, error) {
+				var key string
+				var digest record.Digest
+				err := rows.Scan(&key, &digest)
+				h.Locks[key] = digest
+				return struct{}{}, err
+			}, `SELECT key, digest FROM locks WHERE key IN (`+places(len(keys))+`)`, anys(keys)...); err != nil {
+				return err
+			}
 		}
 		var err error
-		if h.Costs, err = costs(ctx, tx, toolchain); err != nil {
-			return err
-		}
-		_, err = query(ctx, tx, func(rows *sql.Rows) (struct{}, error) {
-			var key string
-			var digest record.Digest
-			err := rows.Scan(&key, &digest)
-			h.Locks[key] = digest
-			return struct{}{}, err
-		}, `SELECT key, digest FROM locks`)
+		h.Usual, err = usual(ctx, tx)
 		return err
 	})
 	return h, err
+}
+
+// builds adds those of some recipes to a history.
+func builds(ctx context.Context, tx tx, h *plan.History, toolchain string, names []string) error {
+	_, err := query(ctx, tx, func(rows *sql.Rows) (struct{}, error) {
+		var b plan.Build
+		var recipe string
+		var kind record.FailureKind
+		var inputs sql.RawBytes
+		if err := rows.Scan(&b.Key, &recipe, &b.Outcome, &kind, &b.Failure, &b.Output, &inputs); err != nil {
+			return struct{}{}, err
+		}
+		if kind != "" {
+			b.Failure = string(kind) + ": " + b.Failure
+		}
+		h.Builds[b.Key] = b
+		if last, seen := h.Last[recipe]; seen {
+			if _, found := h.Good[recipe]; !found && b.Outcome == record.Passed && last.Outcome != record.Passed {
+				h.Good[recipe] = b
+			}
+			return struct{}{}, nil
+		}
+		err := json.Unmarshal(inputs, &b.Inputs)
+		h.Last[recipe] = b
+		return struct{}{}, err
+	}, `SELECT key, recipe, outcome, failure_kind, failure_message, output, inputs FROM builds
+		WHERE recipe IN (`+places(len(names))+`) AND toolchain = ? ORDER BY used DESC, key`, append(anys(names), toolchain)...)
+	return err
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"slices"
 
 	"github.com/wasmill/wasmill/internal/plan"
 	"github.com/wasmill/wasmill/internal/recipe"
@@ -12,9 +13,8 @@ import (
 // remembers is how many of a recipe's newest builds tell how much memory it needs.
 const remembers = 5
 
-// costs reads what builds have taken, by recipe: first those on the toolchain, then all others, newest first.
-func costs(ctx context.Context, tx tx, toolchain string) (map[string]plan.Cost, error) {
-	all := map[string]plan.Cost{}
+// costs adds what builds of some recipes have taken, by recipe: first those on the toolchain, then all others, newest first.
+func costs(ctx context.Context, tx tx, all map[string]plan.Cost, toolchain string, names []string) error {
 	type seen struct {
 		builds int
 		passed bool
@@ -47,8 +47,25 @@ func costs(ctx context.Context, tx tx, toolchain string) (map[string]plan.Cost, 
 		}
 		all[name], counts[name] = c, n
 		return struct{}{}, nil
-	}, `SELECT recipe, outcome, seconds, peak, class, outgrew FROM builds ORDER BY CASE toolchain WHEN ? THEN 0 ELSE 1 END, finished DESC, key`, toolchain)
-	return all, err
+	}, `SELECT recipe, outcome, seconds, peak, class, outgrew FROM builds WHERE recipe IN (`+places(len(names))+`)
+		ORDER BY CASE toolchain WHEN ? THEN 0 ELSE 1 END, finished DESC, key`, append(anys(names), toolchain)...)
+	return err
+}
+
+// recent is how many of the farm's newest builds tell what one usually takes.
+const recent = 500
+
+// usual is the median of what the farm's newest builds have taken, in seconds.
+func usual(ctx context.Context, tx tx) (float64, error) {
+	times, err := query(ctx, tx, func(rows *sql.Rows) (seconds float64, err error) {
+		err = rows.Scan(&seconds)
+		return seconds, err
+	}, `SELECT seconds FROM builds WHERE seconds > 0 ORDER BY finished DESC, seconds LIMIT ?`, recent)
+	if err != nil || len(times) == 0 {
+		return 0, err
+	}
+	slices.Sort(times)
+	return times[len(times)/2], nil
 }
 
 // outgrown is the largest class in which a build ran out of memory; empty where it never did.

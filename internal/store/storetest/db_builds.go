@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -139,8 +140,10 @@ func history(t *testing.T, db store.DB) {
 		_, err := db.PutBuild(ctx, b)
 		must(t, err)
 	}
-	_, err := db.PutLock(ctx, "lock", store.Lock{Digest: Digest([]byte("l")), Content: json.RawMessage(`{}`)}, At(0))
-	must(t, err)
+	for _, key := range []string{"lock", "another lock"} {
+		_, err := db.PutLock(ctx, key, store.Lock{Digest: Digest([]byte("l")), Content: json.RawMessage(`{}`)}, At(0))
+		must(t, err)
+	}
 
 	brief := func(b store.Build) plan.Build {
 		return plan.Build{Key: b.Record.Key, Outcome: b.Record.Outcome, Output: plan.Output(&b.Record)}
@@ -159,10 +162,34 @@ func history(t *testing.T, db store.DB) {
 	want.Costs = map[string]plan.Cost{"a": {}, "b": {}, "c": {}, "d": {}}
 	nowBrief.Inputs, badBrief.Inputs, triedBrief.Inputs = now.Inputs, bad.Inputs, tried.Inputs
 	want.Last = map[string]plan.Build{"a": nowBrief, "b": badBrief, "d": triedBrief}
-	got, err := db.History(ctx, "pyemscripten_2026_5")
+	asked := plan.Question{Toolchain: "pyemscripten_2026_5", Recipes: []string{"a", "b", "c", "d", "new"}, Locks: []string{"lock", "new"}}
+	got, err := db.History(ctx, asked)
 	must(t, err)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("history (-want +got):\n%s", diff)
+	}
+
+	// More names than one statement takes give the same, and what was not asked for is not there.
+	for i := range 1200 {
+		asked.Recipes = slices.Insert(asked.Recipes, i%len(asked.Recipes), fmt.Sprint("unknown-", i))
+		asked.Locks = append(asked.Locks, fmt.Sprint("unknown ", i))
+	}
+	got, err = db.History(ctx, asked)
+	must(t, err)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("history of many (-want +got):\n%s", diff)
+	}
+	got, err = db.History(ctx, plan.Question{Toolchain: "pyemscripten_2026_5", Recipes: []string{"b"}})
+	must(t, err)
+	want = plan.History{
+		Builds: map[string]plan.Build{bad.Record.Key: brief(bad)}, Last: map[string]plan.Build{"b": badBrief}, Good: map[string]plan.Build{},
+		Locks: map[string]record.Digest{}, Costs: map[string]plan.Cost{"b": {}},
+	}
+	first := want.Builds[bad.Record.Key]
+	first.Failure = badBrief.Failure
+	want.Builds[bad.Record.Key] = first
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("history of one (-want +got):\n%s", diff)
 	}
 }
 
@@ -191,8 +218,11 @@ func costs(t *testing.T, db store.DB) {
 	put("both", here, record.Passed, 90, 4, "small")
 	put("both", there, record.Passed, 100, 5, "small")
 
-	got, err := db.History(ctx, here)
+	got, err := db.History(ctx, plan.Question{Toolchain: here, Recipes: []string{"often", "failed", "elsewhere", "both"}})
 	must(t, err)
+	if got.Usual != 60 { // of 10, 20, … 100
+		t.Errorf("a build takes %v s", got.Usual)
+	}
 	want := map[string]plan.Cost{
 		"often":     {Seconds: 40, Peak: 5 << 30, Class: "medium", Outgrew: "small"},
 		"failed":    {Seconds: 70, Outgrew: "medium"},
