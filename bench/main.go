@@ -144,6 +144,8 @@ var parts = []struct {
 	{"start", (*bench).startup},
 	{"memory", (*bench).idle},
 	{"scale", (*bench).scale},
+	{"crash", (*bench).crash},
+	{"burst", (*bench).burst},
 }
 
 func names() (list []string) {

@@ -76,7 +76,7 @@ func StartWorker(c client.Client, impl WorkerActivities, opts WorkerOptions) (*C
 				DisableEagerActivities:             true,
 				MaxConcurrentActivityExecutionSize: slots,
 				MaxConcurrentActivityTaskPollers:   min(slots, 2),
-				MaxHeartbeatThrottleInterval:       3 * time.Second,
+				MaxHeartbeatThrottleInterval:       time.Second,
 				WorkerStopTimeout:                  asLong,
 				OnFatalError:                       crew.fatal,
 			})

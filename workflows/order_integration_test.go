@@ -134,31 +134,35 @@ func TestAMassRebuildDelaysASubmissionByAtMostOneBuildPerSlot(t *testing.T) {
 
 // A recipe that fails for the machinery's sake is tried again behind those that wait, not before them.
 func TestAnotherTryWaitsItsTurn(t *testing.T) {
-	actions := []Action{{Recipe: "bad", Kind: KindBuild}}
-	var good []string
+	plans := map[string][]Action{"first": {{Recipe: "bad", Kind: KindBuild}}}
 	for i := range 5 {
-		good = append(good, fmt.Sprintf("good-%d", i))
-		actions = append(actions, Action{Recipe: good[i], Kind: KindBuild})
+		plans["others"] = append(plans["others"], Action{Recipe: fmt.Sprintf("good-%d", i), Kind: KindBuild})
 	}
-	s := newStage(t, &fakeFarm{plan: actions})
+	s := newStage(t, &fakeFarm{plans: plans})
 	g := newGate()
-	w := &fakeWorker{build: map[string]step{"good-0": g.step, "bad": func(_ context.Context, task Task, a Attempt) (BuildResult, error) {
+	w := &fakeWorker{build: map[string]step{"bad": func(_ context.Context, task Task, a Attempt) (BuildResult, error) {
 		if a.Number == 1 {
 			return BuildResult{}, fault.Errorf(fault.Unavailable, "the source's host is away")
 		}
 		return BuildResult{Outcome: record.Passed, Key: task.Key, Record: "sha256:built"}, nil
 	}}}
-	s.ask("r", Nightly, Tunables{})
-	for _, a := range actions {
+	for _, a := range plans["others"] { // whichever of them comes first holds the slot until bad waits again
+		w.build[a.Recipe] = g.step
+	}
+	s.ask("first", Nightly, Tunables{})
+	s.waiting("bad")
+	s.ask("others", Nightly, Tunables{})
+	for _, a := range plans["others"] {
 		s.waiting(a.Recipe)
 	}
 	s.hire(w, 1)
 	<-g.begun
 	s.waiting("bad")
 	close(g.open)
-	s.await("r")
+	s.await("first")
+	s.await("others")
 	order := w.order()
-	if slices.Index(order, "bad") > 2 || order[len(order)-1] != "bad" || len(order) != 7 {
+	if order[0] != "bad" || order[len(order)-1] != "bad" || len(order) != 7 {
 		t.Errorf("tried in the order %v", order)
 	}
 	s.keep("build-rested", "build/bad/tc/key-bad", "")

@@ -27,6 +27,9 @@ type Worker struct {
 	Empty *float64 `json:"empty_in_seconds,omitempty"`
 }
 
+// Heartbeat is how often a worker says that it is there, and so how long it may take until it hears of an order.
+const Heartbeat = 5 * time.Second
+
 // WorkerState is where a worker stands.
 type WorkerState string
 
@@ -37,7 +40,7 @@ const (
 	Draining WorkerState = "draining" // takes nothing new; something still runs
 	Drained  WorkerState = "drained"  // nothing runs: it can be stopped without a loss
 	Out      WorkerState = "out"      // took itself out; what runs goes on
-	Gone     WorkerState = "gone"     // has not been heard of for a while
+	Gone     WorkerState = "gone"     // two heartbeats are missing
 )
 
 // WorkerBuild is an attempt that runs on a worker.

@@ -123,8 +123,8 @@ func (o *Orchestrator) OrderWorker(ctx context.Context, name string, order api.O
 	return find()
 }
 
-// lives is after how long without a sign a worker is not counted on any more: several times what it takes for one.
-const lives = 30 * time.Second
+// lives is after how long without a sign a worker is not counted on any more: it has missed two.
+const lives = 2 * api.Heartbeat
 
 // slotsOf are the slots of the workers that take builds, by class. Of a worker whose slots are not known yet, each class has
 // one.

@@ -48,7 +48,7 @@ func newStateCollector(r *Registry, look func(context.Context) (State, error)) *
 		runs:       r.scraped("wasmill_runs_open", "Runs that go on.", "lane"),
 		waiting:    r.scraped("wasmill_queue_recipes", "Recipes of open runs that have not ended: planned (wait for what they need), queued (wait for a slot), running.", "lane", "class", "status"),
 		oldest:     r.scraped("wasmill_queue_oldest_age_seconds", "How long the recipe that waits longest for a slot has waited.", "lane", "class"),
-		workers:    r.scraped("wasmill_workers", "Workers by state: active, draining, drained, out (took itself out because of trouble), lost (gave no sign for 30 s, in the last day, and had not been told to stop).", "state"),
+		workers:    r.scraped("wasmill_workers", "Workers by state: active, draining, drained, out (took itself out because of trouble), lost (gave no sign for 10 s, in the last day, and had not been told to stop).", "state"),
 		seen:       r.scraped("wasmill_worker_last_seen_timestamp_seconds", "When a worker that is there, or is lost, last gave a sign.", "worker"),
 		slots:      r.scraped("wasmill_slots", "Slots of the workers that take builds.", "class"),
 		busy:       r.scraped("wasmill_slots_busy", "Attempts that workers carry out.", "class"),

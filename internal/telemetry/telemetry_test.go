@@ -136,7 +136,7 @@ wasmill_worker_attempts_total{class="small",outcome="passed",step="build"} 1
 # HELP wasmill_worker_slots_busy Attempts that this worker is carrying out.
 # TYPE wasmill_worker_slots_busy gauge
 wasmill_worker_slots_busy{class="small"} 1
-# HELP wasmill_workers Workers by state: active, draining, drained, out (took itself out because of trouble), lost (gave no sign for 30 s, in the last day, and had not been told to stop).
+# HELP wasmill_workers Workers by state: active, draining, drained, out (took itself out because of trouble), lost (gave no sign for 10 s, in the last day, and had not been told to stop).
 # TYPE wasmill_workers gauge
 wasmill_workers{state="active"} 1
 wasmill_workers{state="drained"} 0

@@ -197,11 +197,8 @@ func (s *stand) on(w api.Worker) api.Worker {
 	return w
 }
 
-// lifeEvery is how often a worker says that it is there, and so how long it may take until it hears of an order.
-const lifeEvery = 5 * time.Second
-
 func (w *Worker) showLife(ctx context.Context) {
-	tick := time.NewTicker(lifeEvery)
+	tick := time.NewTicker(api.Heartbeat)
 	defer tick.Stop()
 	for {
 		order, err := w.report(ctx)
