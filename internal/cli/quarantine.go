@@ -23,7 +23,8 @@ func (a *app) quarantineCommand() *cobra.Command {
 stands, also for those that need it. Runs of the lanes submission and interactive build it, as whoever asks may have mended it.
 
 The farm puts a recipe into quarantine by itself for 14 days when, within its last 10 builds, it has twice come out otherwise
-than the time before, with the same key. Trouble with the machinery does not count. After a quarantine, only builds that came
+than the time before, with the same key. Its owners are then those whom it names in extra.recipe-maintainers, or the farm's
+operators where it names nobody. Trouble with the machinery does not count. After a quarantine, only builds that came
 later do.`,
 	}
 	cmd.AddCommand(a.quarantineListCommand(), a.quarantineAddCommand(), a.quarantineLiftCommand())

@@ -314,7 +314,7 @@ func (a activities) Record(ctx context.Context, in workflows.RecordInput) error 
 			return err
 		}
 		if !c.Joined && (c.State == workflows.Passed || c.State == workflows.Failed) {
-			if err := a.o.watch(ctx, c.Recipe); err != nil {
+			if err := a.o.watch(ctx, run, c.Recipe); err != nil {
 				return err
 			}
 		}

@@ -325,7 +325,7 @@ func (o *Orchestrator) StartTemporal(ctx context.Context) error {
 	}
 	o.client, o.crew, o.behind = c, crew, behind
 	while, stop := context.WithCancel(context.Background())
-	o.told.Go(func() { o.tellSlots(while, c) })
+	o.told.Go(func() { o.tellSlots(while, c, tellEvery) })
 	o.stopTelling = stop
 	return nil
 }

@@ -2,6 +2,9 @@ package orchestrator
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -15,9 +18,9 @@ import (
 
 // What the farm does about a recipe whose outcome says nothing.
 const (
-	trials     = 10                  // builds that it looks at
-	apartFor   = 14 * 24 * time.Hour // for how long it puts one into quarantine
-	apartOwner = "operators"
+	trials     = 10                     // builds that it looks at
+	apartFor   = 14 * 24 * time.Hour    // for how long it puts one into quarantine
+	apartOwner = "the farm's operators" // of a recipe that names no maintainers
 )
 
 // Quarantine implements api.Farm.
@@ -69,7 +72,7 @@ func (o *Orchestrator) quarantine(ctx context.Context, lane string) (map[string]
 }
 
 // watch puts a recipe into quarantine that fails and passes in turns.
-func (o *Orchestrator) watch(ctx context.Context, recipe string) error {
+func (o *Orchestrator) watch(ctx context.Context, run store.Run, recipe string) error {
 	newest, err := o.db.Trials(ctx, recipe, trials)
 	if err != nil {
 		return err
@@ -78,7 +81,27 @@ func (o *Orchestrator) watch(ctx context.Context, recipe string) error {
 	if !flaky {
 		return nil
 	}
+	owner, err := o.ownerOf(ctx, run, recipe)
+	if err != nil {
+		return err
+	}
 	now := time.Now()
-	o.cfg.Log.Warn("putting a recipe into quarantine", zap.String("recipe", recipe), zap.String("reason", reason))
-	return o.db.Quarantine(ctx, store.Quarantine{Recipe: recipe, Reason: reason, Owner: apartOwner, Automatic: true, Since: now, Until: now.Add(apartFor)})
+	o.cfg.Log.Warn("putting a recipe into quarantine", zap.String("recipe", recipe), zap.String("reason", reason), zap.String("owner", owner))
+	return o.db.Quarantine(ctx, store.Quarantine{Recipe: recipe, Reason: reason, Owner: owner, Automatic: true, Since: now, Until: now.Add(apartFor)})
+}
+
+// ownerOf is who looks after a recipe of a run: those whom it names as its maintainers.
+func (o *Orchestrator) ownerOf(ctx context.Context, run store.Run, name string) (string, error) {
+	var req api.RunRequest
+	if err := json.Unmarshal(run.Request, &req); err != nil {
+		return "", fmt.Errorf("reading the request of run %s: %w", run.ID, err)
+	}
+	pack, err := o.recipes(ctx, req.Recipes, req.Runtimes)
+	if err != nil {
+		return "", err
+	}
+	if r := pack.set.Get(name); r != nil && len(r.Maintainers()) > 0 {
+		return strings.Join(r.Maintainers(), ", "), nil
+	}
+	return apartOwner, nil
 }

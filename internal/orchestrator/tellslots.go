@@ -29,8 +29,8 @@ func (o *Orchestrator) slots(ctx context.Context) (map[workflows.Class]int, erro
 const tellEvery = 3 * time.Second
 
 // tellSlots tells runs that go on when workers have come or gone, so that they ask for as many builds as can be carried out.
-func (o *Orchestrator) tellSlots(ctx context.Context, c client.Client) {
-	tick := time.NewTicker(tellEvery)
+func (o *Orchestrator) tellSlots(ctx context.Context, c client.Client, every time.Duration) {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	var told map[workflows.Class]int
 	for {
