@@ -239,6 +239,9 @@ func (b *bench) onSettled(ctx context.Context, s *settled, c collection) error {
 	if err := measured("nightly, nothing to do", c.noOp, func() error { return s.nightly(ctx) }); err != nil {
 		return err
 	}
+	if err := s.builtNothing(ctx); err != nil {
+		return err
+	}
 	name := c.graph[n/2].Name
 	if err := measured("why a recipe is cached (explain)", 0, func() error {
 		_, err := s.Explain(ctx, "", name)
@@ -319,6 +322,22 @@ func (s *settled) nightly(ctx context.Context) error {
 		return err
 	}
 	return s.passed(ctx, now[0].ID)
+}
+
+// builtNothing looks at the newest run, recipe by recipe.
+func (s *settled) builtNothing(ctx context.Context) error {
+	list, err := s.Runs(ctx, 1)
+	if err != nil {
+		return err
+	}
+	run, err := s.Run(ctx, list[0].ID)
+	if err != nil {
+		return err
+	}
+	if n := len(run.Actions); run.Lane != "nightly" || n == 0 {
+		return fmt.Errorf("run %s is of the lane %s, with %d recipes", run.ID, run.Lane, n)
+	}
+	return allCached(run.Actions)
 }
 
 // hit asks for a recipe that was built before, and reads its wheel.
