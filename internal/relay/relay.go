@@ -233,10 +233,10 @@ func (r *Relay) PollActivityTaskQueue(ctx context.Context, in *workflowservice.P
 			Namespace: r.cfg.Namespace, Identity: in.GetIdentity(), WorkerInstanceKey: in.GetWorkerInstanceKey(), PollerGroupId: in.GetPollerGroupId(),
 			TaskQueue: &taskqueuepb.TaskQueue{Name: in.GetTaskQueue().GetName(), Kind: enumspb.TASK_QUEUE_KIND_NORMAL},
 		})
-	if cause := context.Cause(waiting); cause != nil && ctx.Err() == nil {
-		return nil, cause
-	}
 	if err != nil || len(out.GetTaskToken()) == 0 {
+		if cause := context.Cause(waiting); cause != nil && ctx.Err() == nil {
+			return nil, cause
+		}
 		return out, err
 	}
 	if err := admitted(ctx); err != nil {

@@ -2,11 +2,16 @@ package worker
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/wasmill/wasmill/internal/access"
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/record"
@@ -159,5 +164,26 @@ func TestAnOrderOutlivesTheProcess(t *testing.T) {
 	is(t, s.stand, api.Draining, "ada")
 	if !slices.Equal(crew.told, []string{"rest"}) {
 		t.Errorf("it was told to %v", crew.told)
+	}
+}
+
+// A worker ends when the farm refuses it; all else may pass.
+func TestWhatIsARefusal(t *testing.T) {
+	distrusted := access.Distrust("https://farm", &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}})
+	for name, c := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"nothing":                      {nil, false},
+		"a revoked token":              {access.Unknown(), true},
+		"another role":                 {access.Refuse(access.Identity{ID: "x", Role: access.Reader}, "telling", access.Worker), true},
+		"nobody answers":               {fault.Errorf(fault.Unavailable, "refused"), false},
+		"a defect":                     {errors.New("x"), false},
+		"a certificate not trusted":    {distrusted, false},
+		"the same, told by the client": {fmt.Errorf("asking: %w", distrusted), false},
+	} {
+		if got := refusal(c.err); got != c.want {
+			t.Errorf("%s (%v): %v", name, c.err, got)
+		}
 	}
 }
