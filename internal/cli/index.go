@@ -80,6 +80,11 @@ func (a *app) checkIndex(ctx context.Context, farm api.Farm, req api.RunRequest,
 	if err != nil {
 		return nil, err
 	}
+	base, end, err := a.access.Nearby(base)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	p := a.progress()
 	defer p.Close()
 	var results []checked
