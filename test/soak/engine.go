@@ -52,10 +52,11 @@ func (d *dockerd) containers(ctx context.Context) ([]container.Summary, error) {
 	return d.client.ContainerList(ctx, container.ListOptions{All: true})
 }
 
-// stop ends the engine with all that a killed one has left: containerd, which outlives it, and mounts.
+// stop ends the engine with all that a killed one has left: containerd and the shims of containers, which outlive it, and mounts.
 func (d *dockerd) stop() error {
 	errs := []error{d.process.stop()}
 	d.endContainerd()
+	errs = append(errs, d.endShims())
 	for _, mount := range mountsBelow(d.dir) {
 		if err := syscall.Unmount(mount, syscall.MNT_DETACH); err != nil && !errors.Is(err, syscall.EINVAL) {
 			errs = append(errs, fmt.Errorf("unmounting %s: %w", mount, err))
@@ -73,6 +74,21 @@ func (d *dockerd) endContainerd() {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err == nil {
 		time.Sleep(time.Second)
 	}
+}
+
+// endShims ends what else has the engine's folder on its command line, and is nobody's but the engine's.
+func (d *dockerd) endShims() error {
+	entries, err := os.ReadDir("/proc")
+	for _, entry := range entries {
+		pid, bad := strconv.Atoi(entry.Name())
+		if bad != nil || pid == os.Getpid() || !strings.Contains(commandOf(pid), d.dir+"/") {
+			continue
+		}
+		if bad := syscall.Kill(pid, syscall.SIGKILL); bad != nil && !errors.Is(bad, syscall.ESRCH) {
+			err = errors.Join(err, bad)
+		}
+	}
+	return err
 }
 
 func commandOf(pid int) string {

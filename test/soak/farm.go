@@ -22,8 +22,9 @@ type farm struct {
 	url    string
 	dir    string // everything of it
 	engine *dockerd
+	at     string // the address of its PostgreSQL; empty for SQLite
 
-	registry, orchestrator, worker *process
+	registry, database, orchestrator, worker *process // database is nil where the orchestrator embeds it
 }
 
 // database is the SQLite file, and work the folders of a worker's attempts.
@@ -60,6 +61,9 @@ func (s *soak) clear() error {
 	if s.farm != nil {
 		errs = append(errs, s.farm.stop(), s.farm.engine.stop())
 	}
+	if s.db != nil {
+		errs = append(errs, s.db.end())
+	}
 	if s.kept {
 		s.say("everything is in %s", s.scratch)
 		return errors.Join(errs...)
@@ -67,11 +71,17 @@ func (s *soak) clear() error {
 	return errors.Join(append(errs, os.RemoveAll(s.scratch))...)
 }
 
-// begin starts a new farm; the engine, and what workers have made of locks, go from one to the next. With cold, environments
-// are made again.
-func (s *soak) begin(ctx context.Context, name string, cold bool) error {
+// form is what farms differ in.
+type form struct {
+	cold     bool // environments are made again
+	postgres bool
+	twice    bool // all is built twice
+}
+
+// begin starts a new farm; engine and PostgreSQL, and what workers have made of locks, go from one to the next.
+func (s *soak) begin(ctx context.Context, name string, how form) error {
 	f := &farm{dir: filepath.Join(s.scratch, name)}
-	if err := s.folders(f, cold); err != nil {
+	if err := s.folders(f, how.cold); err != nil {
 		return err
 	}
 	at := map[string]string{}
@@ -89,6 +99,11 @@ func (s *soak) begin(ctx context.Context, name string, cold bool) error {
 		return err
 	}
 	s.farm = f
+	if how.postgres {
+		if err := s.onPostgres(ctx, f); err != nil {
+			return err
+		}
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -100,7 +115,10 @@ func (s *soak) begin(ctx context.Context, name string, cold bool) error {
 	}
 	f.orchestrator = &process{
 		name: "orchestrator", path: filepath.Join(s.bin, "orchestrator"), log: log("orchestrator"),
-		args: []string{"--data", filepath.Join(f.dir, "farm"), "--listen", at["api"], "--temporal-listen", at["temporal"], "--registry", at["registry"]},
+		args: []string{
+			"--data", filepath.Join(f.dir, "farm"), "--listen", at["api"], "--temporal-listen", at["temporal"], "--registry", at["registry"],
+			"--reproduce", how.reproduce(), "--database", f.at,
+		},
 		ready: func(ctx context.Context) error {
 			_, err := f.Join(ctx)
 			return err
@@ -123,6 +141,42 @@ func (s *soak) begin(ctx context.Context, name string, cold bool) error {
 		}
 	}
 	return nil
+}
+
+// String tells what is not as usual.
+func (f form) String() string {
+	words := ""
+	for _, each := range []struct {
+		is   bool
+		word string
+	}{{f.postgres, "on PostgreSQL"}, {f.twice, "all built twice"}, {f.cold, "environments made again"}} {
+		if each.is {
+			words += ", " + each.word
+		}
+	}
+	return words
+}
+
+func (f form) reproduce() string {
+	if f.twice {
+		return "all"
+	}
+	return "off"
+}
+
+// onPostgres gives a farm a database, in a cluster that is made for the first.
+func (s *soak) onPostgres(ctx context.Context, f *farm) (err error) {
+	if s.db == nil {
+		if s.db, err = newCluster(s.postgres, filepath.Join(s.scratch, "postgres.log")); err != nil {
+			return err
+		}
+		if err := s.db.start(ctx); err != nil {
+			return err
+		}
+	}
+	f.database = s.db.process
+	f.at, err = s.db.database(ctx)
+	return err
 }
 
 func (s *soak) startEngine(ctx context.Context, f *farm) error {

@@ -243,7 +243,11 @@ func (f *farm) published(builds int) error {
 		return err
 	}
 	ctx := context.Background()
-	db, err := store.OpenSQLite(ctx, head.Database())
+	open, at := store.OpenSQLite, head.Database()
+	if f.at != "" {
+		open, at = store.OpenPostgres, f.at
+	}
+	db, err := open(ctx, at)
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,13 @@
 // Command soak kills the parts of a farm, one after the other and again and again, while it builds, and demands that every
 // run ends as one that was left alone. What is killed (with SIGKILL, and started again after a moment) are the
-// orchestrator, with it the database and the Temporal server that it embeds; a worker; the container engine; the registry.
+// orchestrator, with it the database and the Temporal server that it embeds; a worker; the container engine; the registry; and
+// PostgreSQL, which with --postgres is the database of every other farm.
 //
 //	go run ./test/soak                    five minutes
 //	go run ./test/soak --minutes 60
 //	go run ./test/soak --seed 7           the kills of an earlier soak, in their order
 //	go run ./test/soak --only engine      kill nothing else
+//	go run ./test/soak --postgres /usr/lib/postgresql/15/bin
 //
 // After each run it looks at everything a farm leaves behind: artifacts are those of the undisturbed run, byte for byte;
 // each build has its record, its logs and its report; each file is on the index once, with the bytes that the index says;
@@ -55,6 +57,7 @@ func main() {
 // soak is one call of the command.
 type soak struct {
 	bin, data, folder, toolchain, scratch, only string
+	postgres                                    string
 	minutes                                     float64
 	seed                                        uint64
 	kept                                        bool
@@ -63,6 +66,7 @@ type soak struct {
 	began  time.Time
 	random *rand.Rand
 	farm   *farm
+	db     *cluster       // nil without --postgres
 	want   outcome        // of the undisturbed run
 	count  map[string]int // kills by victim and phase
 }
@@ -73,6 +77,7 @@ func (s *soak) flags() {
 	flag.StringVar(&s.folder, "recipes", "recipes", "folder of recipes")
 	flag.StringVar(&s.toolchain, "toolchain", "pyemscripten_2026_5", "toolchain to build with")
 	flag.StringVar(&s.only, "only", "", "kill only these, with commas between them: "+strings.Join(victimNames(), ", "))
+	flag.StringVar(&s.postgres, "postgres", "", "folder of PostgreSQL's programs: the first run that is disturbed and every other after it has its database there")
 	flag.Float64Var(&s.minutes, "minutes", 5, "begin no further run after this time; one is always made")
 	flag.Uint64Var(&s.seed, "seed", uint64(time.Now().UnixNano()), "what decides which part is killed when")
 	flag.BoolVar(&s.kept, "keep", false, "leave the farm's folders where they are")

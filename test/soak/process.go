@@ -20,6 +20,7 @@ const patience = 3 * time.Minute
 type process struct {
 	name, path string
 	args, env  []string
+	as         *syscall.Credential
 	log        string // file
 	ready      func(context.Context) error
 	// restarts is how often it is started anew where it ends before it answers, as a service manager does, after clean.
@@ -51,7 +52,7 @@ func (p *process) launch() error {
 	defer out.Close()
 	p.cmd = exec.Command(p.path, p.args...)
 	p.cmd.Stdout, p.cmd.Stderr, p.cmd.Env = out, out, append(os.Environ(), p.env...)
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C is for the soak
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: p.as} // a Ctrl-C is for the soak
 	if err := p.cmd.Start(); err != nil {
 		return fmt.Errorf("starting %s: %w", p.name, err)
 	}

@@ -21,12 +21,16 @@ type victim struct {
 	part func(*farm) *process
 }
 
+// database is the victim that only some farms have: with others it is in the orchestrator's process.
+const database = "database"
+
 // all that can be killed.
 var victims = []victim{
 	{"orchestrator", func(f *farm) *process { return f.orchestrator }}, // with it SQLite and Temporal
 	{"worker", func(f *farm) *process { return f.worker }},
 	{"engine", func(f *farm) *process { return f.engine.process }},
 	{"registry", func(f *farm) *process { return f.registry }},
+	{database, func(f *farm) *process { return f.database }}, // where it is PostgreSQL
 }
 
 func victimNames() (names []string) {
@@ -40,6 +44,9 @@ func victimNames() (names []string) {
 func (s *soak) victims() ([]victim, error) {
 	if s.only == "" {
 		return victims, nil
+	}
+	if s.only == database && s.postgres == "" {
+		return nil, fault.Errorf(fault.Invalid, "the database is a process of its own with --postgres only")
 	}
 	var list []victim
 	for _, name := range strings.Split(s.only, ",") {
@@ -91,7 +98,7 @@ func drawn(random *rand.Rand, of []victim) (kills []kill) {
 
 // undisturbed is what comes out where nothing is killed.
 func (s *soak) undisturbed(ctx context.Context) (outcome, error) {
-	if err := s.begin(ctx, "undisturbed", false); err != nil {
+	if err := s.begin(ctx, "undisturbed", form{}); err != nil {
 		return outcome{}, err
 	}
 	run, err := s.submit(ctx)
@@ -111,9 +118,13 @@ func (s *soak) undisturbed(ctx context.Context) (outcome, error) {
 
 // disturbed is a run during which things are killed.
 func (s *soak) disturbed(ctx context.Context, n int, of []victim) error {
+	how := form{postgres: s.postgres != "" && (n%2 == 1 || s.only == database), twice: n%5 == 0}
+	if !how.postgres {
+		of = slices.DeleteFunc(slices.Clone(of), func(v victim) bool { return v.name == database })
+	}
 	kills := drawn(s.random, of)
-	cold := s.random.IntN(4) == 0 // the kills may hit the making of environments, too
-	if err := s.begin(ctx, fmt.Sprintf("run-%d", n), cold); err != nil {
+	how.cold = s.random.IntN(4) == 0 // the kills may hit the making of environments, too
+	if err := s.begin(ctx, fmt.Sprintf("run-%d", n), how); err != nil {
 		return err
 	}
 	run, err := s.submit(ctx)
@@ -136,7 +147,7 @@ func (s *soak) disturbed(ctx context.Context, n int, of []victim) error {
 	if err := s.want.same(got); err != nil {
 		return err
 	}
-	s.say("run %d: all as undisturbed, %.0f s", n, run.Finished.Sub(run.Created).Seconds())
+	s.say("run %d: all as undisturbed, %.0f s%s", n, run.Finished.Sub(run.Created).Seconds(), how)
 	return s.end()
 }
 

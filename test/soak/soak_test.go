@@ -37,7 +37,7 @@ func TestOnlyWhatIsAskedForIsKilled(t *testing.T) {
 		t.Errorf("%v, %v", list, err)
 	}
 	s.only = "moon"
-	if _, err := s.victims(); err == nil || !strings.Contains(err.Error(), `no "moon" to kill: choose of orchestrator, worker, engine, registry`) {
+	if _, err := s.victims(); err == nil || !strings.Contains(err.Error(), `no "moon" to kill: choose of orchestrator, worker, engine, registry, database`) {
 		t.Errorf("%v", err)
 	}
 }
