@@ -60,7 +60,7 @@ func writeDown(ctx workflow.Context, in RunInput, input RecordInput) error {
 
 // callBuilt is a local activity: most often the answer is no, and it comes at once.
 func callBuilt(ctx workflow.Context, in BuildInput) (BuildResult, error) {
-	if in.Key == "" || in.NoCache {
+	if in.Key == "" || in.NoCache || in.Record != "" {
 		return BuildResult{}, nil
 	}
 	retry := in.Tunables.retry()

@@ -29,9 +29,9 @@ func (r *run) do(ctx workflow.Context, a Action) Change {
 		if r.asked() > r.allowed() {
 			return Change{State: Planned}
 		}
-		a.Key, a.Job, a.Grant, a.Reproduce = now.Key, now.Job, now.Grant, now.Reproduce
+		a.Key, a.Job, a.Grant, a.Reproduce, a.Built = now.Key, now.Job, now.Grant, now.Reproduce, now.Built
 		f := &Flight{
-			Recipe: a.Recipe, Key: a.Key, class: a.class(),
+			Recipe: a.Recipe, Key: a.Key, class: a.class(), Blocks: a.Reproduce != nil && a.Reproduce.Blocks,
 			Build: BuildWorkflowID(a.Recipe, r.in.Toolchain, cmp.Or(a.Key, now.Shared), r.in.RunID, r.in.NoCache),
 		}
 		child, err := r.start(ctx, a, f)
@@ -41,9 +41,10 @@ func (r *run) do(ctx workflow.Context, a Action) Change {
 		case !temporal.IsWorkflowExecutionAlreadyStartedError(err):
 			return failure(err)
 		}
-		// Another run is building this key. If that build was canceled before it heard of this run: start our own.
+		// Another run is building this key. If that build was canceled before it heard of this run: start our own. If it was made by a run
+		// that wants less of it: decide again, now that it is there.
 		end := r.join(ctx, f)
-		if end.State != Canceled || ctx.Err() != nil {
+		if !f.again(end) || ctx.Err() != nil {
 			return end
 		}
 	}
@@ -67,7 +68,7 @@ func (r *run) start(ctx workflow.Context, a Action, f *Flight) (workflow.ChildWo
 	child := workflow.ExecuteChildWorkflow(ctx, buildWorkflow, BuildInput{
 		Task: Task{
 			RunID: r.in.RunID, Build: f.Build, Recipe: a.Recipe, Toolchain: r.in.Toolchain, Key: a.Key, Job: a.Job, Grant: a.Grant, NoCache: r.in.NoCache,
-			Reproduce: a.Reproduce, Class: a.class(),
+			Reproduce: a.Reproduce, Record: a.Built, Class: a.class(),
 		},
 		Lane: r.in.Lane, Timeout: timeout, Tunables: r.in.Tunables,
 	})
@@ -147,10 +148,15 @@ func (r *run) resume(ctx workflow.Context, f *Flight, a Action) Change {
 	}
 	end := r.await(ctx, f)
 	r.land(f)
-	if end.State != Canceled || ctx.Err() != nil {
+	if !f.again(end) || ctx.Err() != nil {
 		return end
 	}
 	return r.do(ctx, a)
+}
+
+// again says whether the end of another run's build is none for this run.
+func (f *Flight) again(end Change) bool {
+	return end.State == Canceled || end.State == Passed && f.Blocks && !end.Verified
 }
 
 // awaitOwned awaits what an earlier execution has started. It is no child of this one: to cancel it takes a request, and
@@ -188,7 +194,7 @@ func (r *run) land(f *Flight) {
 func (f *Flight) end(result BuildResult, err error) Change {
 	c := failure(err)
 	if err == nil {
-		c = Change{State: Passed, Record: result.Record}
+		c = Change{State: Passed, Record: result.Record, Verified: result.Verified}
 		if result.Outcome != record.Passed {
 			c.State = Failed
 			if result.Failure != nil {

@@ -124,3 +124,43 @@ func TestASecondBuildThatTheMachineryFailsIsTriedAgain(t *testing.T) {
 		t.Errorf("canceled: %+v, %v", result, err)
 	}
 }
+
+// A build that is there is not made and not tested anew for its second one.
+func TestABuildThatIsThereIsMadeASecondTimeOnly(t *testing.T) {
+	farm := twice(true)
+	a := farm.resolved["a"]
+	a.Built = "sha256:there"
+	farm.resolved["a"] = a
+	var asked Task
+	w := &fakeWorker{again: map[string]step{"a": func(_ context.Context, task Task, _ Attempt) (BuildResult, error) {
+		asked = task
+		return BuildResult{Outcome: record.Passed, Key: task.Key, Record: "sha256:same"}, nil
+	}}}
+	result, err := carryOut(t, farm, w, request)
+	if err != nil || result.Outcome != Passed || asked.Record != "sha256:there" {
+		t.Fatalf("%+v, %v; asked for the second build of %s", result, err, asked.Record)
+	}
+	if slices.Contains(w.tests, "a") || !slices.Contains(farm.stored, "a sha256:same") {
+		t.Errorf("tested %v, stored %v", w.tests, farm.stored)
+	}
+}
+
+// What another run has built with less care than this one wants is no end for this one.
+func TestTheEndOfAnotherRunsBuild(t *testing.T) {
+	for story, c := range map[string]struct {
+		blocks bool
+		end    Change
+		again  bool
+	}{
+		"it passed, and nobody wants more":       {false, Change{State: Passed}, false},
+		"it passed, built once":                  {true, Change{State: Passed}, true},
+		"it passed, and two builds are the same": {true, Change{State: Passed, Verified: true}, false},
+		"it failed":                              {true, Change{State: Failed}, false},
+		"it was canceled":                        {false, Change{State: Canceled}, true},
+	} {
+		f := &Flight{Blocks: c.blocks}
+		if got := f.again(c.end); got != c.again {
+			t.Errorf("%s: %v", story, got)
+		}
+	}
+}

@@ -27,6 +27,8 @@ type Flight struct {
 	RunID  string `json:"run_id,omitempty"` // Temporal's ID of that execution; empty for the latest
 	Owned  bool   `json:"owned,omitempty"`  // this run has started it, and cancels it when it is canceled itself
 	Rests  bool   `json:"rests,omitempty"`  // it waits before another try
+	// Blocks: this run wants it made twice, and a difference fails it.
+	Blocks bool `json:"blocks,omitempty"`
 	// Withdrawn: the run does not want it now, because it is held back. When the build has ended the recipe is ready again.
 	Withdrawn bool `json:"withdrawn,omitempty"`
 

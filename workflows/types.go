@@ -73,6 +73,10 @@ type Action struct {
 	// Reproduce, for Resolve to tell too, has the build made twice; nil: once.
 	Reproduce *Reproduce `json:"reproduce,omitempty"`
 
+	// Built is the record of a build that is there already, and is made a second time only: what Reproduce asks for was not asked when it
+	// was made.
+	Built record.Digest `json:"built,omitempty"`
+
 	// Outcome is that of the reused build: Passed or Failed.
 	Outcome record.Outcome `json:"outcome,omitempty"`
 	// Reason is one line for a person, about a reuse or skip; Cause the recipe at the root of a skip.
@@ -110,13 +114,15 @@ const (
 
 // Change is a new state of one recipe in a run.
 type Change struct {
-	Recipe string        `json:"recipe"`
-	State  State         `json:"state"`
-	At     time.Time     `json:"at"`
-	Build  string        `json:"build,omitempty"`  // ID of the Build workflow
-	Joined bool          `json:"joined,omitempty"` // the build was started by another run
-	Key    string        `json:"key,omitempty"`
-	Record record.Digest `json:"record,omitempty"`
+	Recipe string    `json:"recipe"`
+	State  State     `json:"state"`
+	At     time.Time `json:"at"`
+	Build  string    `json:"build,omitempty"`  // ID of the Build workflow
+	Joined bool      `json:"joined,omitempty"` // the build was started by another run
+	// Verified is that of BuildResult.
+	Verified bool          `json:"verified,omitempty"`
+	Key      string        `json:"key,omitempty"`
+	Record   record.Digest `json:"record,omitempty"`
 	// Reason is one line for a person. Cause is the need whose end led to a skip, Root the recipe where it began.
 	Reason string `json:"reason,omitempty"`
 	Cause  string `json:"cause,omitempty"`
@@ -170,7 +176,7 @@ type Task struct {
 	Class   Class   `json:"class"`
 	Outgrew []Class `json:"outgrew,omitempty"`
 	Tries   int     `json:"tries,omitempty"` // attempts before this one
-	// Record is the record so far, as a blob; empty in the Build activity.
+	// Record is the record so far, as a blob; empty in the Build activity. A build that begins with one is only made a second time.
 	Record record.Digest `json:"record,omitempty"`
 	// Reproduce has the build made twice.
 	Reproduce *Reproduce `json:"reproduce,omitempty"`
@@ -194,4 +200,6 @@ type BuildResult struct {
 	Failure *record.Failure `json:"failure,omitempty"`
 	// Declined: this worker leaves the second build to another one. Nothing else is set.
 	Declined bool `json:"declined,omitempty"`
+	// Verified: two builds gave the same, and a difference would have failed it.
+	Verified bool `json:"verified,omitempty"`
 }

@@ -164,10 +164,21 @@ func (a activities) Resolve(ctx context.Context, in workflows.ResolveInput) (wor
 	if err := a.o.complete(ctx, &act, keys); err != nil {
 		return workflows.Action{}, err
 	}
+	var built verification
 	if act.Key != "" && !req.NoCache {
 		b, err := a.o.db.Build(ctx, act.Key)
 		switch {
 		case err == nil && req.stands(&b.Record):
+			why, err := a.o.unverified(ctx, req, &b)
+			if err != nil {
+				return workflows.Action{}, err
+			}
+			if why != "" {
+				if built, err = a.o.secondOnly(ctx, &b, why); err != nil {
+					return workflows.Action{}, err
+				}
+				break
+			}
 			act.Kind, act.Reason = plan.KindReuse, "what it needs came out unchanged"
 			act.Reused = &plan.Build{Key: act.Key, Outcome: b.Record.Outcome}
 			if err := a.o.db.UseBuilds(ctx, []string{act.Key}, time.Now()); err != nil { // so that it stays as long as the run goes on
@@ -190,8 +201,14 @@ func (a activities) Resolve(ctx context.Context, in workflows.ResolveInput) (wor
 		if out.Job, err = a.o.job(ctx, req, &act, keys); err != nil {
 			return out, err
 		}
-		if out.Reproduce, err = a.o.twice(ctx, run.ID, req, &act); err != nil {
-			return out, err
+		if out.Reproduce, out.Built = built.asks, built.record; out.Built != "" {
+			if err := a.o.goOnWithLog(ctx, jobs.LogName(in.Recipe, out.Job, in.RunID), built.log); err != nil {
+				return out, err
+			}
+		} else {
+			if out.Reproduce, err = a.o.twice(ctx, run.ID, req, &act); err != nil {
+				return out, err
+			}
 		}
 		out.Grant, err = a.o.key.Sign(access.Grant{Run: in.RunID, Recipe: in.Recipe, Job: out.Job, Expires: time.Now().Add(granted)})
 	}
@@ -211,11 +228,17 @@ func (a activities) Built(ctx context.Context, task workflows.Task) (workflows.B
 	case b.Record.Outcome != record.Passed:
 		return workflows.BuildResult{}, nil
 	}
+	run, err := a.o.db.Head(ctx, task.RunID)
+	if err != nil {
+		return workflows.BuildResult{}, err
+	}
+	if publishes(run) && task.Reproduce != nil && task.Reproduce.Blocks && (b.Record.Reproduction == nil || !b.Record.Reproduction.Same) {
+		return workflows.BuildResult{}, nil // made by a run that wanted less of it
+	}
 	if err := a.o.db.UseBuilds(ctx, []string{task.Key}, time.Now()); err != nil {
 		return workflows.BuildResult{}, err
 	}
-	run, err := a.o.db.Head(ctx, task.RunID)
-	if err == nil && publishes(run) {
+	if publishes(run) {
 		err = a.o.publish(ctx, b.Record.Toolchain.Name, task.RunID, []string{task.Key})
 	}
 	return workflows.BuildResult{Outcome: record.Passed, Key: task.Key}, err

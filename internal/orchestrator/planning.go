@@ -85,7 +85,11 @@ func (o *Orchestrator) plan(ctx context.Context, req *requested) (*plan.Plan, er
 	if in.History, err = o.db.History(ctx, in.Question()); err != nil {
 		return nil, err
 	}
-	return plan.Make(in)
+	p, err := plan.Make(in)
+	if err != nil {
+		return nil, err
+	}
+	return p, o.verifying(ctx, req, p)
 }
 
 // job is what a worker is told about one action.

@@ -237,3 +237,94 @@ func TestWhyThereIsNoDifference(t *testing.T) {
 		}
 	}
 }
+
+// verify does what a worker does for the second build of one that is there.
+func verify(t *testing.T, o *Orchestrator, run string, act workflows.Action, same bool) {
+	t.Helper()
+	res, err := jobs.Get[jobs.Result](t.Context(), o.blobs, act.Built)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Record.Reproduction = &record.Reproduction{Same: same, Why: act.Reproduce.Why, Blocks: act.Reproduce.Blocks, Worker: "w2", Varied: []string{}}
+	if !same {
+		res.Record.Outcome, res.Record.Failure = record.Failed, &record.Failure{Phase: record.PhaseAgain, Kind: record.NotReproducible, Message: "x.py differs"}
+	}
+	digest, err := jobs.Put(t.Context(), o.blobs, res)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (activities{o}).Store(t.Context(), workflows.Task{RunID: run, Recipe: act.Recipe, Key: act.Key, Job: act.Job, Grant: act.Grant, Record: digest}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A run that a difference would stop publishes nothing that was built once only by a run that asked for no more: it has it
+// built a second time, and no more than that.
+func TestWhatWasBuiltWithLessCareIsVerifiedBeforeItIsPublished(t *testing.T) {
+	for _, same := range []bool{true, false} {
+		t.Run(map[bool]string{true: "the same", false: "other bytes"}[same], func(t *testing.T) {
+			o := start(t, t.TempDir())
+			o.cfg.Reproduce = policy(t, "new")
+			lax := requestOf(t, o, map[string]string{"a": "", "b": "wasmill:\n  not-reproducible: it counts\n"})
+			lax.Reproduce, lax.Publish = "off", false
+			carryOut(t, o, "lax", lax, "a", "b")
+
+			strict := lax
+			strict.Reproduce, strict.Publish = "", true
+			if actions := begin(t, o, "strict", strict); actions["a"].Kind != workflows.KindBuild || actions["b"].Kind != workflows.KindReuse {
+				t.Fatalf("the run that publishes plans %+v", actions)
+			}
+			if got := published(t, o); len(got) != 1 || !strings.HasPrefix(got[0], "b-") {
+				t.Errorf("before the second build, published: %v", got)
+			}
+			act := resolve(t, o, "strict", "a")
+			if act.Kind != workflows.KindBuild || act.Built == "" || act.Reproduce == nil || !act.Reproduce.Blocks || !strings.Contains(act.Reproduce.Why, "built once") {
+				t.Fatalf("it is to %+v", act)
+			}
+			if built, err := (activities{o}).Built(t.Context(), workflows.Task{RunID: "strict", Recipe: "a", Key: act.Key, Reproduce: act.Reproduce}); err != nil || built.Outcome != "" {
+				t.Errorf("as it stands it would do: %+v, %v", built, err)
+			}
+			verify(t, o, "strict", act, same)
+			if got := published(t, o); len(got) != map[bool]int{true: 2, false: 1}[same] {
+				t.Errorf("after the second build, published: %v", got)
+			}
+			want := map[bool]record.Outcome{true: record.Passed, false: record.Failed}[same]
+			if b, err := o.db.Build(t.Context(), act.Key); err != nil || b.Record.Outcome != want || b.Record.Reproduction == nil {
+				t.Errorf("what is known of it then: %+v, %v", b.Record, err)
+			}
+			// From now on nothing is to be done, and who tolerates differences is not held up by one.
+			if again := begin(t, o, "again", strict)["a"]; again.Kind != workflows.KindReuse || again.Outcome != want {
+				t.Errorf("the next run is to %+v", again)
+			}
+			lax.Reproduce = "off,warn"
+			if next := begin(t, o, "lax again", lax)["a"]; (next.Kind == workflows.KindReuse) != same {
+				t.Errorf("a run that tolerates it is to %+v", next)
+			}
+		})
+	}
+}
+
+// Where nothing else is to be done, a run that publishes does not end at once either.
+func TestARunOfCachedBuildsThatNobodyVerified(t *testing.T) {
+	o := start(t, t.TempDir())
+	o.cfg.Reproduce = policy(t, "new")
+	req := requestOf(t, o, map[string]string{"a": ""})
+	req.Reproduce, req.Publish = "off", false
+	carryOut(t, o, "lax", req, "a")
+	for _, c := range []struct {
+		reproduce string
+		publish   bool
+		reuse     bool
+	}{
+		{"", false, true}, {"off", true, true}, {"new,warn", true, true}, {"sample:100%", true, true}, {"", true, false}, {"all", true, false},
+	} {
+		req.Reproduce, req.Publish = c.reproduce, c.publish
+		list, err := o.Plan(t.Context(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if reuse := list[0].Kind == "reuse"; reuse != c.reuse {
+			t.Errorf("with %q, publishing %v: %s, %s", c.reproduce, c.publish, list[0].Kind, list[0].Reason)
+		}
+	}
+}

@@ -159,10 +159,20 @@ type Builds interface {
 	History(ctx context.Context, of plan.Question) (plan.History, error)
 }
 
+// Twice is a build that was made twice.
+type Twice struct {
+	Key, Recipe string
+	Toolchain   record.Digest // of the image
+	Same        bool
+	Stands      bool // they are the same, or differ where that was tolerated
+}
+
 // Reproductions keeps what is known of builds that were made twice; PutBuild notes it.
 type Reproductions interface {
 	// Reproduced says whether two builds of a recipe with an image gave the same, or differed where that was tolerated.
 	Reproduced(ctx context.Context, recipe string, toolchain record.Digest) (bool, error)
+	// Twice lists the builds that were made twice, of a recipe or, for "", of all.
+	Twice(ctx context.Context, recipe string) ([]Twice, error)
 	// Differing is the build of a recipe whose two builds differ, the newest one.
 	Differing(ctx context.Context, recipe string) (Build, error)
 	// Look notes that somebody has looked at what differs: until then the newest such build of a recipe is not garbage.

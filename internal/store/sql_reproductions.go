@@ -37,6 +37,18 @@ func (s *SQL) Reproduced(ctx context.Context, recipe string, toolchain record.Di
 	return found, err
 }
 
+// Twice implements Reproductions.
+func (s *SQL) Twice(ctx context.Context, recipe string) (list []Twice, err error) {
+	err = s.look(ctx, "listing builds that were made twice", func(tx tx) error {
+		list, err = query(ctx, tx, func(rows *sql.Rows) (t Twice, err error) {
+			err = rows.Scan(&t.Key, &t.Recipe, &t.Toolchain, &t.Same, &t.Stands)
+			return t, err
+		}, `SELECT key, recipe, toolchain_digest, same, stands FROM reproductions WHERE ? = '' OR recipe = ?`, recipe, recipe)
+		return err
+	})
+	return list, err
+}
+
 // Differing implements Reproductions.
 func (s *SQL) Differing(ctx context.Context, recipe string) (b Build, err error) {
 	err = s.look(ctx, "finding two builds of "+recipe+" that differ", func(tx tx) error {

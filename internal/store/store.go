@@ -11,19 +11,24 @@
 package store
 
 import (
+	"slices"
+
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/record"
 )
 
 // supersedes decides what a second record under one key means. A key stands for all inputs, so two passed builds must
-// have made the same bytes; anything else is a Conflict that names both. A passed build is never given up for a
-// failed one, while a failed build makes room for whatever a retry brought.
+// have made the same bytes; anything else is a Conflict that names both. A passed build is not given up for a
+// failed one, but for its own second build that came out otherwise, while a failed build makes room for whatever a retry brought.
 func supersedes(old, now *record.Build) (bool, error) {
 	if old.Outcome != record.Passed {
 		return true, nil
 	}
 	if now.Outcome != record.Passed {
-		return false, nil
+		// A second build of this very one has come out otherwise, and nothing was known of that.
+		return old.Reproduction == nil && now.Failure != nil && now.Failure.Kind == record.NotReproducible && slices.EqualFunc(old.Artifacts, now.Artifacts, func(a, b record.Artifact) bool {
+			return a.Filename == b.Filename && a.Digest == b.Digest
+		}), nil
 	}
 	if r := old.Reproduction; r != nil && !r.Same {
 		return false, nil // that it gives now this, now that, is known and was tolerated

@@ -72,6 +72,34 @@ func reproductions(t *testing.T, db store.DB) {
 		t.Errorf("that it differs once more is no news: %v, %v", stored, err)
 	}
 
+	// A second build of one that passed, which comes out otherwise, is known from then on; but not against two that were the same.
+	passed := put(4, "late", "late", nil)
+	differs := passed
+	differs.Record.Outcome, differs.Record.Failure = record.Failed, &record.Failure{Kind: record.NotReproducible, Message: "x.py differs"}
+	differs.Record.Reproduction = &record.Reproduction{Blocks: true}
+	if stored, err := db.PutBuild(ctx, differs); err != nil || !stored {
+		t.Errorf("that it differs is kept: %v, %v", stored, err)
+	}
+	differs.Record.Key, differs.Record.Recipe = key("once"), "once"
+	differs.Record.Artifacts = once.Record.Artifacts
+	if stored, err := db.PutBuild(ctx, differs); err != nil || stored {
+		t.Errorf("against two builds that were the same: %v, %v", stored, err)
+	}
+	list, err := db.Twice(ctx, "late")
+	must(t, err)
+	if diff := cmp.Diff([]store.Twice{{Key: key("late"), Recipe: "late", Toolchain: passed.Record.Toolchain.Digest}}, list); diff != "" {
+		t.Error(diff)
+	}
+	all, err := db.Twice(ctx, "")
+	must(t, err)
+	found := map[string]bool{}
+	for _, b := range all {
+		found[b.Key] = b.Same
+	}
+	if same, ok := found[key("once")]; len(all) < 4 || !ok || !same {
+		t.Errorf("all that were made twice: %+v", all)
+	}
+
 	// What nobody has looked at is not garbage.
 	root := func(name string) store.Root {
 		c, err := db.Collect(ctx, store.Policy{Before: At(100), Dry: true})
