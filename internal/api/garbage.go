@@ -7,6 +7,9 @@ type Collect struct {
 	Keep      int   `json:"keep"`               // how many good builds of each recipe on each toolchain stay
 	OlderThan int64 `json:"older_than_seconds"` // what was built or reused since then stays
 	DryRun    bool  `json:"dry_run,omitempty"`  // only say what would go
+	// What runs and attempts that ended longer ago did, and what was written into the journal before, is forgotten; 0 is nothing.
+	RunsOlderThan    int64 `json:"runs_older_than_seconds,omitempty"`
+	JournalOlderThan int64 `json:"journal_older_than_seconds,omitempty"`
 }
 
 // Collected is what a collection came to.
@@ -19,6 +22,10 @@ type Collected struct {
 	Blobs      int            `json:"removed_blobs"`
 	FreedBytes int64          `json:"freed_bytes"`
 	KeptBytes  int64          `json:"kept_bytes"` // of all that the farm keeps, without images
+	// Runs, Attempts and Entries (of the journal) are how many were forgotten.
+	Runs     int `json:"forgotten_runs"`
+	Attempts int `json:"forgotten_attempts"`
+	Entries  int `json:"forgotten_entries"`
 	// Registry is the address of one that is not the farm's own. It frees the bytes itself; the numbers of blobs and bytes are 0.
 	Registry string `json:"registry,omitempty"`
 }

@@ -18,7 +18,7 @@ import (
 )
 
 func (a *app) gcCommand() *cobra.Command {
-	req, age := api.Collect{Keep: 3}, "30d"
+	req, age, runs, journal := api.Collect{Keep: 3}, "30d", "90d", "365d"
 	cmd := &cobra.Command{
 		Use:   "gc",
 		Short: "Forget old builds and give their space back",
@@ -30,6 +30,8 @@ that have ended. A build is kept
   newest      as the last of its recipe on its toolchain, also where it failed
   last-good   as one of the --keep last of its recipe on its toolchain that passed
   recent      if it was built or used within --older-than
+Of runs that ended before --runs-older-than only that there was one, and how it ended, is kept, and where each build was made that stays:
+` + "`run show`, `explain --run` and `compare`" + ` say so of such a run. The journal keeps what is younger than --journal-older-than.
 Sources (` + "`wasmill source`" + `) and images stay. Bytes that somebody has asked for within the last hour, or since the first run in
 flight began, stay until a later gc: no reader and no build loses what it is about to read. What is forgotten can be built
 again. In a registry that is not the farm's own (orchestrator --registry) the manifests are deleted, and the registry's own
@@ -47,6 +49,15 @@ garbage collection frees the bytes: docs/scaled.md says how and when.`,
 				return fault.Errorf(fault.Invalid, "--keep %d: at least 0 builds can be kept", req.Keep)
 			}
 			req.OlderThan = int64(d / time.Second)
+			for _, more := range []struct {
+				flag, text string
+				to         *int64
+			}{{"--runs-older-than", runs, &req.RunsOlderThan}, {"--journal-older-than", journal, &req.JournalOlderThan}} {
+				if d, err = parseAge(more.flag, more.text); err != nil {
+					return err
+				}
+				*more.to = int64(d / time.Second)
+			}
 			return a.onFarm(func(ctx context.Context, farm api.Farm, _ []string) error {
 				done, err := farm.Collect(ctx, req)
 				if err != nil {
@@ -58,6 +69,8 @@ garbage collection frees the bytes: docs/scaled.md says how and when.`,
 	}
 	cmd.Flags().BoolVar(&req.DryRun, "dry-run", false, "say what would be removed and remove nothing")
 	cmd.Flags().IntVar(&req.Keep, "keep", req.Keep, "how many builds that passed stay, of each recipe on each toolchain")
+	cmd.Flags().StringVar(&runs, "runs-older-than", runs, "forget what runs did that ended longer ago, and attempts of before: 90d; 0 forgets none")
+	cmd.Flags().StringVar(&journal, "journal-older-than", journal, "forget what the journal says of before: 365d; 0 forgets nothing")
 	cmd.Flags().StringVar(&age, "older-than", age, "what was built or used within this time stays: 30d, 12h, 0")
 	return cmd
 }
@@ -76,7 +89,7 @@ func parseAge(flag, text string) (time.Duration, error) {
 	return d * unit, nil
 }
 
-func collectedLines(w io.Writer, c api.Collected) error {
+func collectedLines(w io.Writer, c api.Collected) (err error) {
 	if len(c.Removed) > 0 {
 		rows := [][]string{{"recipe", "version", "outcome", "last used", "key"}}
 		for _, b := range c.Removed {
@@ -87,6 +100,11 @@ func collectedLines(w io.Writer, c api.Collected) error {
 		}
 	}
 	removed, freed := "removed", "freed"
+	defer func() {
+		if err == nil && c.Runs+c.Attempts+c.Entries > 0 {
+			_, err = fmt.Fprintf(w, "runs: %d %s, attempts: %d, entries of the journal: %d\n", c.Runs, removed, c.Attempts, c.Entries)
+		}
+	}()
 	if c.DryRun {
 		removed, freed = "would be removed", "would be freed"
 	}
@@ -100,11 +118,11 @@ func collectedLines(w io.Writer, c api.Collected) error {
 		kept += ": " + strings.Join(why, ", ")
 	}
 	if c.Registry != "" {
-		_, err := fmt.Fprintf(w, "builds: %d %s, %s\n%d manifests %s; the registry at %s frees their bytes when it collects its own garbage\n",
+		_, err = fmt.Fprintf(w, "builds: %d %s, %s\n%d manifests %s; the registry at %s frees their bytes when it collects its own garbage\n",
 			len(c.Removed), removed, kept, c.Tags, removed, c.Registry)
 		return err
 	}
-	_, err := fmt.Fprintf(w, "builds: %d %s, %s\n%s %s, %s kept\n", len(c.Removed), removed, kept, term.Bytes(c.FreedBytes), freed, term.Bytes(c.KeptBytes))
+	_, err = fmt.Fprintf(w, "builds: %d %s, %s\n%s %s, %s kept\n", len(c.Removed), removed, kept, term.Bytes(c.FreedBytes), freed, term.Bytes(c.KeptBytes))
 	return err
 }
 

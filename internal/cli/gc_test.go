@@ -22,7 +22,7 @@ func TestGarbageIsLookedAtAndCollected(t *testing.T) {
 				{Recipe: "lz4", Version: "4.4.4", Toolchain: "pyemscripten_2026_5", Key: strings.Repeat("ab", 32), Outcome: "passed", Used: used},
 				{Recipe: "h3", Version: "4.3.0", Toolchain: "pyemscripten_2026_5", Key: strings.Repeat("cd", 32), Outcome: "failed", Used: used.AddDate(0, -1, 0)},
 			},
-			Kept: map[string]int{"published": 300, "newest": 32, "pinned": 1}, Blobs: 7, FreedBytes: 3 << 20, KeptBytes: 5 << 30,
+			Kept: map[string]int{"published": 300, "newest": 32, "pinned": 1}, Blobs: 7, Runs: 12, Attempts: 9000, Entries: 3, FreedBytes: 3 << 20, KeptBytes: 5 << 30,
 		},
 	}
 	var story strings.Builder
@@ -37,7 +37,7 @@ func TestGarbageIsLookedAtAndCollected(t *testing.T) {
 		story.WriteString("$ wasmill " + strings.Join(args, " ") + "\n" + out + "\n")
 	}
 	golden(t, "gc.txt", story.String())
-	want := []api.Collect{{Keep: 3, OlderThan: 30 * 24 * 3600, DryRun: true}, {Keep: 1, OlderThan: 12 * 3600}}
+	want := []api.Collect{{Keep: 3, OlderThan: 30 * 24 * 3600, DryRun: true, RunsOlderThan: 90 * 24 * 3600, JournalOlderThan: 365 * 24 * 3600}, {Keep: 1, OlderThan: 12 * 3600, RunsOlderThan: 90 * 24 * 3600, JournalOlderThan: 365 * 24 * 3600}}
 	if diff := cmp.Diff(want, farm.Collects); diff != "" {
 		t.Errorf("what the farm was asked (-want +got):\n%s", diff)
 	}

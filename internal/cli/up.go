@@ -43,7 +43,7 @@ that they reach, with a certificate, and a token: see --listen, --tls-cert and `
 	cmd.Flags().StringVar(&cfg.Listen, "listen", cfg.Listen, "address of the API and the index")
 	cmd.Flags().StringVar(&cfg.RegistryListen, "registry-listen", cfg.RegistryListen, "address of the embedded registry")
 	cmd.Flags().StringVar(&cfg.TemporalListen, "temporal-listen", cfg.TemporalListen, "address of the embedded Temporal server (loopback)")
-	command.MetricsFlag(cmd.Flags(), &cfg.MetricsListen, "they are beside the API too")
+	command.MetricsFlags(cmd.Flags(), &cfg.MetricsListen, "they are beside the API too")
 	security.Flags(cmd.Flags())
 	command.MirrorsFlag(cmd.Flags(), &a.mirrors)
 	command.CacheFlag(cmd.Flags(), &a.cache, worker.DefaultCache)

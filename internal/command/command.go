@@ -69,9 +69,11 @@ func execute(ctx context.Context, cmd *cobra.Command) error {
 	return cmd.ExecuteContext(ctx)
 }
 
-// MetricsFlag is the flag of the address for an operator's tools.
-func MetricsFlag(flags *pflag.FlagSet, to *string, otherwise string) {
-	flags.StringVar(to, "metrics-listen", "", "address that serves /metrics, /healthz and /readyz to whoever asks; "+otherwise)
+// MetricsFlags are those of the address for an operator's tools.
+func MetricsFlags(flags *pflag.FlagSet, to *telemetry.Listen, otherwise string) {
+	flags.StringVar(&to.Address, "metrics-listen", "", "address that serves /metrics, /healthz and /readyz; "+otherwise+". Only on loopback to whoever asks, unless one of the next two is given")
+	flags.StringVar(&to.TokenFile, "metrics-token-file", "", "file with the bearer token that --metrics-listen asks of those who want /metrics")
+	flags.BoolVar(&to.Public, "metrics-public", false, "let --metrics-listen tell whoever reaches it, where a network policy or a firewall says who that is")
 }
 
 // CacheFlag bounds what a worker keeps, in GiB.

@@ -59,8 +59,9 @@ func (o *Orchestrator) Pins(ctx context.Context) ([]api.Pin, error) {
 // Collect implements api.Farm.
 func (o *Orchestrator) Collect(ctx context.Context, req api.Collect) (api.Collected, error) {
 	var out api.Collected
-	if req.Keep < 0 || req.OlderThan < 0 {
-		return out, fault.Errorf(fault.Invalid, "collecting garbage: keep is %d, older_than_seconds %d; neither can be negative", req.Keep, req.OlderThan)
+	if req.Keep < 0 || req.OlderThan < 0 || req.RunsOlderThan < 0 || req.JournalOlderThan < 0 {
+		return out, fault.Errorf(fault.Invalid, "collecting garbage: keep is %d, older_than_seconds %d, runs_older_than_seconds %d, journal_older_than_seconds %d; none can be negative",
+			req.Keep, req.OlderThan, req.RunsOlderThan, req.JournalOlderThan)
 	}
 	memory, err := o.memory(ctx)
 	if err != nil {
@@ -88,10 +89,18 @@ func (o *Orchestrator) collect(ctx context.Context, req api.Collect, memory memo
 		}
 	}
 	before := now.Add(-time.Duration(req.OlderThan) * time.Second)
-	builds, err := o.db.Collect(ctx, store.Policy{Keep: req.Keep, Before: before, Runs: ids, Dry: req.DryRun})
+	policy := store.Policy{Keep: req.Keep, Before: before, Runs: ids, Dry: req.DryRun}
+	if req.RunsOlderThan > 0 {
+		policy.RunsBefore = now.Add(-time.Duration(req.RunsOlderThan) * time.Second)
+	}
+	if req.JournalOlderThan > 0 {
+		policy.JournalBefore = now.Add(-time.Duration(req.JournalOlderThan) * time.Second)
+	}
+	builds, err := o.db.Collect(ctx, policy)
 	if err != nil {
 		return out, err
 	}
+	out.Runs, out.Attempts, out.Entries = builds.Runs, builds.Attempts, builds.Entries
 	if recent.Before(before) {
 		before = recent
 	}

@@ -72,7 +72,7 @@ type Config struct {
 	// Metrics is where this orchestrator's are told; nil is a registry of its own. MetricsListen is an address for them and
 	// for probes alone; empty means that they are only beside the API.
 	Metrics       *telemetry.Registry
-	MetricsListen string
+	MetricsListen telemetry.Listen
 	Security      Security
 	// Roots are the authorities that an external registry's certificate may come from; nil is those of the machine.
 	Roots *x509.CertPool
@@ -228,7 +228,7 @@ func (o *Orchestrator) serve() error {
 		return err
 	}
 	probes := o.cfg.Metrics.Mux(o.ready)
-	if o.cfg.MetricsListen != "" {
+	if o.cfg.MetricsListen.Address != "" {
 		if o.probes, err = telemetry.Serve(o.cfg.MetricsListen, probes); err != nil {
 			listener.Close()
 			return err

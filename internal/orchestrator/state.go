@@ -35,6 +35,20 @@ func (o *Orchestrator) state(ctx context.Context) (telemetry.State, error) {
 	if err := o.workersNow(ctx, &s); err != nil {
 		return s, err
 	}
+	apart, err := o.db.Quarantines(ctx, now)
+	if err != nil {
+		return s, err
+	}
+	for _, q := range apart {
+		if q.Automatic {
+			s.Automatic++
+		} else {
+			s.ByHand++
+		}
+		if s.QuarantineEnds.IsZero() || q.Until.Before(s.QuarantineEnds) {
+			s.QuarantineEnds = q.Until
+		}
+	}
 	toolchains, err := toolchain.List(o.cfg.Toolchains)
 	if err != nil {
 		return s, err

@@ -31,6 +31,9 @@ type Policy struct {
 	Before time.Time // what was built or reused later stays
 	Runs   []string  // runs in flight: what they name stays, and all that was built or reused since the first of them began
 	Dry    bool      // forget nothing
+	// Runs that ended before RunsBefore are forgotten, with the attempts of before, but for what tells where a build was made that is
+	// remembered. What was written into the journal before JournalBefore goes. A zero time forgets none.
+	RunsBefore, JournalBefore time.Time
 }
 
 // Root is what keeps a build.
@@ -51,6 +54,8 @@ const (
 type Collected struct {
 	Forgotten []Forgotten     // the last used first
 	Kept      map[string]Root // by key
+	// How many rows went: runs, their actions, attempts, entries of the journal.
+	Runs, Actions, Attempts, Entries int
 }
 
 // Forgotten is a build that is no longer remembered.

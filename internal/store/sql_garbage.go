@@ -86,15 +86,14 @@ func (s *SQL) Collect(ctx context.Context, p Policy) (c Collected, err error) {
 				c.Forgotten = append(c.Forgotten, b)
 			}
 		}
-		if p.Dry {
-			return nil
-		}
-		for _, b := range c.Forgotten {
-			if _, err := tx.ExecContext(ctx, `DELETE FROM builds WHERE key = ?`, b.Key); err != nil {
-				return err
+		if !p.Dry {
+			for _, b := range c.Forgotten {
+				if _, err := tx.ExecContext(ctx, `DELETE FROM builds WHERE key = ?`, b.Key); err != nil {
+					return err
+				}
 			}
 		}
-		return nil
+		return forget(ctx, tx, p, time.Now(), &c)
 	})
 	return c, err
 }

@@ -144,6 +144,9 @@ func (s *SQL) Run(ctx context.Context, id string) (Run, []RunAction, error) {
 	var run Run
 	var actions []RunAction
 	err := s.look(ctx, "reading run "+id, func(tx tx) error {
+		if err := there(ctx, tx, id); err != nil {
+			return err
+		}
 		var raw string
 		if err := tx.QueryRowContext(ctx, `SELECT plan FROM runs WHERE id = ?`, id).Scan(&raw); err != nil {
 			return err
@@ -167,6 +170,9 @@ func (s *SQL) Run(ctx context.Context, id string) (Run, []RunAction, error) {
 // Head implements Runs.
 func (s *SQL) Head(ctx context.Context, id string) (run Run, err error) {
 	err = s.look(ctx, "reading run "+id, func(tx tx) error {
+		if err := there(ctx, tx, id); err != nil {
+			return err
+		}
 		run, err = one(ctx, tx, scanRun, selectRuns+` WHERE id = ?`, id)
 		return err
 	})
@@ -203,7 +209,7 @@ const selectRuns = `SELECT id, lane, workflow, request, outcome, error, fault, c
 // Runs implements Runs.
 func (s *SQL) Runs(ctx context.Context, limit int) (runs []Run, err error) {
 	err = s.look(ctx, "listing runs", func(tx tx) error {
-		runs, err = query(ctx, tx, scanRun, selectRuns+` ORDER BY created DESC, id LIMIT ?`, limitOf(limit))
+		runs, err = query(ctx, tx, scanRun, selectRuns+` WHERE forgotten = 0 ORDER BY created DESC, id LIMIT ?`, limitOf(limit))
 		return err
 	})
 	return runs, err

@@ -149,7 +149,7 @@ func (s *SQL) Seconds(ctx context.Context, recipes []string) (map[string]float64
 // NewestRun implements Waiting.
 func (s *SQL) NewestRun(ctx context.Context, recipe string) (id string, err error) {
 	err = s.look(ctx, "finding a run of "+recipe, func(tx tx) error {
-		return tx.QueryRowContext(ctx, `SELECT r.id FROM run_actions a JOIN runs r ON r.id = a.run WHERE a.recipe = ?
+		return tx.QueryRowContext(ctx, `SELECT r.id FROM run_actions a JOIN runs r ON r.id = a.run WHERE a.recipe = ? AND r.forgotten = 0
 			ORDER BY r.finished = 0 DESC, r.created DESC, r.id LIMIT 1`, recipe).Scan(&id)
 	})
 	return id, err

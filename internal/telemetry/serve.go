@@ -2,11 +2,14 @@ package telemetry
 
 import (
 	"context"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/wasmill/wasmill/internal/fault"
@@ -43,13 +46,77 @@ type Server struct {
 	addr   string
 }
 
+// Listen is where metrics and probes are served, and to whom.
+type Listen struct {
+	Address string
+	// TokenFile has the bearer token that is asked for /metrics. Public: whoever reaches the address is told. Without either the
+	// address must be of this machine alone.
+	TokenFile string
+	Public    bool
+}
+
+// token is the one that is asked for; empty for none.
+func (l Listen) token() (string, error) {
+	if l.TokenFile == "" {
+		if !l.Public && !loopback(l.Address) {
+			return "", fault.Errorf(fault.Invalid, "--metrics-listen %s tells others than this machine what the farm builds, and for whom: give --metrics-token-file, or --metrics-public where the "+
+				"network lets nobody else in; on loopback neither is needed", l.Address)
+		}
+		return "", nil
+	}
+	if l.Public {
+		return "", fault.Errorf(fault.Invalid, "--metrics-token-file and --metrics-public exclude each other")
+	}
+	text, err := os.ReadFile(l.TokenFile)
+	if err != nil {
+		return "", fault.Errorf(fault.Invalid, "reading --metrics-token-file: %w", err)
+	}
+	token := strings.TrimSpace(string(text))
+	if len(token) < leastToken {
+		return "", fault.Errorf(fault.Invalid, "--metrics-token-file %s has a token of %d characters: at least %d are needed, such as `openssl rand -hex 32` gives", l.TokenFile, len(token), leastToken)
+	}
+	return token, nil
+}
+
+// leastToken is as long as a token must be that nobody is to guess.
+const leastToken = 16
+
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return true // it is complained of when it is listened to
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// guarded asks for a token, but not of those who only want to know whether the process lives.
+func guarded(token string, next http.Handler) http.Handler {
+	if token == "" {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if r.URL.Path == "/metrics" && subtle.ConstantTimeCompare([]byte(given), []byte(token)) != 1 {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="wasmill metrics"`)
+			http.Error(w, "the token of --metrics-token-file is asked for", http.StatusUnauthorized)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // Serve answers at an address until it is closed.
-func Serve(address string, handler http.Handler) (*Server, error) {
-	listener, err := net.Listen("tcp", address)
+func Serve(at Listen, handler http.Handler) (*Server, error) {
+	token, err := at.token()
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", at.Address)
 	if err != nil {
 		return nil, fault.Errorf(fault.Unavailable, "listening for metrics (choose another address with --metrics-listen): %w", err)
 	}
-	s := &Server{server: &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}, addr: listener.Addr().String()}
+	s := &Server{server: &http.Server{Handler: guarded(token, handler), ReadHeaderTimeout: 10 * time.Second}, addr: listener.Addr().String()}
 	go func() { _ = s.server.Serve(listener) }()
 	return s, nil
 }

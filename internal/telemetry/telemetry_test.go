@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -24,6 +27,7 @@ var now = time.Unix(1e9, 0)
 func look(context.Context) (telemetry.State, error) {
 	return telemetry.State{
 		Now: now, Runs: map[string]int{"nightly": 1}, Slots: map[string]int{"small": 2, "large": 0}, Busy: map[string]int{"small": 2, "large": 0}, Generations: map[string]int64{"tc": 7},
+		Automatic: 2, ByHand: 1, QuarantineEnds: now.Add(time.Hour),
 		Waiting: []telemetry.Waiting{
 			{Lane: "nightly", Class: "small", Status: "queued", Recipes: 3, Oldest: now.Add(-time.Minute)},
 			{Lane: "nightly", Class: "small", Status: "running", Recipes: 2, Oldest: now},
@@ -179,7 +183,7 @@ func TestProbes(t *testing.T) {
 }
 
 func TestTheAddressOfMetrics(t *testing.T) {
-	s, err := telemetry.Serve("127.0.0.1:0", telemetry.NewRegistry().Mux(nil))
+	s, err := telemetry.Serve(telemetry.Listen{Address: "127.0.0.1:0"}, telemetry.NewRegistry().Mux(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,11 +191,73 @@ func TestTheAddressOfMetrics(t *testing.T) {
 	if err != nil || resp.StatusCode != http.StatusOK {
 		t.Errorf("%v %v", resp, err)
 	}
-	if _, err := telemetry.Serve(s.Addr(), nil); err == nil || fault.KindOf(err) != fault.Unavailable || !strings.Contains(err.Error(), "--metrics-listen") {
+	if _, err := telemetry.Serve(telemetry.Listen{Address: s.Addr()}, nil); err == nil || fault.KindOf(err) != fault.Unavailable || !strings.Contains(err.Error(), "--metrics-listen") {
 		t.Errorf("a second listener: %v", err)
 	}
 	if err := s.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// Others than this machine are told nothing unless somebody has said so, or they show the token; probes are open.
+func TestWhoIsToldTheMetrics(t *testing.T) {
+	file := func(text string) string {
+		name := filepath.Join(t.TempDir(), "token")
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	token := strings.Repeat("x", 32)
+	for story, at := range map[string]telemetry.Listen{
+		"all addresses":           {Address: "0.0.0.0:0"},
+		"no address":              {Address: ":0"},
+		"IPv6, all addresses":     {Address: "[::]:0"},
+		"a token and everybody":   {Address: "127.0.0.1:0", Public: true, TokenFile: file(token)},
+		"a token that is guessed": {Address: "127.0.0.1:0", TokenFile: file("secret\n")},
+		"a token that is missing": {Address: "127.0.0.1:0", TokenFile: "/nowhere"},
+	} {
+		if s, err := telemetry.Serve(at, telemetry.NewRegistry().Mux(nil)); fault.KindOf(err) != fault.Invalid || err == nil {
+			_ = s.Close()
+			t.Errorf("%s: %v", story, err)
+		}
+	}
+	for story, c := range map[string]struct {
+		at    telemetry.Listen
+		shown string
+		want  int
+	}{
+		"everybody":     {telemetry.Listen{Address: "0.0.0.0:0", Public: true}, "", http.StatusOK},
+		"no token":      {telemetry.Listen{Address: "0.0.0.0:0", TokenFile: file(token + "\n")}, "", http.StatusUnauthorized},
+		"another token": {telemetry.Listen{Address: "0.0.0.0:0", TokenFile: file(token)}, token + "x", http.StatusUnauthorized},
+		"the token":     {telemetry.Listen{Address: "0.0.0.0:0", TokenFile: file(token)}, token, http.StatusOK},
+		"on loopback":   {telemetry.Listen{Address: "localhost:0"}, "", http.StatusOK},
+	} {
+		s, err := telemetry.Serve(c.at, telemetry.NewRegistry().Mux(func(context.Context) error { return nil }))
+		if err != nil {
+			t.Fatal(story, err)
+		}
+		_, port, _ := net.SplitHostPort(s.Addr())
+		for path, want := range map[string]int{"/metrics": c.want, "/healthz": http.StatusOK, "/readyz": http.StatusOK} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:"+port+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.shown != "" {
+				req.Header.Set("Authorization", "Bearer "+c.shown)
+			}
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(story, err)
+			}
+			resp.Body.Close()
+			if resp.StatusCode != want {
+				t.Errorf("%s, %s: %s", story, path, resp.Status)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -57,7 +57,7 @@ type Config struct {
 	// Metrics is where this worker's are told; nil is a registry of its own. They are served, with probes, at MetricsListen,
 	// and nowhere where that is empty.
 	Metrics       *telemetry.Registry
-	MetricsListen string
+	MetricsListen telemetry.Listen
 	// Token is what lets the worker in; empty where nobody asks for one, and in the orchestrator's own process.
 	Token string
 	// Remote is how the registry is reached, the one that Engine pulls with; nil is as the user's Docker configuration says.
@@ -197,7 +197,7 @@ func Start(ctx context.Context, cfg Config) (_ *Worker, err error) {
 		w.crew.Stop()
 		return nil, err
 	}
-	if cfg.MetricsListen != "" {
+	if cfg.MetricsListen.Address != "" {
 		if w.probes, err = telemetry.Serve(cfg.MetricsListen, cfg.Metrics.Mux(w.ready)); err != nil {
 			w.crew.Stop()
 			return nil, err

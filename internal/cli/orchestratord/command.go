@@ -77,7 +77,7 @@ func Command() *cobra.Command {
 	command.MirrorsFlag(flags, &cfg.Mirrors)
 	command.ReproduceFlag(flags, &cfg.Reproduce)
 	flags.StringVar(&cfg.Listen, "listen", cfg.Listen, "address of the API and the index")
-	command.MetricsFlag(flags, &cfg.MetricsListen, "they are beside the API too")
+	command.MetricsFlags(flags, &cfg.MetricsListen, "they are beside the API too")
 	flags.StringVar(&cfg.RegistryListen, "registry-listen", cfg.RegistryListen, "address of the embedded registry")
 	flags.StringVar(&cfg.TemporalListen, "temporal-listen", cfg.TemporalListen, "address of the embedded Temporal server (loopback)")
 	flags.StringVar(&database, "database", "", "URL of a PostgreSQL database instead of a file in the data folder; the password comes from $PGPASSWORD, $PGPASSFILE or ~/.pgpass ($WASMILL_DATABASE)")

@@ -73,7 +73,7 @@ func Command() *cobra.Command {
 	flags.StringArrayVar(&classes, "class", nil, "take builds of this class only, small, medium or large, as many at a time as --slots says; may be repeated (default: all)")
 	let.Flags(flags)
 	command.CacheFlag(flags, &cache, worker.DefaultCache)
-	command.MetricsFlag(flags, &cfg.MetricsListen, "none unless it is given")
+	command.MetricsFlags(flags, &cfg.MetricsListen, "none unless it is given")
 	flags.DurationVar(&cfg.Drain, "drain", cfg.Drain, "how long builds may go on when the worker is stopped")
 	return cmd
 }

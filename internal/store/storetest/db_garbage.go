@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -100,6 +101,7 @@ func garbage(t *testing.T, db store.DB) {
 		t.Errorf("beside an unknown run: %v", err)
 	}
 
+	forgottenRuns(t, db)
 	pins, err := db.Pins(ctx)
 	must(t, err)
 	if len(pins) != 2 || pins[1] != (store.Pin{Name: "pinned", Created: At(1).Truncate(time.Microsecond)}) {
@@ -107,4 +109,80 @@ func garbage(t *testing.T, db store.DB) {
 	}
 	must(t, db.Unpin(ctx, "pinned"))
 	wantKind(t, "Unpin again", db.Unpin(ctx, "pinned"), fault.NotFound)
+}
+
+// forgottenRuns are old runs of which no more is kept than what tells where builds were made that stay.
+func forgottenRuns(t *testing.T, db store.DB) {
+	t.Helper()
+	ctx := t.Context()
+	kept := key("h3 1") // the newest of its recipe
+	run := func(id string, ended int, more ...string) {
+		t.Helper()
+		must(t, db.CreateRun(ctx, store.Run{ID: id, Lane: "nightly", Request: []byte(`{}`), Created: At(ended - 1)}))
+		p := &plan.Plan{Actions: []plan.Action{
+			{Recipe: "h3", Kind: plan.KindBuild, Reason: "in " + id}, {Recipe: "gone", Kind: plan.KindBuild}, {Recipe: "cached", Kind: plan.KindReuse, Key: kept},
+		}}
+		must(t, db.PlanRun(ctx, id, p, At(ended-1)))
+		must(t, db.UpdateAction(ctx, id, store.RunAction{Recipe: "h3", Status: store.Passed, Key: kept, Seconds: 7, Ended: At(ended)}))
+		must(t, db.UpdateAction(ctx, id, store.RunAction{Recipe: "gone", Status: store.Passed, Key: key("not remembered"), Ended: At(ended)}))
+		must(t, db.BeginAttempt(ctx, store.Attempt{ID: id + "-a", Run: id, Recipe: "h3", Key: kept, Started: At(ended - 1)}))
+		must(t, db.FinishRun(ctx, id, store.RunEnd{Outcome: "passed"}, At(ended)))
+		must(t, db.Note(ctx, store.Entry{ID: id, At: At(ended), Who: "ada", Action: "run.start", Subject: id}))
+	}
+	run("older", 10)
+	run("tries", 11)
+	run("younger", 50)
+	must(t, db.PutReleases(ctx, []store.Release{{Schedule: "s", Recipe: "h3", Version: "2", Run: "tries", Found: At(11)}}))
+
+	policy := store.Policy{Before: At(0), Keep: 9, RunsBefore: At(30), JournalBefore: At(20), Dry: true}
+	count := func() [4]int {
+		t.Helper()
+		c, err := db.Collect(ctx, policy)
+		must(t, err)
+		return [4]int{c.Runs, c.Actions, c.Attempts, c.Entries}
+	}
+	would := count()
+	if again := count(); would[0] < 1 || would[2] < 2 || would[3] != 2 || again != would {
+		t.Errorf("runs, actions, attempts, entries that would go: %v, then %v", would, again)
+	}
+	policy.Dry = false
+	if went := count(); went != would {
+		t.Errorf("runs, actions, attempts, entries that went: %v, of %v", went, would)
+	}
+	if none := count(); none != [4]int{} {
+		t.Errorf("the second time went %v", none)
+	}
+
+	_, _, err := db.Run(ctx, "older")
+	wantKind(t, "a run that is forgotten", err, fault.NotFound)
+	if err == nil || !strings.Contains(err.Error(), "forgotten") || !strings.Contains(err.Error(), "passed") {
+		t.Errorf("it says %v", err)
+	}
+	_, err = db.Head(ctx, "older")
+	wantKind(t, "the head of it", err, fault.NotFound)
+	for _, id := range []string{"tries", "younger"} {
+		if r, actions, err := db.Run(ctx, id); err != nil || r.Plan == nil || len(actions) != 3 {
+			t.Errorf("run %s: %v, %d actions", id, err, len(actions))
+		}
+	}
+	runs, err := db.Runs(ctx, 0)
+	must(t, err)
+	for _, r := range runs {
+		if r.ID == "older" {
+			t.Errorf("the list has run %s", r.ID)
+		}
+	}
+	// What is known of builds that stay is known as before.
+	if past, err := db.BuiltIn(ctx, "h3", kept); err != nil || past.Run != "older" || past.Reason != "in older" {
+		t.Errorf("where h3 was built: %+v, %v", past, err)
+	}
+	if took, err := db.Seconds(ctx, []string{"h3"}); err != nil || took["h3"] != 7 {
+		t.Errorf("how long it took: %v, %v", took, err)
+	}
+	if id, err := db.NewestRun(ctx, "h3"); err != nil || id != "younger" {
+		t.Errorf("the newest run of h3: %s, %v", id, err)
+	}
+	if rest, err := db.Actions(ctx, "older"); err != nil || len(rest) != 1 || rest[0].Recipe != "h3" {
+		t.Errorf("of the run is left %+v, %v", rest, err)
+	}
 }
