@@ -18,7 +18,7 @@ func (o *Orchestrator) Explain(ctx context.Context, run, recipe string) (api.Exp
 	if run == "" {
 		var err error
 		if run, err = o.db.NewestRun(ctx, recipe); fault.KindOf(err) == fault.NotFound && err != nil {
-			return none, fault.Errorf(fault.NotFound, "no run has had a recipe %q: `wasmill plan %s` says what one would do", recipe, recipe)
+			return none, fault.Errorf(fault.NotFound, "no run that is remembered has had a recipe %q: `wasmill plan %s` says what one would do", recipe, recipe)
 		} else if err != nil {
 			return none, err
 		}
