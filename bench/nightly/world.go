@@ -3,6 +3,7 @@ package nightly
 import (
 	"container/heap"
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -122,7 +123,17 @@ func (w *world) begin(ctx context.Context, recipe string, seconds float64, last 
 	case <-over:
 		return nil
 	case <-ctx.Done():
+		w.leave(over)
 		return ctx.Err()
+	}
+}
+
+// leave gives a slot back before the end, for an attempt that Temporal or the SDK has given up: there will be another.
+func (w *world) leave(over chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if i := slices.IndexFunc(w.running, func(e ending) bool { return e.over == over }); i >= 0 {
+		heap.Remove(&w.running, i)
 	}
 }
 
