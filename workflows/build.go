@@ -106,7 +106,7 @@ func buildAndTest(ctx workflow.Context, in BuildInput) (result BuildResult, err 
 			return result, err
 		}
 	}
-	if result.Outcome != record.Passed {
+	if result.Outcome != record.Passed || result.Reused {
 		return result, nil
 	}
 	task.Key, task.Record = result.Key, result.Record

@@ -156,7 +156,7 @@ func (r *run) resume(ctx workflow.Context, f *Flight, a Action) Change {
 
 // again says whether the end of another run's build is none for this run.
 func (f *Flight) again(end Change) bool {
-	return end.State == Canceled || end.State == Passed && f.Blocks && !end.Verified
+	return end.State == Canceled || (end.State == Passed || end.State == Reused) && f.Blocks && !end.Verified
 }
 
 // awaitOwned awaits what an earlier execution has started. It is no child of this one: to cancel it takes a request, and
@@ -195,6 +195,9 @@ func (f *Flight) end(result BuildResult, err error) Change {
 	c := failure(err)
 	if err == nil {
 		c = Change{State: Passed, Record: result.Record, Verified: result.Verified}
+		if result.Reused {
+			c.State = Reused
+		}
 		if result.Outcome != record.Passed {
 			c.State = Failed
 			if result.Failure != nil {

@@ -352,6 +352,29 @@ func TestUnchangedOutputStopsTheSpread(t *testing.T) {
 	}
 }
 
+// A worker that finds, once the build requirements are locked, what was built before hands that over: nothing is tested or made a
+// second time, the farm hears of the lock, and what needs it goes on.
+func TestWhatIsFoundToBeBuiltIsReused(t *testing.T) {
+	farm := &fakeFarm{plan: builds(map[string][]string{"a": nil, "b": {"a"}})}
+	farm.resolved = map[string]Action{"a": {Recipe: "a", Kind: KindBuild, Shared: "shared-a", Job: "sha256:job", Reproduce: &Reproduce{Why: "new"}}}
+	w := &fakeWorker{build: map[string]step{"a": func(context.Context, Task, Attempt) (BuildResult, error) {
+		return BuildResult{Outcome: record.Passed, Key: "key-a", Record: "sha256:before", Reused: true}, nil
+	}}}
+	result, err := carryOut(t, farm, w, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[State]int{Reused: 1, Passed: 1}, result.Counts); diff != "" || result.Outcome != Passed {
+		t.Errorf("%s (-want +got):\n%s", result.Outcome, diff)
+	}
+	if diff := cmp.Diff([]string{"a sha256:before", "b sha256:tested"}, farm.stored); diff != "" {
+		t.Errorf("stored (-want +got):\n%s", diff)
+	}
+	if end := farm.last("a"); end.Key != "key-a" || end.State != Reused {
+		t.Errorf("a ended as %+v", end)
+	}
+}
+
 func TestCancelEndsWhatRunsAndStartsNothing(t *testing.T) {
 	farm := &fakeFarm{plan: builds(map[string][]string{"long": nil, "after": {"long"}, "quick": nil})}
 	w := &fakeWorker{}

@@ -200,6 +200,8 @@ type BuildResult struct {
 	Failure *record.Failure `json:"failure,omitempty"`
 	// Declined: this worker leaves the second build to another one. Nothing else is set.
 	Declined bool `json:"declined,omitempty"`
+	// Reused: nothing was built, for an earlier build turned out to have had the same inputs.
+	Reused bool `json:"reused,omitempty"`
 	// Verified: two builds gave the same, and a difference would have failed it.
 	Verified bool `json:"verified,omitempty"`
 }

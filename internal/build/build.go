@@ -52,7 +52,10 @@ type Job struct {
 	// (recipe.Set.Hosts).
 	Hosts []Host
 	// Lock is the build environment of an earlier build of this recipe; nil means to resolve.
-	Lock   *fetch.Lock
+	Lock *fetch.Lock
+	// Before is the build environment of an earlier build from which this one differs in nothing but the day as of which its
+	// requirements are locked: if the same wheels come out, nothing is built. Nil: there is none.
+	Before *fetch.Lock
 	Limits Limits
 	// Jobs is how many commands the build is told to run at a time; 0 is one for each of Limits.CPUs.
 	Jobs int
@@ -78,6 +81,8 @@ type Output struct {
 	// Lock is what the environment was made of; store it, so that the next build does not resolve again. Nil where
 	// nothing was locked: a wheel that is only re-hosted, or a build that failed before.
 	Lock *fetch.Lock
+	// Unchanged: Lock has the wheels of Job.Before, and there is nothing else.
+	Unchanged bool
 }
 
 // Build builds. Errors are trouble of this machine, its engine or the network (package fault); all that is the recipe's
@@ -150,6 +155,9 @@ func (a *attempt) end() {
 // run goes through the phases. Its error is a *failed where the build is what failed.
 func (a *attempt) run(ctx context.Context) error {
 	if err := a.inputs(); err != nil {
+		return err
+	}
+	if err := a.lockAnew(ctx); err != nil || a.out.Unchanged {
 		return err
 	}
 	if err := a.Engine.Pull(ctx, a.image()); err != nil {

@@ -69,6 +69,55 @@ func TestAPurePackageNeedNotSaySo(t *testing.T) {
 	}
 }
 
+// aged resolves as its day wants it.
+type aged struct {
+	*stage
+	wheels map[time.Time][]fetch.LockedWheel
+}
+
+func (a aged) Resolve(ctx context.Context, requirements, constraints []string, target fetch.Target) (*fetch.Lock, error) {
+	lock, err := a.stage.Resolve(ctx, requirements, constraints, target)
+	if err == nil {
+		lock.Packages = a.wheels[target.ExcludeNewer]
+	}
+	return lock, err
+}
+
+// Requirements that are locked again, and come out as the same wheels, stop a build before it begins.
+func TestTheSameWheelsOnALaterDayBuildNothing(t *testing.T) {
+	first, second, third := time.Unix(1e9, 0), time.Unix(2e9, 0), time.Unix(3e9, 0)
+	wheels := []fetch.LockedWheel{{Name: "setuptools", File: "setuptools.whl"}}
+	for name, story := range map[string]struct {
+		day       time.Time
+		asked     []string // by the build of before
+		unchanged bool
+	}{
+		"the same wheels":                {second, []string{"setuptools", "asked by the backend"}, true},
+		"other wheels":                   {third, []string{"setuptools"}, false},
+		"what can't be had together now": {third, []string{"impossible"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t, passing(t))
+			s.builder.Resolver = aged{s, map[time.Time][]fetch.LockedWheel{second: wheels, third: nil}}
+			s.job.Before = &fetch.Lock{Requirements: story.asked, ExcludeNewer: first, Packages: wheels}
+			s.job.Toolchain.Facts.ExcludeNewer = story.day
+			out, err := s.build()
+			if err != nil || out.Record.Failure != nil {
+				t.Fatalf("%v, %+v", err, out)
+			}
+			if out.Unchanged != story.unchanged || (s.fake.Calls("Run") == 0) != story.unchanged || (out.Path == "") != story.unchanged {
+				t.Errorf("unchanged: %t, with %d containers, left %q", out.Unchanged, s.fake.Calls("Run"), out.Path)
+			}
+			if out.Lock == nil || !out.Lock.ExcludeNewer.Equal(story.day) {
+				t.Errorf("the lock is %+v", out.Lock)
+			}
+			if diff := cmp.Diff(story.asked, s.resolved[0]); diff != "" {
+				t.Errorf("locked first (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestAFirstBuildMakesItsEnvironmentOnce(t *testing.T) {
 	s := newStage(t, passing(t))
 	var phases []record.Phase

@@ -2,6 +2,7 @@ package build
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -67,6 +68,31 @@ func (a *attempt) lock(ctx context.Context, requirements []string) (*fetch.Lock,
 		return nil, fetchFailure(record.PhaseLock, err)
 	}
 	return lock, nil
+}
+
+// lockAnew locks what the earlier build had locked, as of today. What the backend had asked for is among it: from the same source
+// it asks for the same.
+func (a *attempt) lockAnew(ctx context.Context) error {
+	before := a.job.Before
+	if before == nil || a.job.Lock != nil {
+		return nil
+	}
+	a.clock.enter(record.PhaseLock)
+	more, _ := a.pins()
+	added := slices.Concat(more, a.job.Recipe.Tools()) // resolve adds them, as it did before
+	asked := slices.DeleteFunc(slices.Clone(before.Requirements), func(r string) bool { return slices.Contains(added, r) })
+	lock, err := a.resolve(ctx, asked, Target(a.job.Recipe, a.job.Toolchain.Facts))
+	if errors.As(err, new(*fetch.UnresolvableError)) {
+		return nil // the build tells it in full
+	}
+	if err != nil {
+		return fetchFailure(record.PhaseLock, err)
+	}
+	if lock.Digest() == before.Digest() {
+		a.log.sayf("the build requirements are the same wheels as before: nothing is to be built")
+		a.out.Lock, a.out.Unchanged = lock, true
+	}
+	return nil
 }
 
 // Target is the machine inside a toolchain's image, as of the day of a recipe. glibc's version is that of the oldest

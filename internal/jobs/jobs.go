@@ -39,6 +39,8 @@ type Job struct {
 	Inputs  plan.Inputs `json:"inputs"`
 	LockKey string      `json:"lock_key,omitempty"`
 	Lock    *fetch.Lock `json:"lock,omitempty"` // nil: the worker resolves one
+	// Before is an earlier build with the same inputs but for the lock, which is not known yet; nil: there is none.
+	Before *Before `json:"before,omitempty"`
 	// ExcludeNewer is the day as of which the worker resolves, where the recipe names none.
 	ExcludeNewer time.Time `json:"exclude_newer"`
 	// Hosts are the recipes of which the build uses what came out, each after those that it was built with.
@@ -54,6 +56,12 @@ type Job struct {
 	// TestLock is what of wasmill.test.requires comes from the package index; nil where the worker is to resolve it.
 	TestLockKey string      `json:"test_lock_key,omitempty"`
 	TestLock    *fetch.Lock `json:"test_lock,omitempty"`
+}
+
+// Before is a build that stands where the worker locks the same wheels as it had.
+type Before struct {
+	Lock   *fetch.Lock   `json:"lock"`
+	Result record.Digest `json:"result"` // blob of a Result
 }
 
 // Host is one recipe's part in the builds of others.

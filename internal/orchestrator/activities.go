@@ -313,7 +313,7 @@ func (a activities) Record(ctx context.Context, in workflows.RecordInput) error 
 		actions[act.Recipe] = act
 	}
 	for _, c := range in.Changes {
-		if c.Joined && c.State == workflows.Passed && publishes(run) { // the run that has built it may not publish
+		if c.Joined && (c.State == workflows.Passed || c.State == workflows.Reused) && publishes(run) { // the run that has built it may not publish
 			b, err := a.o.db.Build(ctx, c.Key)
 			if err != nil {
 				return err
@@ -328,7 +328,7 @@ func (a activities) Record(ctx context.Context, in workflows.RecordInput) error 
 		}
 		now := changed(act, c)
 		// Not from the database: under a key that was built before, it keeps the first build's record.
-		if c.Record != "" {
+		if c.Record != "" && c.State != workflows.Reused {
 			if res, err := jobs.Get[jobs.Result](ctx, a.o.blobs, c.Record); err == nil {
 				now.Seconds = res.Record.Seconds()
 			}

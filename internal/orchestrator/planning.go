@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/fault"
@@ -101,6 +102,9 @@ func (o *Orchestrator) job(ctx context.Context, req *requested, a *plan.Action, 
 			return "", err
 		}
 	}
+	if j.Before, err = o.before(ctx, req, a); err != nil {
+		return "", err
+	}
 	for _, h := range req.set.Hosts(req.set.Get(a.Recipe)) {
 		b, err := o.db.Build(ctx, keys[h.Name])
 		if err != nil {
@@ -138,6 +142,41 @@ func (o *Orchestrator) job(ctx context.Context, req *requested, a *plan.Action, 
 		}
 	}
 	return jobs.Put(ctx, o.blobs, j)
+}
+
+// before is the last build of a recipe whose requirements are to be locked again, if it differs in nothing else. It is noted as used,
+// so that it stays until the worker has found out.
+func (o *Orchestrator) before(ctx context.Context, req *requested, a *plan.Action) (*jobs.Before, error) {
+	if a.LockKey == "" || a.Inputs.Lock != "" || req.NoCache {
+		return nil, nil
+	}
+	b, err := o.remembered(ctx, a.Last)
+	if err != nil || b == nil || b.Record.Outcome != record.Passed {
+		return nil, err
+	}
+	was, now := b.Inputs, a.Inputs
+	was.Lock, now.Lock = "", ""
+	if plan.Key(was) != plan.Key(now) {
+		return nil, nil
+	}
+	if why, err := o.unverified(ctx, req, b); err != nil || why != "" {
+		return nil, err
+	}
+	kept, err := o.db.LockOf(ctx, b.Inputs.Lock)
+	if fault.KindOf(err) == fault.NotFound && err != nil {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	before := &jobs.Before{}
+	if err := json.Unmarshal(kept.Content, &before.Lock); err != nil {
+		return nil, fmt.Errorf("reading the locked requirements of %s: %w", a.Recipe, err)
+	}
+	if before.Result, err = jobs.Put(ctx, o.blobs, jobs.Result{Record: b.Record, Inputs: b.Inputs}); err != nil {
+		return nil, err
+	}
+	return before, o.db.UseBuilds(ctx, []string{a.Last}, time.Now())
 }
 
 // locked reads a lock that was kept.

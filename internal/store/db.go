@@ -191,6 +191,8 @@ type Locks interface {
 	// resolved at the same time go on with the same one.
 	PutLock(ctx context.Context, key string, lock Lock, at time.Time) (Lock, error)
 	Lock(ctx context.Context, key string) (Lock, error)
+	// LockOf finds a lock by its digest: one of those that name the same wheels.
+	LockOf(ctx context.Context, digest record.Digest) (Lock, error)
 }
 
 // Publication is a file that clients can install.

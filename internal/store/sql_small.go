@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"time"
+
+	"github.com/wasmill/wasmill/internal/record"
 )
 
 // PutLock implements Locks.
@@ -30,6 +32,15 @@ func (s *SQL) Lock(ctx context.Context, key string) (lock Lock, err error) {
 }
 
 const selectLock = `SELECT digest, content FROM locks WHERE key = ?`
+
+// LockOf implements Locks.
+func (s *SQL) LockOf(ctx context.Context, digest record.Digest) (lock Lock, err error) {
+	err = s.look(ctx, "finding a lock of build requirements", func(tx tx) error {
+		lock, err = one(ctx, tx, scanLock, `SELECT digest, content FROM locks WHERE digest = ? ORDER BY key LIMIT 1`, digest)
+		return err
+	})
+	return lock, err
+}
 
 func scanLock(rows *sql.Rows) (l Lock, err error) {
 	var content string

@@ -17,6 +17,7 @@ import (
 	"github.com/wasmill/wasmill/internal/build"
 	"github.com/wasmill/wasmill/internal/engine"
 	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/fetch"
 	"github.com/wasmill/wasmill/internal/jobs"
 	"github.com/wasmill/wasmill/internal/junit"
 	"github.com/wasmill/wasmill/internal/plan"
@@ -162,9 +163,16 @@ func (a activities) Build(ctx context.Context, task workflows.Task, attempt work
 		return out, fmt.Errorf("making a folder for the artifacts: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	built, err := s.make(ctx, build.Job{Lock: s.job.Lock, Out: dir, OnPhase: func(p record.Phase) { s.phase(ctx, p) }})
+	job := build.Job{Lock: s.job.Lock, Out: dir, OnPhase: func(p record.Phase) { s.phase(ctx, p) }}
+	if s.job.Before != nil {
+		job.Before = s.job.Before.Lock
+	}
+	built, err := s.make(ctx, job)
 	if err != nil {
 		return out, err
+	}
+	if built.Unchanged {
+		return s.stands(ctx, built.Lock)
 	}
 	res := jobs.Result{Record: *built.Record, Inputs: s.job.Inputs}
 	if s.job.LockKey != "" && res.Inputs.Lock == "" && built.Lock != nil {
@@ -186,6 +194,17 @@ func (a activities) Build(ctx context.Context, task workflows.Task, attempt work
 		}
 	}
 	return s.finish(ctx, &res)
+}
+
+// stands answers with the build of before, whose requirements were locked again and came out as they were.
+func (s *step) stands(ctx context.Context, lock *fetch.Lock) (workflows.BuildResult, error) {
+	res, err := jobs.Get[jobs.Result](ctx, s.blobs, s.job.Before.Result)
+	if err != nil {
+		return workflows.BuildResult{}, err
+	}
+	res.LockKey, res.Lock = s.job.LockKey, lock
+	digest, err := jobs.Put(ctx, s.blobs, res)
+	return workflows.BuildResult{Outcome: res.Record.Outcome, Key: res.Record.Key, Record: digest, Reused: true}, err
 }
 
 // make builds: it adds to a job what the farm has said.

@@ -75,6 +75,39 @@ func TestSchedule(t *testing.T) {
 	f.wasmill(t, "schedule", "trigger", "nightly").expect(t, 2, "nightly")
 }
 
+// A refresh locks the build requirements as of today. Where the same wheels come out, nothing is built, and the runs after it know it.
+func TestARefreshBuildsOnlyWhatItChanges(t *testing.T) {
+	f, _ := sharedFarm(t)
+	s := newRecipes(t)
+	fixed := map[string]string{"pyproject.toml": "[build-system]\nrequires = [\"setuptools==80.9.0\"]\nbuild-backend = \"setuptools.build_meta\"\n[project]\nname = \"refreshed\"\nversion = \"1.0\"\n"}
+	s.source(t, "refreshed", "", fixed)
+	s.extension(t, "needs-refreshed", "requirements:\n  run: [refreshed]\n")
+	first, status := f.submit(t, s, "refreshed")
+	if status != 0 {
+		t.Fatalf("exit status %d", status)
+	}
+	was := action(t, first, "refreshed")
+
+	f.wasmill(t, "schedule", "add", "refreshing", "--cron", "0 2 1 1 *", "--refresh", "--recipes", s.dir, "*").expect(t, 0)
+	r := f.wasmill(t, "schedule", "trigger", "refreshing", "--json")
+	r.expect(t, 0)
+	id := read[api.ChangedSchedule](t, r).Run
+	f.wasmill(t, "schedule", "remove", "refreshing").expect(t, 0)
+	run := f.ends(t, id)
+	passed(t, run)
+	now := action(t, run, "refreshed")
+	if now.Status != "cached" || now.Key != was.Key || now.Digest != was.Digest {
+		t.Errorf("%s under the key %s (%s); it was %s", now.Status, now.Key, now.Reason, was.Key)
+	}
+	if got := action(t, run, "needs-refreshed"); got.Status != "passed" {
+		t.Errorf("what needs it: %s %s", got.Status, got.Cause)
+	}
+	again, _ := f.submit(t, s, "refreshed")
+	if got := action(t, again, "refreshed"); got.Kind != "reuse" || got.Status != "cached" {
+		t.Errorf("after it: %s, %s: %s", got.Kind, got.Status, got.Reason)
+	}
+}
+
 // watch reads the whole index again and again until the test ends: whatever is listed is there, with its metadata and
 // the bytes that its hash promises.
 func watch(t *testing.T, f *farm) (stop func()) {

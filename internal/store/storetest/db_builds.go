@@ -249,6 +249,14 @@ func firstLock(t *testing.T, db store.DB) {
 	if diff := cmp.Diff(first, got); diff != "" {
 		t.Errorf("lock (-want +got):\n%s", diff)
 	}
+	got, err = db.LockOf(t.Context(), first.Digest)
+	must(t, err)
+	if diff := cmp.Diff(first, got); diff != "" {
+		t.Errorf("lock by its digest (-want +got):\n%s", diff)
+	}
+	if _, err := db.LockOf(t.Context(), second.Digest); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("a lock that was not kept: %v", err)
+	}
 }
 
 // manyWriters checks that of many who put a build under one key, all with other bytes, one wins and all others hear of
