@@ -64,6 +64,7 @@ func recorded(act *plan.Action, tc plan.Toolchain, file record.Blob, at time.Tim
 		}},
 		Log: &record.Blob{Digest: invented("log", act.Recipe), Size: 20_000}, TestLog: &record.Blob{Digest: invented("test log", act.Recipe), Size: 5_000},
 	}
+	b.Reproduction = &record.Reproduction{Same: true, Why: "the first build of the recipe on this toolchain", Blocks: true, Worker: "bench", Started: at, Seconds: 5}
 	for _, phase := range []record.Phase{record.PhaseFetch, record.PhasePrepare, record.PhaseCompile, record.PhasePack, record.PhaseAudit, record.PhaseTest} {
 		b.Phases = append(b.Phases, record.PhaseTime{Phase: phase, Seconds: 1})
 	}

@@ -46,7 +46,7 @@ func (o *Orchestrator) unverified(ctx context.Context, req *requested, b *store.
 	if !req.verifies() || b.Record.Outcome != record.Passed {
 		return "", nil
 	}
-	known, err := o.twiceBuilt(ctx, b.Record.Recipe)
+	known, err := o.twiceBuilt(ctx, []string{b.Record.Recipe})
 	if err != nil {
 		return "", err
 	}
@@ -64,8 +64,8 @@ type twiceBuilt struct {
 	recipes map[string]bool // recipe and image of builds that stand
 }
 
-func (o *Orchestrator) twiceBuilt(ctx context.Context, recipe string) (twiceBuilt, error) {
-	list, err := o.db.Twice(ctx, recipe)
+func (o *Orchestrator) twiceBuilt(ctx context.Context, recipes []string) (twiceBuilt, error) {
+	list, err := o.db.Twice(ctx, recipes)
 	known := twiceBuilt{map[string]bool{}, map[string]bool{}}
 	for _, t := range list {
 		known.same[t.Key] = t.Same
@@ -101,7 +101,13 @@ func (o *Orchestrator) verifying(ctx context.Context, req *requested, p *plan.Pl
 	if !req.verifies() {
 		return nil
 	}
-	known, err := o.twiceBuilt(ctx, "")
+	var names []string
+	for _, a := range p.Actions {
+		if a.Kind == plan.KindReuse {
+			names = append(names, a.Recipe)
+		}
+	}
+	known, err := o.twiceBuilt(ctx, names)
 	if err != nil {
 		return err
 	}

@@ -171,8 +171,8 @@ type Twice struct {
 type Reproductions interface {
 	// Reproduced says whether two builds of a recipe with an image gave the same, or differed where that was tolerated.
 	Reproduced(ctx context.Context, recipe string, toolchain record.Digest) (bool, error)
-	// Twice lists the builds that were made twice, of a recipe or, for "", of all.
-	Twice(ctx context.Context, recipe string) ([]Twice, error)
+	// Twice lists the builds of recipes that were made twice.
+	Twice(ctx context.Context, recipes []string) ([]Twice, error)
 	// Differing is the build of a recipe whose two builds differ, the newest one.
 	Differing(ctx context.Context, recipe string) (Build, error)
 	// Look notes that somebody has looked at what differs: until then the newest such build of a recipe is not garbage.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/wasmill/wasmill/internal/record"
@@ -38,13 +39,20 @@ func (s *SQL) Reproduced(ctx context.Context, recipe string, toolchain record.Di
 }
 
 // Twice implements Reproductions.
-func (s *SQL) Twice(ctx context.Context, recipe string) (list []Twice, err error) {
+func (s *SQL) Twice(ctx context.Context, recipes []string) (list []Twice, err error) {
 	err = s.look(ctx, "listing builds that were made twice", func(tx tx) error {
-		list, err = query(ctx, tx, func(rows *sql.Rows) (t Twice, err error) {
-			err = rows.Scan(&t.Key, &t.Recipe, &t.Toolchain, &t.Same, &t.Stands)
-			return t, err
-		}, `SELECT key, recipe, toolchain_digest, same, stands FROM reproductions WHERE ? = '' OR recipe = ?`, recipe, recipe)
-		return err
+		list = nil
+		for names := range slices.Chunk(recipes, atOnce) {
+			some, err := query(ctx, tx, func(rows *sql.Rows) (t Twice, err error) {
+				err = rows.Scan(&t.Key, &t.Recipe, &t.Toolchain, &t.Same, &t.Stands)
+				return t, err
+			}, `SELECT key, recipe, toolchain_digest, same, stands FROM reproductions WHERE recipe IN (`+places(len(names))+`)`, anys(names)...)
+			if err != nil {
+				return err
+			}
+			list = append(list, some...)
+		}
+		return nil
 	})
 	return list, err
 }
