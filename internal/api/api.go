@@ -245,6 +245,7 @@ type Action struct {
 	Seconds  float64  `json:"seconds,omitempty"` // wall of the build and its test
 	Class    string   `json:"class,omitempty"`   // of a build: where it is, or was, built
 	Outgrew  []string `json:"outgrew,omitempty"` // the classes in which it ran out of memory before
+	Joined   string   `json:"joined,omitempty"`  // the run whose build of the same key it waits for, or has waited for
 	Turn     *Turn    `json:"turn,omitempty"`    // in a plan: what decides when a build is tried
 	Artifact string   `json:"artifact,omitempty"`
 	Digest   string   `json:"digest,omitempty"`

@@ -10,7 +10,7 @@ type Top struct {
 	Runs    []RunProgress `json:"runs"`   // those that go on, in the order in which they were made
 }
 
-// Queue is what waits for a slot of a class in a lane, and what has one.
+// Queue is what waits for a slot of a class in a lane, and what has one. What waits for another run's build of the same key is none of it.
 type Queue struct {
 	Lane    string `json:"lane"`
 	Class   string `json:"class"`
@@ -23,4 +23,5 @@ type RunProgress struct {
 	Run                   // without its actions
 	Counts map[string]int `json:"counts"` // of its recipes, by status
 	Total  int            `json:"total"`
+	Joined []string       `json:"joined,omitempty"` // the runs whose builds of the same keys it waits for
 }

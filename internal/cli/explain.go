@@ -87,10 +87,14 @@ func pastInWords(p *api.PastBuild) string {
 
 // waitText shows what something waits for, recipe by recipe.
 func waitText(w io.Writer, wait *api.Wait) error {
+	running := "running in class " + wait.Class
+	if wait.For == api.WaitBuild {
+		running = "the build that it waits for"
+	}
 	for _, s := range []struct {
 		title string
 		list  []api.Standing
-	}{{"it needs", wait.Needs}, {"running in class " + wait.Class, wait.Running}, {"before it", wait.Before}} {
+	}{{"it needs", wait.Needs}, {running, wait.Running}, {"before it", wait.Before}} {
 		if len(s.list) == 0 {
 			continue
 		}
@@ -114,6 +118,7 @@ func waitText(w io.Writer, wait *api.Wait) error {
 		fmt.Fprintf(w, "and %d more before it\n", more)
 	}
 	switch {
+	case wait.Starts == nil && wait.For == api.WaitBuild:
 	case wait.Starts == nil:
 		fmt.Fprintf(w, "\nestimated start: unknown, as long as no worker serves all that comes before\n")
 	case wait.Guessed > 0:

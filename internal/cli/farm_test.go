@@ -14,6 +14,7 @@ import (
 	"github.com/wasmill/wasmill/internal/command"
 	"github.com/wasmill/wasmill/internal/datadir"
 	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/term"
 )
 
 // Two people build at the same time on one data folder: the second one's work is done by the first one's command. When that
@@ -85,5 +86,26 @@ func TestAFarmThatIsNotLost(t *testing.T) {
 				t.Errorf("lost: %t", got)
 			}
 		})
+	}
+}
+
+// A run whose recipe waits for another run's build names that run, while it waits and when it has ended.
+func TestWhoseBuildIsWaitedFor(t *testing.T) {
+	run := api.Run{ID: "mine", State: "running", Actions: []api.Action{{Recipe: "app", Version: "1", Status: "queued", Joined: "theirs"}, {Recipe: "b", Status: "queued"}}}
+	for status, want := range map[string]string{"queued": "waits for the build of the same key by run theirs", "passed": "built by run theirs"} {
+		run.Actions[0].Status = status
+		var page, lines strings.Builder
+		if err := runTable(&page, run); err != nil || strings.Count(page.String(), want) != 1 {
+			t.Errorf("%v, %s", err, page.String())
+		}
+		p := term.NewProgress(&lines, false)
+		seen := map[string]string{}
+		if !showRun(p, run, seen, "") || showRun(p, run, seen, "") {
+			t.Error("what is new is told once")
+		}
+		p.Close()
+		if strings.Count(lines.String(), want) != 1 {
+			t.Errorf("%s", lines.String())
+		}
 	}
 }

@@ -85,13 +85,21 @@ func showRun(p *term.Progress, run api.Run, seen map[string]string, note string)
 		case "running":
 			running = append(running, act.Recipe)
 		}
-		state := act.Status + " " + act.Phase
+		waitsFor := ""
+		if act.Status == "queued" {
+			waitsFor = act.Joined
+		}
+		state := act.Status + " " + act.Phase + " " + waitsFor
 		if seen[act.Recipe] == state {
 			continue
 		}
 		before := seen[act.Recipe]
 		seen[act.Recipe], changed = state, true
 		switch act.Status {
+		case "queued":
+			if waitsFor != "" {
+				p.Line("%s: waits for the build of the same key by run %s", act.Recipe, waitsFor)
+			}
 		case "running":
 			p.Line("%s: %s", act.Recipe, act.Phase)
 		case "passed":
@@ -127,6 +135,9 @@ func verdict(act api.Action) string {
 	}
 	if n := len(act.Outgrew); n > 0 {
 		words += fmt.Sprintf(", in the class %s: it ran out of memory in %s", act.Class, strings.Join(act.Outgrew, " and "))
+	}
+	if act.Joined != "" {
+		words += ", built by run " + act.Joined
 	}
 	return words
 }
@@ -170,6 +181,10 @@ func runTable(w io.Writer, run api.Run) error {
 			size, note = term.Bytes(act.Size), verdict(act)
 		case "failed", "skipped", "canceled":
 			note = act.Cause
+		case "queued":
+			if act.Joined != "" {
+				note = "waits for the build of the same key by run " + act.Joined
+			}
 		}
 		if act.Seconds > 0 && act.Status != "cached" {
 			seconds = fmt.Sprintf("%.1f", act.Seconds)

@@ -30,7 +30,7 @@ func busy() api.Top {
 		},
 		Queues: []api.Queue{{Lane: "submission", Class: "small", Queued: 2}, {Lane: "nightly", Class: "large", Running: 2, Queued: 7}, {Lane: "nightly", Class: "small", Running: 1, Queued: 120}},
 		Runs: []api.RunProgress{
-			{Run: api.Run{ID: "20260105-020000-k3f9", Lane: "nightly", State: "running", Created: now.Add(-8 * time.Hour), Limit: 3}, Total: 332,
+			{Run: api.Run{ID: "20260105-020000-k3f9", Lane: "nightly", State: "running", Created: now.Add(-8 * time.Hour), Limit: 3}, Total: 332, Joined: []string{"20260105-101400-ab12"},
 				Counts: map[string]int{"passed": 120, "cached": 60, "failed": 4, "skipped": 9, "running": 3, "queued": 127, "planned": 9}},
 			{Run: api.Run{ID: "20260105-101400-ab12", Lane: "submission", State: "running", Created: now.Add(-time.Minute)}},
 		},

@@ -80,9 +80,13 @@ func topPage(t api.Top, width int) []string {
 			rows = append(rows, []string{r.ID, r.Lane, explain.Span(t.At.Sub(r.Created).Seconds()), "is being planned"})
 			continue
 		}
+		state := stateInWords(r.Run)
+		if len(r.Joined) > 0 {
+			state += ", waits for builds of " + selected(r.Joined)
+		}
 		rows = append(rows, []string{
 			r.ID, r.Lane, explain.Span(t.At.Sub(r.Created).Seconds()), bar(done, r.Total), fmt.Sprintf("%d/%d", done, r.Total), fmt.Sprint(on[r.ID]), fmt.Sprint(waiting),
-			fmt.Sprint(n["passed"]), fmt.Sprint(n["cached"]), fmt.Sprint(n["failed"]), fmt.Sprint(n["skipped"]), stateInWords(r.Run),
+			fmt.Sprint(n["passed"]), fmt.Sprint(n["cached"]), fmt.Sprint(n["failed"]), fmt.Sprint(n["skipped"]), state,
 		})
 	}
 	section(runColumns, rows)

@@ -23,6 +23,7 @@ type Facts struct {
 	Last    *store.Build // with which the plan compared; nil where it is forgotten, or there was none
 	Build   *store.Build // under the action's key; nil where there is none yet
 	Past    *store.Past  // where Build was made
+	Starter string       // the run that has started the build that the action has joined; empty where nobody remembers, or it has joined none
 	// What is needed to tell of waiting: what else is to be built, how long builds take, by recipe, the workers, and the slots of
 	// those that take builds, by class.
 	Open    []store.OpenAction
@@ -84,6 +85,14 @@ func (f *Facts) decision(e *api.Explanation, act *store.RunAction) {
 	}
 }
 
+// starter names the run whose build the action has joined.
+func (f *Facts) starter() string {
+	if f.Starter == "" {
+		return "another run"
+	}
+	return "run " + f.Starter
+}
+
 func (f *Facts) planned(recipe string) *plan.Action {
 	return &f.Run.Plan.Actions[slices.IndexFunc(f.Run.Plan.Actions, func(a plan.Action) bool { return a.Recipe == recipe })]
 }
@@ -117,6 +126,9 @@ func (f *Facts) standing(e *api.Explanation, act *store.RunAction) {
 		}
 	case store.Passed:
 		e.Now = fmt.Sprintf("passed in %s on %s", Span(act.Seconds), cmp.Or(act.Worker, "another run's worker"))
+		if act.Joined {
+			e.Now = fmt.Sprintf("passed in %s, built by %s, which it has waited for", Span(act.Seconds), f.starter())
+		}
 		if f.Build != nil && len(f.Build.Record.Outgrew) > 0 {
 			e.Now += fmt.Sprintf(", in the class %s, after it ran out of memory in %s", f.Build.Record.Class, strings.Join(f.Build.Record.Outgrew, " and "))
 		}
@@ -215,11 +227,13 @@ func (f *Facts) waits(e *api.Explanation, act *store.RunAction) {
 		}
 	}
 	switch {
-	case list[me].same >= 0:
+	case list[me].same >= 0 && !list[list[me].same].open.Joined:
 		w.For = api.WaitBuild
 		other := list[list[me].same].open
 		w.Running = []api.Standing{f.stands(other.Run, other.Lane, &other.RunAction)}
 		e.Now = "waits for run " + other.Run + ", which builds the same key: " + inWords(w.Running[0], "")
+	case act.Joined && act.Status == store.Queued:
+		f.outlives(e, act)
 	case !f.Run.Control.Paused.IsZero() && act.Status == store.Planned:
 		w.For, w.Starts = api.WaitPause, nil
 		e.Now = f.pauseInWords()
@@ -249,7 +263,10 @@ func (f *Facts) waits(e *api.Explanation, act *store.RunAction) {
 	if act.Cause != "" {
 		e.Now += "; it " + act.Cause
 	}
-	if w.For == api.WaitNeeds || w.For == api.WaitBuild {
+	if w.For == api.WaitBuild {
+		w.Ahead, w.Before = 0, nil // it takes no place in the queue
+	}
+	if (w.For == api.WaitNeeds || w.For == api.WaitBuild) && e.Stuck == "" {
 		if e.Stuck = f.stuck(list, me); e.Stuck != "" {
 			e.Now += ". " + e.Stuck
 		}
@@ -257,6 +274,30 @@ func (f *Facts) waits(e *api.Explanation, act *store.RunAction) {
 	if w.Starts != nil && *w.Starts >= 1 && w.For != api.WaitBuild {
 		e.Now += fmt.Sprintf(". It starts in about %s", Span(*w.Starts))
 	}
+}
+
+// outlives tells of a build that goes on for those that have joined it, while the run that has started it does not want it any more.
+func (f *Facts) outlives(e *api.Explanation, act *store.RunAction) {
+	w := e.Wait
+	w.For, w.Starts, w.Running = api.WaitBuild, nil, nil
+	e.Now = "waits for a build of the same key that " + f.starter() + " has started, and that goes on without that run: "
+	for _, worker := range f.Workers {
+		for _, b := range worker.Builds {
+			if b.Run == f.Starter && b.Recipe == act.Recipe {
+				w.Running = []api.Standing{{
+					Run: b.Run, Recipe: b.Recipe, Status: string(store.Running), Phase: b.Phase, Worker: worker.Name,
+					Seconds: max(f.Now.Sub(b.Started).Seconds(), 0), Usual: b.Usual,
+				}}
+				e.Now += inWords(w.Running[0], "")
+				return
+			}
+		}
+	}
+	if e.Stuck = Nobody(f.Workers, w.Class, f.Now); e.Stuck != "" {
+		e.Now += "it waits for a worker: " + e.Stuck
+		return
+	}
+	e.Now += "it waits for a slot of the class " + w.Class
 }
 
 // stuck says what keeps that from going on for which a task waits, however many others are between; empty where something does.

@@ -68,6 +68,12 @@ func planned(name string, needs ...string) store.RunAction {
 	return store.RunAction{Recipe: name, Status: store.Planned, Needs: needs, Reason: "no earlier build"}
 }
 
+// joined waits for a build that another run has started; the key is not known to it yet.
+func joined(a store.RunAction) store.RunAction {
+	a.Build, a.Joined = "build/"+a.Recipe+"/shared", true
+	return a
+}
+
 func in(class string, a store.RunAction) store.RunAction {
 	a.Class = class
 	return a
@@ -179,8 +185,8 @@ func TestWords(t *testing.T) {
 			return newFarm(in("large", queued("lib", 10)), planned("mid", "lib"), planned("app", "mid")).with(api.Worker{Name: "w1", State: api.Draining, Classes: []string{"large"}})
 		}},
 		{"the other run's build of the same key is held back", func() *farm {
-			mine, theirs := in("large", queued("app", 5)), in("large", queued("app", 60))
-			mine.Key, theirs.Key = key("a"), key("a")
+			mine, theirs := joined(in("large", queued("app", 5))), in("large", queued("app", 60))
+			theirs.Build = mine.Build
 			return newFarm(mine).other("theirs", "submission", theirs)
 		}},
 		{"its worker is gone", func() *farm {
@@ -194,10 +200,37 @@ func TestWords(t *testing.T) {
 			return newFarm(running("app", 40)).with(api.Worker{Name: "w1", State: api.Out, Reason: "the engine does not answer", Classes: []string{"small"}, ClassSlots: map[string]int{"small": 1}})
 		}},
 		{"another run builds the same key", func() *farm {
-			mine, theirs := queued("app", 5), running("app", 60)
-			mine.Key, theirs.Key = key("a"), key("a")
+			mine, theirs := joined(queued("app", 5)), running("app", 60)
+			theirs.Build = mine.Build
 			f := newFarm(mine).other("theirs", "submission", theirs)
 			f.Seconds["app"] = 90
+			return f
+		}},
+		{"another run builds the same key again, without the cache, and has nothing to do with this one", func() *farm {
+			mine, theirs := queued("app", 5), running("app", 60)
+			mine.Key, theirs.Key, mine.Build, theirs.Build = key("a"), key("a"), "build/app/a", "build/app/theirs"
+			return newFarm(mine).other("theirs", "submission", theirs)
+		}},
+		{"it has joined a build that nobody else wants any more, and that waits", func() *farm {
+			f := newFarm(joined(queued("app", 5))).with(api.Worker{Name: "w1", State: api.Active, Classes: []string{"small"}})
+			f.Starter = "theirs"
+			return f
+		}},
+		{"it has joined such a build, and no worker takes it", func() *farm {
+			f := newFarm(joined(in("large", queued("app", 5)))).with(api.Worker{Name: "w1", State: api.Drained, Classes: []string{"large"}})
+			f.Starter = "theirs"
+			return f
+		}},
+		{"it has joined such a build, with a third run, and a worker is at it", func() *farm {
+			f := newFarm(joined(queued("app", 5))).other("third", "submission", joined(queued("app", 7))).with(
+				api.Worker{Name: "w1", State: api.Active, Classes: []string{"small"}, Builds: []api.WorkerBuild{{Run: "theirs", Recipe: "app", Phase: "test", Started: ago(12)}}})
+			f.Starter = "theirs"
+			return f
+		}},
+		{"it has waited for another run's build", func() *farm {
+			a := joined(store.RunAction{Recipe: "app", Status: store.Passed, Seconds: 61, Key: key("b"), Reason: "no earlier build"})
+			f := newFarm(a)
+			f.Starter = "theirs"
 			return f
 		}},
 		{"it is running", func() *farm {

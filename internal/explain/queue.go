@@ -27,7 +27,7 @@ type task struct {
 	class   string
 	seconds float64 // that it takes, or that are left of it where it is running
 	needs   []int   // tasks that must end before
-	same    int     // the task that builds the same key, for which this one waits; else -1
+	same    int     // the task that carries out the build that this one has joined; else -1
 	guessed bool    // seconds are a guess
 }
 
@@ -35,7 +35,6 @@ type task struct {
 func tasks(f *Facts) []task {
 	list := make([]task, len(f.Open))
 	byName := make(map[[2]string]int, len(f.Open))
-	byKey := map[[2]string]int{}
 	for i := range f.Open {
 		byName[[2]string{f.Open[i].Run, f.Open[i].Recipe}] = i
 	}
@@ -58,36 +57,12 @@ func tasks(f *Facts) []task {
 		}
 		list[i] = t
 	}
-	// The one of several builds of a key that is running, or was queued first, is the one that is carried out.
-	order := make([]int, len(list))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return compareTurn(&f.Open[a], &f.Open[b]) })
-	for _, i := range order {
-		o := list[i].open
-		if o.Key == "" || o.Status == store.Planned {
-			continue
-		}
-		key := [2]string{o.Recipe, o.Key}
-		if first, taken := byKey[key]; taken {
-			list[i].same = first
-		} else {
-			byKey[key] = i
+	for i, other := range store.Carrying(f.Open) {
+		if other != i {
+			list[i].same = other
 		}
 	}
 	return list
-}
-
-// compareTurn puts what is running first, then what was queued earlier, then what is not queued yet.
-func compareTurn(a, b *store.OpenAction) int {
-	rank := func(o *store.OpenAction) int {
-		return slices.Index([]store.Status{store.Running, store.Queued, store.Planned}, o.Status)
-	}
-	if n := cmp.Compare(rank(a), rank(b)); n != 0 || a.Status == store.Planned {
-		return n
-	}
-	return a.Started.Compare(b.Started)
 }
 
 // typical is what a build is taken to need of which nothing is known: as long as the one in the middle of those that are.

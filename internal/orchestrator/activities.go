@@ -358,6 +358,9 @@ func changed(s store.RunAction, c workflows.Change) store.RunAction {
 	if c.Key != "" {
 		s.Key = c.Key
 	}
+	if c.Build != "" {
+		s.Build, s.Joined = c.Build, c.Joined
+	}
 	if status == store.Planned { // the build that was asked for is withdrawn
 		return store.RunAction{Recipe: s.Recipe, Status: status}
 	}

@@ -41,6 +41,13 @@ func (o *Orchestrator) Explain(ctx context.Context, run, recipe string) (api.Exp
 	if err := o.pastOf(ctx, &f, &f.Actions[i]); err != nil {
 		return none, err
 	}
+	if act := f.Actions[i]; act.Joined {
+		started, err := o.db.StartedBy(ctx, map[string]string{act.Recipe: act.Build})
+		if err != nil {
+			return none, err
+		}
+		f.Starter = started[act.Recipe]
+	}
 	if !f.Actions[i].Status.Ended() {
 		if err := o.waiting(ctx, &f); err != nil {
 			return none, err

@@ -119,6 +119,78 @@ func TestWhyARecipeIsNotBuiltYet(t *testing.T) {
 	}
 }
 
+// A run that has joined a build of another run says so, although its key is not known yet, and names that run: while the build waits
+// and is carried out, when nobody else wants it any more, and when it has ended.
+func TestWhoseBuildARunWaitsFor(t *testing.T) {
+	o := start(t, t.TempDir())
+	req := requestOf(t, o, map[string]string{"app": ""})
+	begin(t, o, "theirs", req)
+	begin(t, o, "mine", req)
+	ctx := t.Context()
+	if _, err := o.ReportWorker(ctx, api.Worker{Name: "w1", Classes: []string{"small"}, Slots: 1, ClassSlots: map[string]int{"small": 1}}); err != nil {
+		t.Fatal(err)
+	}
+	tell := func(run string, joined bool, state workflows.State) func() {
+		return func() {
+			c := workflows.Change{Recipe: "app", State: state, At: time.Now(), Build: "build/app/shared", Joined: joined}
+			if err := (activities{o}).Record(ctx, workflows.RecordInput{RunID: run, Changes: []workflows.Change{c}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	attempt := func() {
+		if err := o.ReportAttempt(ctx, api.Attempt{ID: "a", Run: "theirs", Recipe: "app", Worker: "w1", Number: 1, Log: "app", Phase: record.PhaseCompile}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tell("theirs", false, workflows.Queued)()
+	for _, step := range []struct {
+		do   func()
+		want string
+		top  []api.Queue
+	}{
+		{tell("mine", true, workflows.Queued), "waits for run theirs, which builds the same key: queued", []api.Queue{{Lane: "submission", Class: "small", Queued: 1}}},
+		{attempt, "waits for run theirs, which builds the same key: compile for", []api.Queue{{Lane: "submission", Class: "small", Running: 1}}},
+		{tell("theirs", false, workflows.Canceled), "run theirs has started, and that goes on without that run: compile for", nil},
+		{tell("mine", true, workflows.Failed), "failed", nil},
+	} {
+		step.do()
+		e := explained(t, o, "mine", "app")
+		if !strings.Contains(e.Now, step.want) {
+			t.Errorf("%q, want %q", e.Now, step.want)
+		}
+		run, err := api.NewClient(o.URL()).Run(ctx, "mine")
+		if err != nil || run.Actions[0].Joined != "theirs" {
+			t.Errorf("%s: the run says it waits for %q, %v", step.want, run.Actions[0].Joined, err)
+		}
+		if e.Wait != nil && e.Wait.For != api.WaitBuild {
+			t.Errorf("it waits for %s", e.Wait.For)
+		}
+		if step.top == nil {
+			continue
+		}
+		top, err := o.Top(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(step.top, top.Queues); diff != "" {
+			t.Errorf("%s: the queues (-want +got):\n%s", step.want, diff)
+		}
+		if diff := cmp.Diff([][]string{nil, {"theirs"}}, [][]string{top.Runs[0].Joined, top.Runs[1].Joined}); diff != "" {
+			t.Errorf("%s: who waits for whom (-want +got):\n%s", step.want, diff)
+		}
+		s, err := o.state(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range s.Waiting {
+			if w.Status == "queued" && e.Wait.Running[0].Status != "queued" || w.Recipes != 1 {
+				t.Errorf("%s: the metrics tell of %+v", step.want, w)
+			}
+		}
+	}
+}
+
 // A plan says what a key that is not known yet depends on.
 func TestAPlanSaysWhatItsKeysWant(t *testing.T) {
 	o := start(t, t.TempDir())

@@ -235,8 +235,20 @@ func (o *Orchestrator) Run(ctx context.Context, id string) (api.Run, error) {
 	if err != nil {
 		return api.Run{}, err
 	}
+	joined := map[string]string{}
 	for _, a := range actions {
-		out.Actions = append(out.Actions, actionShown(a, builds))
+		if a.Joined {
+			joined[a.Recipe] = a.Build
+		}
+	}
+	starters, err := o.db.StartedBy(ctx, joined)
+	if err != nil {
+		return api.Run{}, err
+	}
+	for _, a := range actions {
+		shown := actionShown(a, builds)
+		shown.Joined = starters[a.Recipe]
+		out.Actions = append(out.Actions, shown)
 	}
 	return out, nil
 }

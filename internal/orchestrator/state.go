@@ -101,15 +101,19 @@ func (o *Orchestrator) workersNow(ctx context.Context, s *telemetry.State) error
 func waitingByClass(open []store.OpenAction) []telemetry.Waiting {
 	type place struct{ lane, class, status string }
 	places := map[place]*telemetry.Waiting{}
-	for _, a := range open {
+	carrying := store.Carrying(open)
+	for i, a := range open {
 		at := place{a.Lane, cmp.Or(a.Class, string(workflows.Small)), string(a.Status)}
+		if carrying[i] >= 0 && carrying[i] != i {
+			at.status = "joined"
+		}
 		w := places[at]
 		if w == nil {
 			w = &telemetry.Waiting{Lane: at.lane, Class: at.class, Status: at.status}
 			places[at] = w
 		}
 		w.Recipes++
-		if a.Status == store.Queued && (w.Oldest.IsZero() || a.Started.Before(w.Oldest)) {
+		if at.status == string(store.Queued) && (w.Oldest.IsZero() || a.Started.Before(w.Oldest)) {
 			w.Oldest = a.Started
 		}
 	}

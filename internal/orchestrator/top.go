@@ -36,7 +36,7 @@ func (o *Orchestrator) Top(ctx context.Context) (api.Top, error) {
 		if err != nil {
 			return top, err
 		}
-		progress := api.RunProgress{Run: shown, Counts: map[string]int{}}
+		progress := api.RunProgress{Run: shown, Counts: map[string]int{}, Joined: r.Joined}
 		for status, n := range r.Counts {
 			progress.Counts[string(status)] = n
 			progress.Total += n

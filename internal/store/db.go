@@ -102,8 +102,12 @@ type RunAction struct {
 	Class   string  // where it is built: as planned, or a larger one, if it ran out of memory there
 	// Expected is how many seconds the plan takes it to need; it stays as planned.
 	Expected float64
-	Started  time.Time // of the attempt; of a queued action, since when it waits for a slot
-	Ended    time.Time
+	// Build is the workflow that was asked for last to build it; Joined says that another run had started that, and this one waits
+	// for its end.
+	Build   string
+	Joined  bool
+	Started time.Time // of the attempt; of a queued action, since when it waits for a slot
+	Ended   time.Time
 }
 
 // Runs keeps runs.
@@ -115,7 +119,7 @@ type Runs interface {
 	// PlanRun gives a run its plan and actions, and notes when it began. A run that has a plan keeps it.
 	PlanRun(ctx context.Context, id string, p *plan.Plan, at time.Time) error
 	// UpdateAction notes how far a recipe is; Needs, Action, Reason and Version stay as planned, and an empty Key or
-	// Class leaves the one that is known, and of a running attempt the first Started stands. News of an earlier attempt than the one
+	// Class leaves the one that is known, an empty Build that and Joined, and of a running attempt the first Started stands. News of an earlier attempt than the one
 	// noted, and of an action that has ended in this attempt, is dropped: a heartbeat may arrive late. So is that of a
 	// canceled action: what another run wants goes on. An action that becomes Planned again forgets its attempts.
 	UpdateAction(ctx context.Context, run string, a RunAction) error

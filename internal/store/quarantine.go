@@ -35,9 +35,7 @@ type Quarantines interface {
 // Quarantine implements Quarantines.
 func (s *SQL) Quarantine(ctx context.Context, q Quarantine) error {
 	return s.change(ctx, "putting "+q.Recipe+" into quarantine", func(tx tx) error {
-		automatic := 0
 		if q.Automatic {
-			automatic = 1
 			err := exists(ctx, tx, `SELECT 1 FROM quarantines WHERE recipe = ? AND until > ?`, q.Recipe, micros(q.Since))
 			if !errors.Is(err, sql.ErrNoRows) {
 				return err
@@ -45,7 +43,7 @@ func (s *SQL) Quarantine(ctx context.Context, q Quarantine) error {
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO quarantines (recipe, reason, owner, automatic, since, until) VALUES (?, ?, ?, ?, ?, ?)
 			ON CONFLICT (recipe) DO UPDATE SET reason = excluded.reason, owner = excluded.owner, automatic = excluded.automatic,
-			since = excluded.since, until = excluded.until`, q.Recipe, q.Reason, q.Owner, automatic, micros(q.Since), micros(q.Until))
+			since = excluded.since, until = excluded.until`, q.Recipe, q.Reason, q.Owner, bit(q.Automatic), micros(q.Since), micros(q.Until))
 		return err
 	})
 }

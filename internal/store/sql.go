@@ -164,6 +164,14 @@ func plainText(v any) any {
 	return v
 }
 
+// bit is a truth as both databases keep it.
+func bit(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 // micros is a time as the database keeps it.
 func micros(t time.Time) int64 {
 	if t.IsZero() {

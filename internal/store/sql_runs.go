@@ -109,8 +109,10 @@ func (s *SQL) UpdateAction(ctx context.Context, run string, a RunAction) error {
 			started = began
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE run_actions SET key = CASE ? WHEN '' THEN key ELSE ? END, status = ?, cause = ?, fault = ?, phase = ?,
-			attempt = ?, worker = ?, seconds = ?, started = ?, ended = ?, class = CASE ? WHEN '' THEN class ELSE ? END WHERE run = ? AND recipe = ?`,
-			a.Key, a.Key, a.Status, a.Cause, a.Fault, a.Phase, a.Attempt, a.Worker, a.Seconds, started, micros(a.Ended), a.Class, a.Class, run, a.Recipe)
+			attempt = ?, worker = ?, seconds = ?, started = ?, ended = ?, class = CASE ? WHEN '' THEN class ELSE ? END,
+			joined = CASE ? WHEN '' THEN joined ELSE ? END, build = CASE ? WHEN '' THEN build ELSE ? END WHERE run = ? AND recipe = ?`,
+			a.Key, a.Key, a.Status, a.Cause, a.Fault, a.Phase, a.Attempt, a.Worker, a.Seconds, started, micros(a.Ended), a.Class, a.Class,
+			a.Build, bit(a.Joined), a.Build, a.Build, run, a.Recipe)
 		return err
 	})
 }
@@ -201,7 +203,7 @@ func (s *SQL) Actions(ctx context.Context, run string, recipes ...string) (actio
 }
 
 const selectActions = `SELECT recipe, version, action, reason, needs, key, status, cause, fault, phase, attempt, worker, seconds, started,
-	ended, class, expected FROM run_actions`
+	ended, class, expected, build, joined FROM run_actions`
 
 const selectRuns = `SELECT id, lane, workflow, request, outcome, error, fault, created, started, finished,
 	paused, paused_by, paused_reason, build_limit FROM runs`
@@ -229,11 +231,12 @@ func scanRun(rows *sql.Rows) (r Run, err error) {
 
 func scanAction(rows *sql.Rows) (a RunAction, err error) {
 	var needs string
-	var started, ended int64
+	var started, ended, joined int64
 	if err := rows.Scan(&a.Recipe, &a.Version, &a.Action, &a.Reason, &needs, &a.Key, &a.Status, &a.Cause, &a.Fault, &a.Phase,
-		&a.Attempt, &a.Worker, &a.Seconds, &started, &ended, &a.Class, &a.Expected); err != nil {
+		&a.Attempt, &a.Worker, &a.Seconds, &started, &ended, &a.Class, &a.Expected, &a.Build, &joined); err != nil {
 		return a, err
 	}
 	a.Started, a.Ended = moment(started), moment(ended)
+	a.Joined = joined == 1
 	return a, json.Unmarshal([]byte(needs), &a.Needs)
 }

@@ -20,9 +20,36 @@ type OpenAction struct {
 type Going struct {
 	Run
 	Counts map[Status]int // of its actions
+	// Joined are the runs whose builds it waits for.
+	Joined []string
 	// By class: builds that wait for a slot, and those that a worker has begun. Of the latter some may wait for a slot again: for
 	// their second build, or their test.
 	Queued, Begun map[string]int
+}
+
+// Carrying says for each of the open actions which of them carries out the build that it has asked for: itself, one of the run that it
+// has joined, or the first that has joined, where the run that has started the build does not want it any more. -1 is for what has
+// asked for none.
+func Carrying(open []OpenAction) []int {
+	type build struct{ recipe, id string }
+	by := map[build]int{}
+	asked := func(o *OpenAction) bool { return o.Build != "" && o.Status != Planned }
+	for _, joined := range []bool{false, true} {
+		for i := range open {
+			o := &open[i]
+			b := build{o.Recipe, o.Build}
+			if _, found := by[b]; asked(o) && o.Joined == joined && !found {
+				by[b] = i
+			}
+		}
+	}
+	carries := make([]int, len(open))
+	for i := range open {
+		if carries[i] = -1; asked(&open[i]) {
+			carries[i] = by[build{open[i].Recipe, open[i].Build}]
+		}
+	}
+	return carries
 }
 
 // Past is a build as the run that carried it out knows it.
@@ -44,6 +71,9 @@ type Waiting interface {
 	Seconds(ctx context.Context, recipes []string) (map[string]float64, error)
 	// NewestRun is the run that has a recipe: of those that go on, the newest, or else the newest of all.
 	NewestRun(ctx context.Context, recipe string) (id string, err error)
+	// StartedBy are the runs that have started builds, by recipe, of workflows by recipe (RunAction.Build). What nobody remembers is
+	// left out.
+	StartedBy(ctx context.Context, builds map[string]string) (map[string]string, error)
 	// BuiltIn is where a recipe was built under a key, the first time.
 	BuiltIn(ctx context.Context, recipe, key string) (Past, error)
 }
@@ -87,11 +117,19 @@ func (s *SQL) RunsInFlight(ctx context.Context) (list []Going, err error) {
 			for _, c := range counts {
 				f.Counts[c.status] = c.n
 			}
-			if f.Queued, err = byClass(ctx, tx, &f, Queued); err != nil {
+			if f.Queued, err = byClass(ctx, tx, &f, Queued, ` AND NOT (joined = 1 AND EXISTS (`+starter+`))`); err != nil {
 				return err
 			}
-			if f.Begun, err = byClass(ctx, tx, &f, Running); err != nil {
+			if f.Begun, err = byClass(ctx, tx, &f, Running, ``); err != nil {
 				return err
+			}
+			if f.Counts[Queued] > 0 {
+				f.Joined, err = query(ctx, tx, scanName, `SELECT DISTINCT o.run FROM run_actions JOIN run_actions o ON o.recipe = run_actions.recipe AND o.build = run_actions.build
+					WHERE run_actions.run = ? AND run_actions.status = 'queued' AND run_actions.joined = 1 AND o.joined = 0 AND o.status IN ('queued', 'running')
+					ORDER BY o.run`, r.ID)
+				if err != nil {
+					return err
+				}
 			}
 			list = append(list, f)
 		}
@@ -100,8 +138,12 @@ func (s *SQL) RunsInFlight(ctx context.Context) (list []Going, err error) {
 	return list, err
 }
 
-// byClass counts the actions of a run in a state.
-func byClass(ctx context.Context, tx tx, f *Going, status Status) (map[string]int, error) {
+// starter is the action that has started the build that an action has joined, and wants it still.
+const starter = `SELECT 1 FROM run_actions o WHERE o.recipe = run_actions.recipe AND o.build = run_actions.build AND o.joined = 0
+	AND o.status IN ('queued', 'running')`
+
+// byClass counts the actions of a run in a state, but for some.
+func byClass(ctx context.Context, tx tx, f *Going, status Status, but string) (map[string]int, error) {
 	if f.Counts[status] == 0 {
 		return nil, nil
 	}
@@ -112,8 +154,13 @@ func byClass(ctx context.Context, tx tx, f *Going, status Status) (map[string]in
 		err := rows.Scan(&class, &n)
 		counts[class] = n
 		return struct{}{}, err
-	}, `SELECT class, count(*) FROM run_actions WHERE run = ? AND status = ? GROUP BY class`, f.ID, status)
+	}, `SELECT class, count(*) FROM run_actions WHERE run = ? AND status = ?`+but+` GROUP BY class`, f.ID, status)
 	return counts, err
+}
+
+func scanName(rows *sql.Rows) (name string, err error) {
+	err = rows.Scan(&name)
+	return name, err
 }
 
 type statusCount struct {
@@ -153,6 +200,27 @@ func (s *SQL) NewestRun(ctx context.Context, recipe string) (id string, err erro
 			ORDER BY r.finished = 0 DESC, r.created DESC, r.id LIMIT 1`, recipe).Scan(&id)
 	})
 	return id, err
+}
+
+// StartedBy implements Waiting.
+func (s *SQL) StartedBy(ctx context.Context, builds map[string]string) (map[string]string, error) {
+	// The same workflow may have been started before: of those that have ended it is the last.
+	const last = `SELECT run FROM run_actions WHERE recipe = ? AND build = ? AND joined = 0
+		ORDER BY status IN ('queued', 'running') DESC, ended DESC, run LIMIT 1`
+	runs := map[string]string{}
+	err := s.look(ctx, "finding who has started builds", func(tx tx) error {
+		for recipe, build := range builds {
+			var run string
+			switch err := tx.QueryRowContext(ctx, last, recipe, build).Scan(&run); {
+			case err == nil:
+				runs[recipe] = run
+			case !errors.Is(err, sql.ErrNoRows):
+				return err
+			}
+		}
+		return nil
+	})
+	return runs, err
 }
 
 // BuiltIn implements Waiting.

@@ -49,7 +49,7 @@ func newStateCollector(r *Registry, look func(context.Context) (State, error)) *
 		look:        look,
 		readable:    r.scraped("wasmill_farm_readable", "1 where the database has answered this scrape; where it is 0, the metrics below that are read from it are missing."),
 		runs:        r.scraped("wasmill_runs_open", "Runs that go on.", "lane"),
-		waiting:     r.scraped("wasmill_queue_recipes", "Recipes of open runs that have not ended: planned (wait for what they need), queued (wait for a slot), running.", "lane", "class", "status"),
+		waiting:     r.scraped("wasmill_queue_recipes", "Recipes of open runs that have not ended: planned (wait for what they need), queued (wait for a slot), joined (wait for another run's build of the same key), running.", "lane", "class", "status"),
 		oldest:      r.scraped("wasmill_queue_oldest_age_seconds", "How long the recipe that waits longest for a slot has waited.", "lane", "class"),
 		workers:     r.scraped("wasmill_workers", "Workers by state: active, draining, drained, out (took itself out because of trouble), lost (gave no sign for 10 s, in the last day, and had not been told to stop).", "state"),
 		seen:        r.scraped("wasmill_worker_last_seen_timestamp_seconds", "When a worker that is there, or is lost, last gave a sign.", "worker"),

@@ -40,6 +40,7 @@ func DB(t *testing.T, open func(t *testing.T) store.DB) {
 		"settings are kept":                     settingsKept,
 		"each release is tried once":            releasesTried,
 		"what waits, and for how long":          waiting,
+		"runs that wait for one build":          joining,
 		"writers do not disturb each other":     manyWriters,
 		"what nothing keeps is forgotten":       garbage,
 		"builds that were made twice":           reproductions,

@@ -89,4 +89,70 @@ func waiting(t *testing.T, db store.DB) {
 	}
 }
 
+// Three runs wait for one build, two of them for one that another has started: they are told by that run, also when it does not want
+// the build any more; and they take no place in the queue as long as it does.
+func joining(t *testing.T, db store.DB) {
+	ctx := t.Context()
+	const shared = "build/a/shared"
+	for i, id := range []string{"earlier", "first", "second", "third"} {
+		must(t, db.CreateRun(ctx, store.Run{ID: id, Lane: "nightly", Created: At(i)}))
+		must(t, db.PlanRun(ctx, id, &plan.Plan{Actions: []plan.Action{{Recipe: "a", Kind: plan.KindBuild}, {Recipe: "b", Kind: plan.KindBuild}}}, At(i)))
+	}
+	must(t, db.UpdateAction(ctx, "earlier", store.RunAction{Recipe: "a", Status: store.Failed, Build: shared, Ended: At(3)}))
+	must(t, db.FinishRun(ctx, "earlier", store.RunEnd{Outcome: "failed"}, At(3)))
+	queue := func(run string, joined bool) {
+		must(t, db.UpdateAction(ctx, run, store.RunAction{Recipe: "a", Status: store.Queued, Started: At(5), Build: shared, Joined: joined}))
+	}
+	queue("first", false)
+	queue("second", true)
+	queue("third", true)
+	must(t, db.UpdateAction(ctx, "third", store.RunAction{Recipe: "b", Status: store.Queued, Started: At(5), Build: "build/b/third"}))
+
+	type state struct {
+		Starter  map[string]string
+		Joined   []string
+		Queued   map[string]int
+		Carrying []int
+	}
+	look := func() (s state) {
+		var err error
+		s.Starter, err = db.StartedBy(ctx, map[string]string{"a": shared, "b": "nobody's", "c": shared})
+		must(t, err)
+		going, err := db.RunsInFlight(ctx)
+		must(t, err)
+		s.Joined, s.Queued = going[2].Joined, going[2].Queued
+		open, err := db.OpenActions(ctx)
+		must(t, err)
+		s.Carrying = store.Carrying(open)
+		return s
+	}
+	by := map[string]string{"a": "first"}
+	one := map[string]int{"": 1}
+	for _, step := range []struct {
+		name string
+		do   func()
+		want state
+	}{ // the open actions are a and b of the first, the second and the third run
+		{"it waits for a slot", func() {}, state{by, []string{"first"}, one, []int{0, -1, 0, -1, 0, 5}}},
+		{"it runs", func() {
+			must(t, db.UpdateAction(ctx, "first", store.RunAction{Recipe: "a", Status: store.Running, Attempt: 1, Started: At(6)}))
+		}, state{by, []string{"first"}, one, []int{0, -1, 0, -1, 0, 5}}},
+		{"the first run does not want it any more", func() {
+			must(t, db.UpdateAction(ctx, "first", store.RunAction{Recipe: "a", Status: store.Canceled, Attempt: 1, Ended: At(7)}))
+		}, state{by, nil, map[string]int{"": 2}, []int{-1, 1, -1, 1, 4}}},
+		{"it is canceled, and the second starts it again", func() { queue("second", false) },
+			state{map[string]string{"a": "second"}, []string{"second"}, one, []int{-1, 1, -1, 1, 4}}},
+	} {
+		step.do()
+		if diff := cmp.Diff(step.want, look()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", step.name, diff)
+		}
+	}
+	list, err := db.Actions(ctx, "first", "a")
+	must(t, err)
+	if list[0].Build != shared || list[0].Joined { // a worker's news do not change it
+		t.Errorf("%+v", list[0])
+	}
+}
+
 func second[T any](_ T, err error) error { return err }
