@@ -52,3 +52,58 @@ func TestWithRuntimePathRefuses(t *testing.T) {
 		}
 	}
 }
+
+// Tables of funcref: with a maximum and without one, and one that is larger than all may be together.
+func TestWithTableLimit(t *testing.T) {
+	tables := func(entries ...string) []byte {
+		body := []byte{byte(len(entries))}
+		for _, e := range entries {
+			body = append(body, e...)
+		}
+		return append([]byte("\x00asm\x01\x00\x00\x00"), wasmtest.Section(4, body)...)
+	}
+	const limit = 100
+	for story, c := range map[string]struct {
+		module []byte
+		want   []wasm.Limits // nil where it is refused
+	}{
+		"no maximum":             {tables("\x70\x00\x0a"), []wasm.Limits{{Min: 10, Max: 100, Bounded: true}}},
+		"a maximum that is less": {tables("\x70\x01\x0a\x14"), []wasm.Limits{{Min: 10, Max: 20, Bounded: true}}},
+		"a maximum that is more": {tables("\x70\x01\x0a\xff\x7f"), []wasm.Limits{{Min: 10, Max: 100, Bounded: true}}},
+		"two share": {tables("\x70\x00\x0a", "\x6f\x00\x00"),
+			[]wasm.Limits{{Min: 10, Max: 55, Bounded: true}, {Max: 45, Bounded: true}}},
+		"too large":             {tables("\x70\x00\xff\x7f"), nil},
+		"too large together":    {tables("\x70\x00\x3c", "\x70\x00\x3c"), nil},
+		"64-bit indices":        {tables("\x70\x04\x0a"), nil},
+		"cut off":               {tables("\x70\x01\x0a"), nil},
+		"the section twice":     {append(tables("\x70\x00\x0a"), wasmtest.Section(4, []byte("\x01\x70\x00\x0a"))...), nil},
+		"a length in two bytes": {[]byte("\x00asm\x01\x00\x00\x00\x04\x84\x00\x01\x70\x00\x0a"), []wasm.Limits{{Min: 10, Max: 100, Bounded: true}}},
+	} {
+		limited, err := wasm.WithTableLimit(c.module, limit)
+		if c.want == nil {
+			if fault.KindOf(err) != fault.Invalid || err == nil {
+				t.Errorf("%s: %v, want an error of kind invalid", story, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", story, err)
+			continue
+		}
+		m, err := wasm.Parse(bytes.NewReader(limited))
+		if err != nil {
+			t.Fatalf("%s: %v", story, err)
+		}
+		var got []wasm.Limits
+		for _, table := range m.Tables {
+			got = append(got, table.Limits)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", story, diff)
+		}
+	}
+	without := wasmtest.Module{}.Bytes()
+	if same, err := wasm.WithTableLimit(without, limit); err != nil || !bytes.Equal(same, without) {
+		t.Errorf("a module without tables was changed, or refused: %v", err)
+	}
+}

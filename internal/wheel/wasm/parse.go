@@ -18,6 +18,7 @@ const (
 	sectionType   = 1
 	sectionImport = 2
 	sectionFunc   = 3
+	sectionTable  = 4
 	sectionMemory = 5
 	sectionExport = 7
 	sectionTag    = 13
@@ -110,7 +111,7 @@ func (p *parser) section(id byte, first bool) error {
 	switch id {
 	case sectionCustom:
 		err = p.custom(body, int64(size), first)
-	case sectionType, sectionImport, sectionFunc, sectionMemory, sectionExport, sectionTag:
+	case sectionType, sectionImport, sectionFunc, sectionTable, sectionMemory, sectionExport, sectionTag:
 		var b []byte
 		if b, err = p.read(body); err == nil {
 			c := &cursor{b: b}

@@ -15,6 +15,8 @@ func (p *parser) decode(id byte, c *cursor) {
 			p.imports(c)
 		case sectionFunc:
 			p.funcs = append(p.funcs, c.u32())
+		case sectionTable:
+			p.m.Tables = append(p.m.Tables, c.table())
 		case sectionMemory:
 			p.m.Memories = append(p.m.Memories, c.memory())
 		case sectionTag:
@@ -34,8 +36,7 @@ func (p *parser) imports(c *cursor) {
 		p.imported++
 		i.Signature = p.signature(c, t)
 	case Table:
-		c.valType()
-		c.limits()
+		p.m.Tables = append(p.m.Tables, c.table())
 	case Mem:
 		p.m.Memories = append(p.m.Memories, c.memory())
 	case Global:
@@ -149,27 +150,51 @@ func (c *cursor) valType() byte {
 	}
 }
 
-// limits reads the bounds of a table or memory and returns their flags: 1 has a maximum, 2 shared, 4 64-bit, 8 has a
-// page size.
-func (c *cursor) limits() byte {
-	flags := c.byte()
+// limits reads the bounds of a table or memory and their flags: 1 has a maximum, 2 shared, 4 64-bit, 8 has a page size.
+func (c *cursor) limits() (l Limits, flags byte) {
+	flags = c.byte()
 	bits := 32
 	if flags&4 != 0 {
 		bits = 64
 	}
-	c.uleb(bits)
-	if flags&1 != 0 {
-		c.uleb(bits)
+	l.Min = c.uleb(bits)
+	if l.Bounded = flags&1 != 0; l.Bounded {
+		l.Max = c.uleb(bits)
 	}
 	if flags&8 != 0 {
 		c.u32()
 	}
-	return flags
+	return l, flags
 }
 
 func (c *cursor) memory() Memory {
-	flags := c.limits()
-	return Memory{Shared: flags&2 != 0, Wide: flags&4 != 0}
+	l, flags := c.limits()
+	return Memory{Limits: l, Shared: flags&2 != 0, Wide: flags&4 != 0}
+}
+
+// table reads the type of a table, and passes over its first value where there is one.
+func (c *cursor) table() TableType {
+	valued := c.tableElement()
+	l, flags := c.limits()
+	if valued {
+		first := &code{b: c.b}
+		first.constant()
+		if first.err != nil {
+			c.fail(first.err)
+		}
+		c.take(uint32(first.at))
+	}
+	return TableType{Limits: l, Wide: flags&4 != 0}
+}
+
+// tableElement reads what stands before a table's limits, and says whether a first value stands behind them.
+func (c *cursor) tableElement() bool {
+	valued := len(c.b) > 0 && c.b[0] == 0x40
+	if valued {
+		c.take(2)
+	}
+	c.valType()
+	return valued
 }
 
 func (c *cursor) tag() uint32 {

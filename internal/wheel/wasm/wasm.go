@@ -16,8 +16,9 @@ import "strings"
 type Module struct {
 	Imports  []Import
 	Exports  []Export
-	Memories []Memory // imported ones first
-	Dylink   *Dylink  // nil where there is no dylink.0 section
+	Memories []Memory    // imported ones first
+	Tables   []TableType // imported ones first
+	Dylink   *Dylink     // nil where there is no dylink.0 section
 	Customs  []Custom
 	Features []Feature // of the section target_features
 
@@ -70,8 +71,21 @@ type Export struct {
 
 // Memory says how a memory is declared.
 type Memory struct {
+	Limits
 	Shared bool // between threads
 	Wide   bool // 64-bit addresses
+}
+
+// TableType says how a table is declared.
+type TableType struct {
+	Limits
+	Wide bool // 64-bit indices
+}
+
+// Limits are the bounds of a memory, in pages of 64 KiB, or of a table, in entries.
+type Limits struct {
+	Min, Max uint64
+	Bounded  bool // there is a Max
 }
 
 // Custom is a custom section.

@@ -43,7 +43,8 @@ func TestParse(t *testing.T) {
 	want := &wasm.Module{
 		Imports:  sound.Imports,
 		Exports:  sound.Exports,
-		Memories: []wasm.Memory{{}},
+		Memories: []wasm.Memory{{Limits: wasm.Limits{Min: 1}}},
+		Tables:   []wasm.TableType{{Limits: wasm.Limits{Min: 1}}},
 		Dylink: &wasm.Dylink{
 			MemorySize: 16, MemoryAlign: 2, TableSize: 1,
 			Needed:      []string{"libglpk.so"},
