@@ -20,10 +20,12 @@ for _ in $(seq 300); do
 done
 bin/wasmill toolchain bake --data "$data" $toolchain | tee "$data/baked.txt"
 bin/wasmill toolchain bake --data "$data" --extension chromium $toolchain | tee -a "$data/baked.txt"
+bin/wasmill toolchain bake --data "$data" wasip1_cp313 | tee "$data/baked-wasi.txt"
 image() { echo "$registry/$(awk -v of="$1" '$1 == of { print $2 }' "$data/baked.txt")"; }
 WASMILL_BUILD_IMAGE=$(image build) WASMILL_RUNTIME_IMAGE=$(image runtime) WASMILL_BROWSER_IMAGE=$(image chromium)
 export WASMILL_BUILD_IMAGE WASMILL_RUNTIME_IMAGE WASMILL_BROWSER_IMAGE WASMILL_TEST_REGISTRY=$registry
-export WASMILL_BIN=$PWD/bin
+WASMILL_WASI_IMAGE=$registry/$(awk '$1 == "build" { print $2 }' "$data/baked-wasi.txt")
+export WASMILL_WASI_IMAGE WASMILL_BIN=$PWD/bin
 tags='engine integration' timeout=30m
 if [[ ${WASMILL_TEST_NIGHTLY:-} ]]; then
   # What takes long: Rust's image is minutes in the making, numpy too.

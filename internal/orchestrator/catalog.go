@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -56,14 +57,15 @@ func (c *catalog) Open(ctx context.Context, digest record.Digest) (io.ReadSeekCl
 	return c.o.blobs.Open(ctx, digest)
 }
 
-// index serves the first toolchain of the farm's folder.
+// index serves the first toolchain of the farm's folder that makes wheels: others yield what no installer knows.
 func (o *Orchestrator) index() (http.Handler, error) {
 	all, err := toolchain.List(o.cfg.Toolchains)
 	if err != nil {
 		return nil, err
 	}
+	all = slices.DeleteFunc(all, func(t *toolchain.Toolchain) bool { return t.Spec.Facts.Target.Static() })
 	if len(all) == 0 {
-		return nil, fault.Errorf(fault.NotFound, "there is no toolchain in %s", o.cfg.Toolchains)
+		return nil, fault.Errorf(fault.NotFound, "there is no toolchain for wheels in %s", o.cfg.Toolchains)
 	}
 	spec := all[0].Spec
 	runtime := index.Runtime{

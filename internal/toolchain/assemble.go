@@ -112,6 +112,10 @@ func (b *baker) runtimeLayer(p *parts) (err error) {
 			}
 		}
 	}
+	if b.spec.Main == "" {
+		p.runtime, err = tree.Layer(b.lock.Epoch)
+		return err
+	}
 	if p.main, err = tree.Read(b.spec.Main); err != nil {
 		return fmt.Errorf("reading the runtime's main module: %w", err)
 	}

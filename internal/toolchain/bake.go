@@ -211,11 +211,7 @@ func (b *baker) lastLayers(out string, p *parts) (compiler, facts v1.Layer, err 
 		return nil, nil, fmt.Errorf("reading what the script made: %w", err)
 	}
 	tree.Remove(factsFile)
-	symbols, err := audit.ReadRuntime(p.main, p.script)
-	if err != nil {
-		return nil, nil, err
-	}
-	symbolsText, err := json.Marshal(symbols)
+	symbolsText, err := symbols(tree, p)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -227,6 +223,27 @@ func (b *baker) lastLayers(out string, p *parts) (compiler, facts v1.Layer, err 
 	}
 	facts, err = last.Layer(b.lock.Epoch)
 	return compiler, facts, err
+}
+
+// symbols is what the audit goes by: what a runtime's main module has or, where there is none, what the script has written
+// down of the system's libraries.
+func symbols(tree *rootfs.Tree, p *parts) ([]byte, error) {
+	if p.main != nil {
+		read, err := audit.ReadRuntime(p.main, p.script)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(read)
+	}
+	text, err := tree.Read(symbolsFile)
+	if err != nil {
+		return nil, fmt.Errorf("reading what the script made: %w", err)
+	}
+	tree.Remove(symbolsFile)
+	if err := json.Unmarshal(text, &audit.Runtime{}); err != nil {
+		return nil, fault.Errorf(fault.Invalid, "reading %s, which the script has made: %w", symbolsFile, err)
+	}
+	return text, nil
 }
 
 // serial makes a callback safe to call from several goroutines, and from a baker that was given none.

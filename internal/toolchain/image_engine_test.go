@@ -39,7 +39,7 @@ func shell(t *testing.T, script string, mounts ...engine.Mount) string {
 	if err := docker.Pull(t.Context(), image); err != nil {
 		t.Fatal(err)
 	}
-	env := []string{"HOME=/tmp", "CLANG_FLAGS=" + strings.Join(opened.Facts.ClangFlags, " "), "CLANG=" + opened.Facts.LLVM + "/clang"}
+	env := []string{"HOME=/tmp", "CLANG_FLAGS=" + strings.Join(opened.Facts.ClangFlags, " "), "CLANGXX_FLAGS=" + strings.Join(opened.Facts.ClangxxFlags, " "), "CLANG=" + opened.Facts.LLVM + "/clang"}
 	for name, value := range opened.Facts.Env {
 		env = append(env, name+"="+value)
 	}

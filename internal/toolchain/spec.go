@@ -28,8 +28,10 @@ type Spec struct {
 	NPM          []Package         `yaml:"npm"`
 	Wheels       []Package         `yaml:"wheels"`
 	Cross        []string          `yaml:"cross"` // the names under which the compiler wrapper is found
-	Main         string            `yaml:"main"`  // in the Runtime image: the runtime's main module
-	Script       string            `yaml:"script"`
+	// Main and Script are files of the Runtime image, from which the ABI's symbols are read: the main module of a runtime that
+	// loads modules, and the script beside it. Without them the toolchain's own script says what the system's libraries have.
+	Main   string `yaml:"main"`
+	Script string `yaml:"script"`
 	// Extensions are further images by name, for the recipes that need more than the Build image has.
 	Extensions map[string]*Extension `yaml:"extensions"`
 }
@@ -47,13 +49,18 @@ type Extension struct {
 
 // SpecFacts is the part of Facts that a person decides. The bake checks what it can against the tools themselves.
 type SpecFacts struct {
+	// Target is the compiler's name of what is compiled for; empty stands for Emscripten's own. What it says decides how
+	// packages are built: see Target.
+	Target         Target `yaml:"target" json:"target,omitempty"`
 	PlatformTag    string `yaml:"platform_tag" json:"platform_tag"`
 	Python         string `yaml:"python" json:"python"`
 	PythonTag      string `yaml:"python_tag" json:"python_tag"`
 	ExtSuffix      string `yaml:"ext_suffix" json:"ext_suffix"`
-	Emscripten     string `yaml:"emscripten" json:"emscripten"`
+	Emscripten     string `yaml:"emscripten" json:"emscripten,omitempty"`
 	Compiler       string `yaml:"compiler" json:"compiler"`
-	PyodideVersion string `yaml:"pyodide" json:"pyodide"`
+	PyodideVersion string `yaml:"pyodide" json:"pyodide,omitempty"`
+	// Interpreter names the recipe that makes the Python of a toolchain of which no runtime exists beforehand.
+	Interpreter string `yaml:"interpreter" json:"interpreter,omitempty"`
 }
 
 // Debian says which packages of which suite make the images' file system.
@@ -110,14 +117,8 @@ func parseSpec(file string, text []byte) (*Spec, error) {
 }
 
 func (s *Spec) check() error {
-	for key, value := range map[string]string{
-		"facts.platform_tag": s.Facts.PlatformTag, "facts.python": s.Facts.Python, "facts.python_tag": s.Facts.PythonTag,
-		"facts.ext_suffix": s.Facts.ExtSuffix, "facts.emscripten": s.Facts.Emscripten, "facts.compiler": s.Facts.Compiler,
-		"main": s.Main, "script": s.Script,
-	} {
-		if value == "" {
-			return fmt.Errorf("%s is missing", key)
-		}
+	if err := s.checkTarget(); err != nil {
+		return err
 	}
 	switch {
 	case !specName.MatchString(s.Name):

@@ -187,11 +187,13 @@ func TestOurToolchainsAreLocked(t *testing.T) {
 }
 
 func TestTheWrapperHasItsNames(t *testing.T) {
-	tc, err := Load("../../toolchains/pyemscripten_2026_5")
+	all, err := List("../../toolchains")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(slices.Sorted(slices.Values(wasmcc.Names())), slices.Sorted(slices.Values(tc.Spec.Cross))); diff != "" {
-		t.Errorf("cross differs from wasmcc.Names (-want +got):\n%s", diff)
+	for _, tc := range all {
+		if diff := cmp.Diff(slices.Sorted(slices.Values(wasmcc.Names())), slices.Sorted(slices.Values(tc.Spec.Cross))); diff != "" {
+			t.Errorf("cross of %s differs from wasmcc.Names (-want +got):\n%s", tc.Spec.Name, diff)
+		}
 	}
 }

@@ -36,12 +36,13 @@ type Image struct {
 // Facts is what a baked toolchain says of itself; in the image it is /opt/wasmill/etc/toolchain.json.
 type Facts struct {
 	Name           string            `json:"name"`
+	Target         Target            `json:"target,omitempty"`
 	PlatformTag    string            `json:"platform_tag"` // pyemscripten_2026_5_wasm32
 	Python         string            `json:"python"`       // 3.15
 	PythonTag      string            `json:"python_tag"`   // cp315
 	ExtSuffix      string            `json:"ext_suffix"`   // .cpython-315-wasm32-emscripten.so
-	Emscripten     string            `json:"emscripten"`
-	Compiler       string            `json:"compiler"` // in words, for provenance: whose build it is and what it lacks
+	Emscripten     string            `json:"emscripten"`   // empty where the target is another
+	Compiler       string            `json:"compiler"`     // in words, for provenance: whose build it is and what it lacks
 	PyodideVersion string            `json:"pyodide"`
 	NodeVersion    string            `json:"node"`
 	ExcludeNewer   time.Time         `json:"exclude_newer"`       // the day as of which build requirements are locked by default
@@ -50,6 +51,7 @@ type Facts struct {
 	ClangxxFlags   []string          `json:"clangxx_flags"`       // the same for C++
 	Env            map[string]string `json:"env"`                 // for every build
 	Extension      string            `json:"extension,omitempty"` // which one this image is
+	Interpreter    string            `json:"interpreter,omitempty"`
 }
 
 // Load reads a toolchain's folder: toolchain.yaml, and lock.json where there is one. What is wrong in them is
