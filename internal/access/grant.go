@@ -78,7 +78,7 @@ func (k Key) Read(text string, now time.Time) (g Grant, err error) {
 	return g, nil
 }
 
-// Seal ties a token of a task to the one that it was given to (Identity.ID).
+// Seal ties a token of a task to the one that it was given to (its token, and its name).
 func (k Key) Seal(to string, token []byte) []byte {
 	return append(k.mac("task of "+to, string(token)), token...)
 }

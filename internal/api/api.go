@@ -86,7 +86,7 @@ type Farm interface {
 	// Workers lists the workers that were seen, by name.
 	Workers(ctx context.Context) ([]Worker, error)
 	// OrderWorker wants a worker to take nothing new (Rest), until it is wanted to work again. It returns before the worker has
-	// heard of it, and stays in force when the worker is started anew. Wanting what is so already changes nothing.
+	// heard of it, and after the last task was given to it; it stays in force when the worker is started anew. Wanting what is so already changes nothing.
 	OrderWorker(ctx context.Context, name string, order Order) (Worker, error)
 
 	// Top is what goes on now, at one look.

@@ -84,8 +84,8 @@ func (a *app) drainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "drain NAME",
 		Short: "Let a worker take nothing new, and finish what it has",
-		Long: `The worker hears of it within five seconds. What runs on it goes on, without a limit; once it is drained it can be stopped, and
-nothing is lost. It stays drained, also when it is started anew, until ` + "`wasmill worker undrain`" + `.
+		Long: `It is given nothing from that moment on, and hears of it within five seconds. What runs on it goes on, without a limit; once
+it is drained it can be stopped, and nothing is lost. It stays drained, also when it is started anew, until ` + "`wasmill worker undrain`" + `.
 
 The signal SIGTERM drains a worker, too, but only as long as its flag --drain allows; what still runs then is given up, and
 built again on another.`,

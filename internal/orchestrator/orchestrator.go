@@ -105,6 +105,7 @@ type Orchestrator struct {
 	metrics *telemetry.Farm
 	probes  *telemetry.Server // nil without MetricsListen
 	brought brought
+	orders  sync.Mutex   // so that the relay does what was ordered last
 	garbage sync.RWMutex // held by a collection; those who decide which builds are used, or bring one, hold it together
 
 	mu       sync.Mutex
@@ -251,6 +252,10 @@ func (o *Orchestrator) serve() error {
 			mux.ServeHTTP(w, r)
 		}
 	})
+	if err := o.restAgain(context.Background()); err != nil {
+		listener.Close()
+		return err
+	}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)

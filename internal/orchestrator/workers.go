@@ -94,7 +94,18 @@ func pointer(t time.Time) *time.Time {
 	return &t
 }
 
-// OrderWorker implements api.Farm.
+// restAgain has the relay give nothing to the workers that were to rest before the orchestrator was started.
+func (o *Orchestrator) restAgain(ctx context.Context) error {
+	list, err := o.db.Workers(ctx)
+	for _, w := range list {
+		if w.Order.Rest {
+			o.relay.Rest(ctx, w.Name)
+		}
+	}
+	return err
+}
+
+// OrderWorker implements api.Farm. Who is to rest is given nothing from now on, long before it hears of it.
 func (o *Orchestrator) OrderWorker(ctx context.Context, name string, order api.Order) (api.Worker, error) {
 	find := func() (api.Worker, error) {
 		list, err := o.Workers(ctx)
@@ -107,6 +118,8 @@ func (o *Orchestrator) OrderWorker(ctx context.Context, name string, order api.O
 		}
 		return list[i], nil
 	}
+	o.orders.Lock()
+	defer o.orders.Unlock()
 	w, err := find()
 	if err != nil {
 		return w, err
@@ -119,6 +132,11 @@ func (o *Orchestrator) OrderWorker(ctx context.Context, name string, order api.O
 	wanted.At = time.Now()
 	if err := o.db.OrderWorker(ctx, name, wanted); err != nil {
 		return w, err
+	}
+	if order.Rest {
+		o.relay.Rest(ctx, name)
+	} else {
+		o.relay.Work(name)
 	}
 	return find()
 }

@@ -1,11 +1,13 @@
 // Package relay lets workers at their tasks, and at nothing else of Temporal. A worker speaks gRPC to the orchestrator's own
 // address and shows its token; what the SDK's activity worker needs is passed on over the orchestrator's connection, all else is
-// refused. A task is sealed for the token that it was given to, and only who shows that can beat for it or answer it.
+// refused. A task is sealed for the token and the worker that it was given to, and only who shows the one and has the name of the other can beat for
+// it or answer it.
 // docs/decisions/0022-access.md has the reasons.
 package relay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -53,6 +55,7 @@ type Relay struct {
 	cfg     Config
 	grpc    *grpc.Server
 	watch   watch
+	rests   rests
 	closing context.Context
 	close   context.CancelFunc
 }
@@ -72,7 +75,8 @@ var served = []string{
 
 // New makes a relay.
 func New(cfg Config) *Relay {
-	r := &Relay{cfg: cfg, grpc: grpc.NewServer(grpc.MaxRecvMsgSize(Largest)), watch: watch{tasks: map[string]sign{}}}
+	r := &Relay{cfg: cfg, grpc: grpc.NewServer(grpc.MaxRecvMsgSize(Largest)), watch: watch{tasks: map[string]sign{}},
+		rests: rests{resting: map[string]chan struct{}{}, waiting: map[string]map[*poll]bool{}}}
 	r.closing, r.close = context.WithCancel(context.Background())
 	workflowservice.RegisterWorkflowServiceServer(r.grpc, r)
 	healthpb.RegisterHealthServer(r.grpc, health{relay: r})
@@ -181,12 +185,15 @@ func (r *Relay) forWorkers(namespace, queue string) error {
 	return refused(fault.Errorf(fault.Forbidden, "the queue %q is not one for workers", queue))
 }
 
+// holder is who has a task: of those who show one token, the worker of one name.
+func holder(ctx context.Context, worker string) string { return access.Of(ctx).ID + " " + worker }
+
 // open puts Temporal's own token into the place of the one that was sealed for who asks.
 func (r *Relay) open(ctx context.Context, namespace, worker string, token *[]byte) error {
 	if err := r.own(namespace); err != nil {
 		return err
 	}
-	opened, err := r.cfg.Key.Open(access.Of(ctx).ID, *token)
+	opened, err := r.cfg.Key.Open(holder(ctx, worker), *token)
 	if err != nil {
 		return refused(err)
 	}
@@ -228,14 +235,19 @@ func (r *Relay) PollActivityTaskQueue(ctx context.Context, in *workflowservice.P
 	defer stop(nil)
 	defer context.AfterFunc(r.closing, func() { stop(stopping) })()
 	go whileAdmitted(waiting, stop)
+	over, ok := r.rests.wait(waiting, in.GetIdentity(), stop)
+	if !ok {
+		return nothing(ctx, waiting)
+	}
+	defer over()
 	out, err := pass[workflowservice.PollActivityTaskQueueRequest, workflowservice.PollActivityTaskQueueResponse](
 		waiting, r, workflowservice.WorkflowService_PollActivityTaskQueue_FullMethodName, &workflowservice.PollActivityTaskQueueRequest{
 			Namespace: r.cfg.Namespace, Identity: in.GetIdentity(), WorkerInstanceKey: in.GetWorkerInstanceKey(), PollerGroupId: in.GetPollerGroupId(),
 			TaskQueue: &taskqueuepb.TaskQueue{Name: in.GetTaskQueue().GetName(), Kind: enumspb.TASK_QUEUE_KIND_NORMAL},
 		})
 	if err != nil || len(out.GetTaskToken()) == 0 {
-		if cause := context.Cause(waiting); cause != nil && ctx.Err() == nil {
-			return nil, cause
+		if context.Cause(waiting) != nil {
+			return nothing(ctx, waiting)
 		}
 		return out, err
 	}
@@ -244,8 +256,19 @@ func (r *Relay) PollActivityTaskQueue(ctx context.Context, in *workflowservice.P
 		return nil, err
 	}
 	r.watch.heard(out.GetTaskToken(), in.GetIdentity())
-	out.TaskToken = r.cfg.Key.Seal(access.Of(ctx).ID, out.GetTaskToken())
+	out.TaskToken = r.cfg.Key.Seal(holder(ctx, in.GetIdentity()), out.GetTaskToken())
 	return out, nil
+}
+
+// nothing is what comes of waiting that was ended before a task came. To who is to rest it is the answer of a queue that is empty.
+func nothing(ctx, waiting context.Context) (*workflowservice.PollActivityTaskQueueResponse, error) {
+	switch cause := context.Cause(waiting); {
+	case cause == nil || errors.Is(cause, errResting):
+		return &workflowservice.PollActivityTaskQueueResponse{}, nil
+	case ctx.Err() == nil:
+		return nil, cause
+	}
+	return nil, status.FromContextError(ctx.Err()).Err()
 }
 
 // admitted says whether who asks would still be let in.

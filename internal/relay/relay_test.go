@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -40,6 +41,7 @@ import (
 
 const (
 	queue   = "build-small"
+	name    = "test" // of the worker
 	silence = 3 * time.Second
 )
 
@@ -162,7 +164,7 @@ func (c *caller) within(ctx context.Context) context.Context {
 }
 
 func polling(queue string) *workflowservice.PollActivityTaskQueueRequest {
-	return &workflowservice.PollActivityTaskQueueRequest{Namespace: temporald.Namespace, TaskQueue: &taskqueuepb.TaskQueue{Name: queue}, Identity: "test"}
+	return &workflowservice.PollActivityTaskQueueRequest{Namespace: temporald.Namespace, TaskQueue: &taskqueuepb.TaskQueue{Name: queue}, Identity: name}
 }
 
 // poll waits for a task.
@@ -189,14 +191,14 @@ func payload(value any) *commonpb.Payloads {
 }
 
 func completed(token []byte, value any) *workflowservice.RespondActivityTaskCompletedRequest {
-	return &workflowservice.RespondActivityTaskCompletedRequest{Namespace: temporald.Namespace, TaskToken: token, Result: payload(value)}
+	return &workflowservice.RespondActivityTaskCompletedRequest{Namespace: temporald.Namespace, Identity: name, TaskToken: token, Result: payload(value)}
 }
 
 // answers are all that can be said of a task.
 func (c *caller) answers(token []byte) map[string]error {
-	_, beat := c.RecordActivityTaskHeartbeat(c.ctx(), &workflowservice.RecordActivityTaskHeartbeatRequest{Namespace: temporald.Namespace, TaskToken: token})
-	_, failed := c.RespondActivityTaskFailed(c.ctx(), &workflowservice.RespondActivityTaskFailedRequest{Namespace: temporald.Namespace, TaskToken: token})
-	_, canceled := c.RespondActivityTaskCanceled(c.ctx(), &workflowservice.RespondActivityTaskCanceledRequest{Namespace: temporald.Namespace, TaskToken: token})
+	_, beat := c.RecordActivityTaskHeartbeat(c.ctx(), &workflowservice.RecordActivityTaskHeartbeatRequest{Namespace: temporald.Namespace, Identity: name, TaskToken: token})
+	_, failed := c.RespondActivityTaskFailed(c.ctx(), &workflowservice.RespondActivityTaskFailedRequest{Namespace: temporald.Namespace, Identity: name, TaskToken: token})
+	_, canceled := c.RespondActivityTaskCanceled(c.ctx(), &workflowservice.RespondActivityTaskCanceledRequest{Namespace: temporald.Namespace, Identity: name, TaskToken: token})
 	_, completed := c.RespondActivityTaskCompleted(c.ctx(), completed(token, "by "+c.secret))
 	return map[string]error{"beat": beat, "fail": failed, "cancel": canceled, "complete": completed}
 }
@@ -210,7 +212,7 @@ func TestATaskIsOfTheWorkerThatHasIt(t *testing.T) {
 	if task.GetActivityType().GetName() != "work" || task.GetAttempt() != 1 {
 		t.Errorf("%v", task)
 	}
-	opened, err := f.key.Open("1", task.GetTaskToken())
+	opened, err := f.key.Open("1 "+name, task.GetTaskToken())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +223,7 @@ func TestATaskIsOfTheWorkerThatHasIt(t *testing.T) {
 			}
 		}
 	}
-	if _, err := first.RecordActivityTaskHeartbeat(first.ctx(), &workflowservice.RecordActivityTaskHeartbeatRequest{Namespace: temporald.Namespace, TaskToken: task.GetTaskToken()}); err != nil {
+	if _, err := first.RecordActivityTaskHeartbeat(first.ctx(), &workflowservice.RecordActivityTaskHeartbeatRequest{Namespace: temporald.Namespace, Identity: name, TaskToken: task.GetTaskToken()}); err != nil {
 		t.Error(err)
 	}
 	again := f.caller("first")
@@ -316,7 +318,7 @@ func TestWhatIsNoneOfAWorkersBusiness(t *testing.T) {
 		denied("polling in "+other, err)
 		_, err = first.DescribeNamespace(first.ctx(), &workflowservice.DescribeNamespaceRequest{Namespace: other})
 		denied("describing "+other, err)
-		_, err = first.RecordActivityTaskHeartbeat(first.ctx(), &workflowservice.RecordActivityTaskHeartbeatRequest{Namespace: other, TaskToken: f.key.Seal("1", []byte("t"))})
+		_, err = first.RecordActivityTaskHeartbeat(first.ctx(), &workflowservice.RecordActivityTaskHeartbeatRequest{Namespace: other, TaskToken: f.key.Seal("1 "+name, []byte("t"))})
 		denied("beating in "+other, err)
 		_, err = first.ShutdownWorker(first.ctx(), &workflowservice.ShutdownWorkerRequest{Namespace: other, TaskQueue: queue})
 		denied("ending in "+other, err)
@@ -428,7 +430,7 @@ func TestALostWorkerIsNoticed(t *testing.T) {
 	lost, kept := f.begin(time.Minute), f.begin(time.Minute)
 	tasks := []*workflowservice.PollActivityTaskQueueResponse{first.poll(), first.poll()}
 	beat := func(task *workflowservice.PollActivityTaskQueueResponse) error {
-		_, err := first.RecordActivityTaskHeartbeat(first.ctx(), &workflowservice.RecordActivityTaskHeartbeatRequest{Namespace: temporald.Namespace, TaskToken: task.GetTaskToken()})
+		_, err := first.RecordActivityTaskHeartbeat(first.ctx(), &workflowservice.RecordActivityTaskHeartbeatRequest{Namespace: temporald.Namespace, Identity: name, TaskToken: task.GetTaskToken()})
 		return err
 	}
 	at := f.relay.Address
@@ -478,6 +480,108 @@ func TestALostWorkerIsNoticed(t *testing.T) {
 }
 
 func errOf(_ *workflowservice.RespondActivityTaskCompletedResponse, err error) error { return err }
+
+// polled waits for a task as a worker of some name, and says what has come: nothing is an empty answer.
+func (c *caller) polled(ctx context.Context, worker string) []byte {
+	c.Helper()
+	in := polling(queue)
+	in.Identity = worker
+	task, err := c.PollActivityTaskQueue(c.within(ctx), in)
+	if err != nil && ctx.Err() == nil {
+		c.Error(err)
+	}
+	return task.GetTaskToken()
+}
+
+// A worker that is to rest is given nothing from that moment on, also if it waited before, or asks again and again because it has not
+// heard of it; another worker with the same token is. When it is to work again, it is given what comes next.
+func TestAWorkerThatIsToRestIsGivenNothing(t *testing.T) {
+	f := newFarm(t, "")
+	first := f.caller("first")
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	tasks := make(chan []byte, 100)
+	asking, leave := context.WithCancel(ctx)
+	var asked sync.WaitGroup
+	for range 3 { // as the SDK does
+		asked.Go(func() {
+			for asking.Err() == nil {
+				if token := first.polled(asking, "rests"); token != nil {
+					tasks <- token
+				}
+			}
+		})
+	}
+	f.waiting(3)
+	for range 5 {
+		f.relay.Rest(ctx, "rests")
+		run := f.begin(20 * time.Second)
+		began := time.Now()
+		token := first.polled(ctx, "works")
+		if token == nil || time.Since(began) > 5*time.Second { // else it was lost on its way to who rests, or given back
+			t.Fatalf("another worker was given %q after %s", token, time.Since(began))
+		}
+		in := completed(token, "by another")
+		in.Identity = "works"
+		if _, err := first.RespondActivityTaskCompleted(first.ctx(), in); err != nil || f.result(run) != "by another" {
+			t.Error(err)
+		}
+		waits := f.begin(20 * time.Second)  // for the one that rests
+		time.Sleep(1200 * time.Millisecond) // longer than it is held up
+		if len(tasks) > 0 {
+			t.Fatalf("%q was given to a worker that is to rest", <-tasks)
+		}
+		f.relay.Work("rests")
+		in = completed(<-tasks, "again")
+		in.Identity = "rests"
+		if _, err := first.RespondActivityTaskCompleted(first.ctx(), in); err != nil || f.result(waits) != "again" {
+			t.Error(err)
+		}
+	}
+	leave()
+	asked.Wait()
+}
+
+// Workers that share a token are not one: what the one was given the other can't answer, and its silence is its own.
+func TestWorkersThatShareATokenAreTwo(t *testing.T) {
+	f := newFarm(t, "")
+	shared := f.caller("first")
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	runs := map[string]client.WorkflowRun{"silent": f.begin(time.Minute)}
+	tokens := map[string][]byte{"silent": shared.polled(ctx, "silent")}
+	runs["beats"] = f.begin(time.Minute)
+	tokens["beats"] = shared.polled(ctx, "beats")
+	answer := func(worker string, token []byte) error {
+		in := completed(token, "by "+worker)
+		in.Identity = worker
+		_, err := shared.RespondActivityTaskCompleted(shared.ctx(), in)
+		return err
+	}
+	if err := answer("beats", tokens["silent"]); status.Code(err) != codes.PermissionDenied {
+		t.Errorf("one answers for the other: %v", err)
+	}
+	again := make(chan []byte)
+	go func() { again <- shared.polled(ctx, "beats") }()
+	for token := []byte(nil); token == nil; {
+		_, err := shared.RecordActivityTaskHeartbeat(shared.ctx(), &workflowservice.RecordActivityTaskHeartbeatRequest{
+			Namespace: temporald.Namespace, Identity: "beats", TaskToken: tokens["beats"],
+		})
+		if err != nil {
+			t.Fatalf("one falls silent, and the other loses its task: %v", err)
+		}
+		select {
+		case token = <-again:
+			tokens["silent"] = token
+		case <-time.After(silence / 5):
+		}
+	}
+	for task, token := range tokens {
+		if err := answer("beats", token); err != nil || f.result(runs[task]) != "by beats" {
+			t.Errorf("the task of who %s: %v", task, err)
+		}
+	}
+}
 
 // An orchestrator that is told to stop does not wait for those who wait for tasks.
 func TestStoppingEndsTheWaiting(t *testing.T) {
@@ -583,7 +687,7 @@ func BenchmarkRelay(b *testing.B) {
 				b.Fatal(err)
 			}
 			for b.Loop() {
-				if _, err := c.WorkflowService().RecordActivityTaskHeartbeat(b.Context(), &workflowservice.RecordActivityTaskHeartbeatRequest{Namespace: temporald.Namespace, TaskToken: task.GetTaskToken()}); err != nil {
+				if _, err := c.WorkflowService().RecordActivityTaskHeartbeat(b.Context(), &workflowservice.RecordActivityTaskHeartbeatRequest{Namespace: temporald.Namespace, Identity: name, TaskToken: task.GetTaskToken()}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -87,6 +87,12 @@ func Serve(t testing.TB, listen, temporal string, secure *tls.Config, cfg relay.
 	return s
 }
 
+// Rest has a worker be given nothing; Work ends that.
+func (s *Server) Rest(ctx context.Context, worker string) { s.relay.Rest(ctx, worker) }
+
+// Work ends a rest.
+func (s *Server) Work(worker string) { s.relay.Work(worker) }
+
 // Stop ends as an orchestrator does that is told to.
 func (s *Server) Stop(ctx context.Context) error {
 	defer s.behind.Close()
