@@ -111,9 +111,13 @@ func (s *soak) build(ctx context.Context, a api.Action) (string, error) {
 			return "", fmt.Errorf("its %s: %w", name, err)
 		}
 	}
+	kept := b.Log.Size + b.TestLog.Size
+	if b.Reproduction != nil && b.Reproduction.Log != nil {
+		kept += b.Reproduction.Log.Size
+	}
 	log, err := s.farm.Log(ctx, a.Key, 0)
-	if err == nil && (!log.Ended || int64(len(log.Text)) != b.Log.Size+b.TestLog.Size) {
-		err = fmt.Errorf("the log that is shown has %d bytes (ended: %v), those that were kept %d", len(log.Text), log.Ended, b.Log.Size+b.TestLog.Size)
+	if err == nil && (!log.Ended || int64(len(log.Text)) != kept) {
+		err = fmt.Errorf("the log that is shown has %d bytes (ended: %v), those that were kept %d", len(log.Text), log.Ended, kept)
 	}
 	return text, err
 }
