@@ -24,10 +24,10 @@ type obstacle struct{ recipe, waits, stuck string }
 // spans are what gets longer with each look, and is no news.
 var spans = regexp.MustCompile(`[0-9.]+ (s|min|h)\b`)
 
-// A run in which a build takes long is no standstill, but its worker may be lost; who waits for a slot wants to know at once.
+// A run in which a build takes long is no standstill, but its worker may be lost, or drained before its test; who waits for a slot wants to know at once.
 const (
 	quiet      = 2 * time.Second
-	quietBuild = 20 * time.Second
+	quietBuild = 5 * time.Second
 	askEvery   = 3 * time.Second
 	sayAgain   = time.Minute
 )

@@ -108,8 +108,12 @@ built again on another.`,
 					return err
 				}
 			}
+			others, err := farm.Workers(cmd.Context())
+			if err != nil {
+				return err
+			}
 			return a.print(w, func(out io.Writer) error {
-				_, err := fmt.Fprintln(out, drainInWords(w))
+				_, err := fmt.Fprintln(out, drainInWords(w)+untaken(w, others))
 				return err
 			})
 		},
@@ -205,6 +209,21 @@ func drainInWords(w api.Worker) string {
 		when = "it is empty in about " + explain.Span(*w.Empty)
 	}
 	return fmt.Sprintf("%s takes nothing new; on it runs %s; %s", w.Name, strings.Join(names, ", "), when)
+}
+
+// untaken says which classes nobody takes now that a worker does not; empty where others take them all.
+func untaken(w api.Worker, workers []api.Worker) string {
+	var classes []string
+	for _, class := range w.Classes {
+		if explain.Nobody(workers, class, time.Now()) != "" {
+			classes = append(classes, class)
+		}
+	}
+	if len(classes) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("\nno other worker takes %s builds: those, and the tests of what is built, wait until `wasmill worker undrain %s`, or until another is started",
+		strings.Join(classes, " and "), w.Name)
 }
 
 // showOrder says what an order would change.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/plan"
+	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/store"
 )
 
@@ -195,9 +196,20 @@ func (f *Facts) running(e *api.Explanation, act *store.RunAction) {
 			e.Now += "; it takes longer than the last time"
 		}
 	}
-	if e.Stuck = f.lost(f.Run.ID, act.Recipe, act.Worker, cmp.Or(act.Class, "small")); e.Stuck != "" {
+	class := cmp.Or(act.Class, "small")
+	i := slices.IndexFunc(f.Workers, func(w api.Worker) bool { return w.Name == act.Worker })
+	e.Stuck = f.lost(f.Run.ID, act.Recipe, act.Worker, class)
+	switch {
+	case e.Stuck != "" && handedBack(f.Workers[i], f.Run.ID, act.Recipe):
+		e.Ends = nil
+		e.Now = fmt.Sprintf("its %s on %s has ended; %s", cmp.Or(act.Phase, "step"), act.Worker, e.Stuck)
+	case e.Stuck != "":
 		e.Ends = nil
 		e.Now += ". But " + e.Stuck
+	case i >= 0 && act.Phase != record.PhaseTest:
+		if nobody := Nobody(f.Workers, class, f.Now); nobody != "" {
+			e.Now += ". Its next step, after this, will wait: " + nobody
+		}
 	}
 }
 
@@ -268,6 +280,7 @@ func (f *Facts) waits(e *api.Explanation, act *store.RunAction) {
 	}
 	if (w.For == api.WaitNeeds || w.For == api.WaitBuild) && e.Stuck == "" {
 		if e.Stuck = f.stuck(list, me); e.Stuck != "" {
+			w.Starts = nil
 			e.Now += ". " + e.Stuck
 		}
 	}

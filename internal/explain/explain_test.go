@@ -199,6 +199,18 @@ func TestWords(t *testing.T) {
 		{"it is built, and its worker takes no tests any more", func() *farm {
 			return newFarm(running("app", 40)).with(api.Worker{Name: "w1", State: api.Out, Reason: "the engine does not answer", Classes: []string{"small"}, ClassSlots: map[string]int{"small": 1}})
 		}},
+		{"it is being built, and its worker, the only one, will take no test", func() *farm {
+			return newFarm(running("app", 40)).with(api.Worker{
+				Name: "w1", State: api.Draining, By: "ada", Classes: []string{"small"}, ClassSlots: map[string]int{"small": 1}, Builds: []api.WorkerBuild{{Run: "mine", Recipe: "app"}},
+			})
+		}},
+		{"it is being tested, and its worker, the only one, takes nothing new", func() *farm {
+			a := running("app", 40)
+			a.Phase = record.PhaseTest
+			return newFarm(a).with(api.Worker{
+				Name: "w1", State: api.Draining, By: "ada", Classes: []string{"small"}, ClassSlots: map[string]int{"small": 1}, Builds: []api.WorkerBuild{{Run: "mine", Recipe: "app"}},
+			})
+		}},
 		{"another run builds the same key", func() *farm {
 			mine, theirs := joined(queued("app", 5)), running("app", 60)
 			theirs.Build = mine.Build
@@ -231,6 +243,13 @@ func TestWords(t *testing.T) {
 			a := joined(store.RunAction{Recipe: "app", Status: store.Passed, Seconds: 61, Key: key("b"), Reason: "no earlier build"})
 			f := newFarm(a)
 			f.Starter = "theirs"
+			return f
+		}},
+		{"the other run's build is compiled, and no worker tests it", func() *farm {
+			mine, theirs := joined(queued("app", 5)), running("app", 60)
+			theirs.Build = mine.Build
+			f := newFarm(mine).other("theirs", "submission", theirs).with(api.Worker{Name: "w1", State: api.Drained, Classes: []string{"small"}, ClassSlots: map[string]int{"small": 1}})
+			f.Seconds["app"] = 90
 			return f
 		}},
 		{"it is running", func() *farm {

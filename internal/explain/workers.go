@@ -87,15 +87,20 @@ func (f *Facts) lost(run, recipe, worker, class string) string {
 		return ""
 	}
 	w := f.Workers[i]
-	does := func(b api.WorkerBuild) bool { return b.Run == run && b.Recipe == recipe }
 	nobody := Nobody(f.Workers, class, f.Now)
 	switch {
 	case w.State == api.Gone && nobody != "":
 		return nobody
 	case w.State == api.Gone:
 		return fmt.Sprintf("%s gave no sign for %s: another worker takes it up", w.Name, Span(f.Now.Sub(w.LastSeen).Round(time.Second).Seconds()))
-	case nobody != "" && w.ClassSlots != nil && !slices.ContainsFunc(w.Builds, does):
-		return "its next step waits: " + nobody
+	case nobody != "" && handedBack(w, run, recipe):
+		return "its next step waits for a worker: " + nobody
 	}
 	return ""
+}
+
+// handedBack says whether a worker that is there has ended a step of a build, of which nothing else is known yet.
+func handedBack(w api.Worker, run, recipe string) bool {
+	does := func(b api.WorkerBuild) bool { return b.Run == run && b.Recipe == recipe }
+	return w.State != api.Gone && w.ClassSlots != nil && !slices.ContainsFunc(w.Builds, does)
 }
