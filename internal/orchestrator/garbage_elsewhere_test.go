@@ -10,6 +10,7 @@ import (
 
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/store"
 )
 
@@ -57,6 +58,16 @@ func TestGarbageElsewhere(t *testing.T) {
 		}
 		readableBytes(t, o.blobs, wheel[i], true) // also of what is forgotten: somebody may be reading it
 	}
+	again := versionOf(t, o, 2)
+	again.NoCache = true
+	memory.set("again", true)
+	begin(t, o, "again", again)
+	otherwise := store.Build{Record: record.Build{Artifacts: []record.Artifact{{Filename: "what was refused", Digest: refused(t, o, "again")}}}}
+	if _, err := o.collect(t.Context(), api.Collect{}, memory); err != nil {
+		t.Fatal(err)
+	}
+	readableBytes(t, o.blobs, otherwise, true)
+	memory.set("again", false)
 	// Without a run, what workers have left goes as well; the recipes of the next run have just been brought.
 	memory.set("going", false)
 	upcoming := versionOf(t, o, 9)
@@ -82,6 +93,7 @@ func TestGarbageElsewhere(t *testing.T) {
 	for i, want := range []bool{true, false, true} {
 		readableBytes(t, o.blobs, wheel[i], want)
 	}
+	readableBytes(t, o.blobs, otherwise, false)
 	begin(t, o, "next", upcoming) // its recipes are there
 }
 

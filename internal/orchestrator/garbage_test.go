@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,7 +19,9 @@ import (
 
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/jobs"
 	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/store"
 )
 
 // remembering is a memory that knows what a test tells it.
@@ -48,7 +51,13 @@ func (r *remembering) set(run string, goes bool) {
 // twoDaysPass makes all that is in the registry look old.
 func twoDaysPass(t *testing.T, dir string) {
 	t.Helper()
-	then := time.Now().Add(-48 * time.Hour)
+	pass(t, dir, 48*time.Hour)
+}
+
+// pass makes all that is in the registry look as old as that.
+func pass(t *testing.T, dir string, by time.Duration) {
+	t.Helper()
+	then := time.Now().Add(-by)
 	err := filepath.WalkDir(filepath.Join(dir, "registry"), func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.Name() == "link" {
 			err = os.Chtimes(path, then, then)
@@ -192,6 +201,98 @@ func TestGarbageIsNeverPublished(t *testing.T) {
 		if text := read(t, o.URL()+"/files/"+strings.TrimPrefix(a.Digest, "sha256:")+"/"+a.Artifact); !strings.HasPrefix(text, "the wheel of "+a.Recipe) {
 			t.Errorf("the index gives %q for %s", text, a.Artifact)
 		}
+	}
+}
+
+// refused builds lib once more in a run without the cache, to other bytes than those that are remembered, and gives the digest of its wheel.
+func refused(t *testing.T, o *Orchestrator, run string) record.Digest {
+	t.Helper()
+	task, _ := bring(t, o, run, "lib", record.Passed, " that came out otherwise")
+	if err := (activities{o}).Store(t.Context(), task); fault.KindOf(err) != fault.Conflict || err == nil {
+		t.Fatalf("another wheel under the same key: %v", err)
+	}
+	res, err := jobs.Get[jobs.Result](t.Context(), o.blobs, task.Record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.Record.Artifacts[0].Digest
+}
+
+// A build without the cache that comes out otherwise is refused, and what it has left goes with the first collection an hour after its
+// run, all of it, and nothing else. While the run goes on, which may try to store it again, and while somebody reads it, it stays.
+func TestWhatWasRefusedIsFreed(t *testing.T) {
+	dir := t.TempDir()
+	o := start(t, dir)
+	req := requestOf(t, o, map[string]string{"lib": ""})
+	first := carryOut(t, o, "first", req, "lib")
+	memory := &remembering{}
+	collect := func() api.Collected {
+		t.Helper()
+		done, err := o.collect(t.Context(), api.Collect{}, memory)
+		if err != nil || len(done.Removed) > 0 {
+			t.Fatalf("%+v, %v", done, err)
+		}
+		return done
+	}
+	twoDaysPass(t, dir)
+	before := collect().KeptBytes
+
+	again := requestOf(t, o, map[string]string{"lib": ""})
+	again.NoCache = true
+	raw, err := json.Marshal(again)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The run began three days ago, and what it has brought is as old as two.
+	if err := o.db.CreateRun(t.Context(), store.Run{ID: "again", Lane: "nightly", Request: raw, Created: time.Now().Add(-72 * time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	memory.set("again", true)
+	begin(t, o, "again", again)
+	wheel := refused(t, o, "again")
+	there := func() bool {
+		_, err := os.Stat(filepath.Join(dir, "registry/docker/registry/v2/blobs/sha256", string(wheel[7:9]), string(wheel[7:]), "data"))
+		return err == nil
+	}
+	twoDaysPass(t, dir)
+	if collect(); !there() {
+		t.Fatal("it is gone while its run goes on")
+	}
+	if refused(t, o, "again") != wheel || !there() { // the activity is tried again
+		t.Error("it can't be brought again")
+	}
+	memory.set("again", false)
+	pass(t, dir, 30*time.Minute)
+	if collect(); !there() {
+		t.Error("it is gone before the hour is over")
+	}
+	twoDaysPass(t, dir)
+	reader, err := o.OpenBlob(t.Context(), wheel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if collect(); !there() {
+		t.Error("it is gone while somebody reads it")
+	}
+	twoDaysPass(t, dir)
+	done := collect()
+	if there() || done.FreedBytes == 0 {
+		t.Errorf("it is there after the hour: %+v", done)
+	}
+	if text, err := io.ReadAll(reader); err != nil || !strings.HasSuffix(string(text), "otherwise") {
+		t.Errorf("who had opened it reads %q, %v", text, err)
+	}
+	if err := reader.Close(); err != nil {
+		t.Error(err)
+	}
+	if done.KeptBytes != before {
+		t.Errorf("%d bytes are kept, %d before it was built again", done.KeptBytes, before)
+	}
+	if !readable(t, o, first.Actions[0].Key) {
+		t.Error("the first build is gone")
+	}
+	if text := read(t, o.URL()+"/files/"+strings.TrimPrefix(first.Actions[0].Digest, "sha256:")+"/"+first.Actions[0].Artifact); text != "the wheel of lib" {
+		t.Errorf("the index gives %q", text)
 	}
 }
 

@@ -133,13 +133,27 @@ func build(t *testing.T, o *Orchestrator, run, name string) workflows.Change {
 // buildAs is build with an outcome.
 func buildAs(t *testing.T, o *Orchestrator, run, name string, outcome record.Outcome) workflows.Change {
 	t.Helper()
+	task, change := bring(t, o, run, name, outcome, "")
+	if task.Record == "" {
+		return change
+	}
+	if err := (activities{o}).Store(t.Context(), task); err != nil {
+		t.Fatal(err)
+	}
+	return change
+}
+
+// bring does what a worker does until the farm takes its result; more is in the wheel beside what the recipe says. An action that
+// is resolved to a reuse has no record.
+func bring(t *testing.T, o *Orchestrator, run, name string, outcome record.Outcome, more string) (workflows.Task, workflows.Change) {
+	t.Helper()
 	ctx := t.Context()
 	act, err := activities{o}.Resolve(ctx, workflows.ResolveInput{RunID: run, Recipe: name})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if act.Kind == workflows.KindReuse {
-		return workflows.Change{Recipe: name, State: workflows.Reused, Key: act.Key, At: time.Now()}
+		return workflows.Task{}, workflows.Change{Recipe: name, State: workflows.Reused, Key: act.Key, At: time.Now()}
 	}
 	job, err := jobs.Get[jobs.Job](ctx, o.blobs, act.Job)
 	if err != nil {
@@ -150,7 +164,7 @@ func buildAs(t *testing.T, o *Orchestrator, run, name string, outcome record.Out
 		t.Fatal(err)
 	}
 	_, printed, _ := strings.Cut(set.Get(name).Build.Script, "echo") // what a script prints is in the wheel
-	wheel, err := o.blobs.Put(ctx, store.MediaTypeWheel, strings.NewReader("the wheel of "+name+printed))
+	wheel, err := o.blobs.Put(ctx, store.MediaTypeWheel, strings.NewReader("the wheel of "+name+printed+more))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,10 +192,7 @@ func buildAs(t *testing.T, o *Orchestrator, run, name string, outcome record.Out
 		t.Fatal(err)
 	}
 	task := workflows.Task{RunID: run, Build: "build/" + name, Recipe: name, Job: act.Job, Grant: act.Grant, Record: digest}
-	if err := (activities{o}).Store(ctx, task); err != nil {
-		t.Fatal(err)
-	}
-	return workflows.Change{Recipe: name, State: state, Key: res.Record.Key, Record: digest, At: time.Now()}
+	return task, workflows.Change{Recipe: name, State: state, Key: res.Record.Key, Record: digest, At: time.Now()}
 }
 
 // carryOut is a whole run, in the order of the plan.
