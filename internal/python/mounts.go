@@ -14,19 +14,23 @@ var ours = []string{"dev", "lib", "proc"}
 // mount is a folder of this machine and where Python finds it.
 type mount [2]string
 
-// findMounts are the machine's top folders, each at its own path.
-func findMounts(_ options) ([]mount, error) {
+// findMounts are the machine's top folders, each at its own path, and its links beside them.
+func findMounts(_ options) (mounts []mount, links [][2]string, err error) {
 	entries, err := os.ReadDir("/")
 	if err != nil {
-		return nil, fault.Errorf(fault.Unavailable, "listing the machine's folders: %w", err)
+		return nil, nil, fault.Errorf(fault.Unavailable, "listing the machine's folders: %w", err)
 	}
-	var mounts []mount
 	for _, e := range entries {
-		if slices.Contains(ours, e.Name()) || !e.IsDir() {
-			continue
-		}
 		path := filepath.Join("/", e.Name())
-		mounts = append(mounts, mount{path, path})
+		switch {
+		case slices.Contains(ours, e.Name()):
+		case e.IsDir():
+			mounts = append(mounts, mount{path, path})
+		case e.Type()&os.ModeSymlink != 0:
+			if target, err := os.Readlink(path); err == nil {
+				links = append(links, [2]string{path, target})
+			}
+		}
 	}
-	return mounts, nil
+	return mounts, links, nil
 }

@@ -12,21 +12,23 @@ import (
 // options are python-wasm's own. They come before Python's, or from the environment, so that they work behind `#!` and for
 // programs that start a python themselves.
 type options struct {
-	help      bool
-	toolchain string   // an ABI, by its platform tag or the part 2026_5 of it; empty: what else there is to go by
-	node      string   // a program, or "npm" for the pinned one; empty: the one on PATH, if it will do
-	readonly  bool     // nothing on this machine is written
-	exclude   []string // folders that are not there for Python
+	help       bool
+	toolchain  string   // an ABI, by its platform tag or the part 2026_5 of it; empty: what else there is to go by
+	node       string   // a program, or "npm" for the pinned one; empty: the one on PATH, if it will do
+	readonly   bool     // nothing on this machine is written
+	exclude    []string // folders that are not there for Python
+	noSnapshot bool
 }
 
 // variables are the names in the environment that stand for options.
 const (
-	envToolchain = "WASMILL_PYTHON_TOOLCHAIN"
-	envNode      = "WASMILL_PYTHON_NODE"
-	envReadonly  = "WASMILL_PYTHON_FS_READONLY"
-	envExclude   = "WASMILL_PYTHON_FS_EXCLUDE"
-	envCache     = "WASMILL_PYTHON_CACHE"
-	envPrefix    = "WASMILL_PYTHON_PREFIX"
+	envToolchain  = "WASMILL_PYTHON_TOOLCHAIN"
+	envNode       = "WASMILL_PYTHON_NODE"
+	envReadonly   = "WASMILL_PYTHON_FS_READONLY"
+	envExclude    = "WASMILL_PYTHON_FS_EXCLUDE"
+	envNoSnapshot = "WASMILL_PYTHON_NO_SNAPSHOT"
+	envCache      = "WASMILL_PYTHON_CACHE"
+	envPrefix     = "WASMILL_PYTHON_PREFIX"
 )
 
 const help = `python-wasm is Python for WebAssembly (Emscripten) as a command: python, in node, without a browser.
@@ -40,6 +42,7 @@ given on the right.
   --node PROGRAM     this node; npm: the pinned one from npm               WASMILL_PYTHON_NODE
   --fs-readonly      write nothing on this machine                         WASMILL_PYTHON_FS_READONLY=1
   --fs-exclude DIR   hide this folder from Python; may be repeated         WASMILL_PYTHON_FS_EXCLUDE=DIR:DIR
+  --no-snapshot      start anew, which takes seconds                       WASMILL_PYTHON_NO_SNAPSHOT=1
   --wasm-help        this text
 
 Examples:
@@ -59,6 +62,8 @@ func parseOptions(args, environ []string) (options, []string, error) {
 			o.node = value
 		case envReadonly:
 			o.readonly = value != "" && value != "0"
+		case envNoSnapshot:
+			o.noSnapshot = value != "" && value != "0"
 		case envExclude:
 			o.exclude = append(o.exclude, filepath.SplitList(value)...)
 		}
@@ -89,6 +94,8 @@ func parseOptions(args, environ []string) (options, []string, error) {
 			o.exclude = append(o.exclude, value)
 		case args[0] == "--fs-readonly":
 			o.readonly, args = true, args[1:]
+		case args[0] == "--no-snapshot":
+			o.noSnapshot, args = true, args[1:]
 		case args[0] == "--wasm-help":
 			o.help, args = true, args[1:]
 		default:

@@ -1,10 +1,11 @@
 package python
 
 import (
-	"encoding/base64"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -15,31 +16,7 @@ import (
 	"github.com/wasmill/wasmill/internal/fault"
 )
 
-// job is what host.mjs is told, as one line of JSON. What need not be UTF-8 is in base64.
-type job struct {
-	Runtime    string   `json:"runtime"` // folder
-	Executable string   `json:"executable"`
-	Real       string   `json:"real"` // with all links resolved
-	Prefix     string   `json:"prefix"`
-	Cwd        string   `json:"cwd"`
-	Argv       []string `json:"argv"`
-	Env        string   `json:"env"` // NAME=VALUE\0…
-	Mounts     []mount  `json:"mounts"`
-}
-
-func encode(words []string) []string {
-	out := make([]string, len(words))
-	for i, w := range words {
-		out[i] = base64.StdEncoding.EncodeToString([]byte(w))
-	}
-	return out
-}
-
-func encodeBlock(entries []string) string {
-	return base64.StdEncoding.EncodeToString([]byte(strings.Join(entries, "\x00")))
-}
-
-// nodesOwn are variables that node would act on; they are meant for Python's children at most.
+// forNode leaves out what node would act on. Python gets to see it: its environment is in the job.
 func forNode(environ []string) []string {
 	var out []string
 	for _, e := range environ {
@@ -51,47 +28,77 @@ func forNode(environ []string) []string {
 }
 
 // passed are the signals that Python gets to see.
-var passed = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM}
+var passed = []os.Signal{
+	syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM, syscall.SIGWINCH,
+}
 
-// run starts a job and waits for its end.
-func (n node) run(scripts string, j job) (int, error) {
+// process is a node that carries out a job.
+type process struct {
+	cmd  *exec.Cmd
+	tell *os.File // the job, then a byte for each signal
+	hear *os.File // the signal that the command is to be ended by
+}
+
+// begin starts node. It waits for its job then, so that what it needs can be looked at meanwhile.
+func (n node) begin(scripts string, stdin, stdout, stderr *os.File) (*process, error) {
+	job, tell, err := os.Pipe()
+	if err != nil {
+		return nil, fault.Errorf(fault.Exhausted, "starting node: %w", err)
+	}
+	defer job.Close()
+	hear, last, err := os.Pipe()
+	if err != nil {
+		return nil, fault.Errorf(fault.Exhausted, "starting node: %w", errors.Join(err, tell.Close()))
+	}
+	defer last.Close()
+	cmd := exec.Command(n.program, "--no-warnings", filepath.Join(scripts, "host.mjs"))
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stderr
+	cmd.ExtraFiles = []*os.File{job, last}
+	cmd.Env = forNode(os.Environ())
+	if err := cmd.Start(); err != nil {
+		return nil, fault.Errorf(fault.Unavailable, "starting node: %w", errors.Join(err, tell.Close(), hear.Close()))
+	}
+	return &process{cmd, tell, hear}, nil
+}
+
+// abandon ends a node whose job does not come.
+func (p *process) abandon() {
+	p.tell.Close()
+	p.hear.Close()
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait()
+}
+
+// run gives the job, passes on signals, and returns how the command is to end: its status, or the signal it died of.
+func (p *process) run(j job) (int, error) {
 	line, err := json.Marshal(j)
 	if err != nil {
 		return 0, err
 	}
-	read, write, err := os.Pipe()
-	if err != nil {
-		return 0, fault.Errorf(fault.Exhausted, "starting node: %w", err)
-	}
-	defer write.Close()
-	cmd := exec.Command(n.program, "--no-warnings", filepath.Join(scripts, "host.mjs"))
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.ExtraFiles = []*os.File{read}
-	cmd.Env = forNode(os.Environ())
 	signals := make(chan os.Signal, 16)
 	for _, s := range passed {
 		if !signal.Ignored(s) {
 			signal.Notify(signals, s)
 		}
 	}
-	if err := cmd.Start(); err != nil {
-		return 0, fault.Errorf(fault.Unavailable, "starting node: %w", err)
-	}
-	read.Close()
 	go func() {
-		_, _ = write.Write(append(line, '\n')) // a node that does not read has ended, and says why itself
+		_, _ = p.tell.Write(append(line, '\n')) // a node that does not read has ended, and says why itself
 		for s := range signals {
-			_, _ = write.Write([]byte{byte(s.(syscall.Signal))})
+			_, _ = p.tell.Write([]byte{byte(s.(syscall.Signal))})
 		}
 	}()
-	err = cmd.Wait()
+	last, _ := io.ReadAll(p.hear) // until node ends
+	err = p.cmd.Wait()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		return 0, fmt.Errorf("waiting for node: %w", err)
 	}
-	if status := cmd.ProcessState.Sys().(syscall.WaitStatus); status.Signaled() {
+	if len(last) > 0 {
+		return die(syscall.Signal(last[0])), nil
+	}
+	if status := p.cmd.ProcessState.Sys().(syscall.WaitStatus); status.Signaled() {
 		return die(status.Signal()), nil
 	}
-	return cmd.ProcessState.ExitCode(), nil
+	return p.cmd.ProcessState.ExitCode(), nil
 }
 
 // die ends this process as its child ended, so that who waits for it sees the same.
@@ -99,4 +106,30 @@ func die(s syscall.Signal) int {
 	signal.Reset(s)
 	_ = syscall.Kill(os.Getpid(), s)
 	return 128 + int(s)
+}
+
+// work has a node do a job that is not the command itself.
+func (n node) work(scripts string, j job) error {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return err
+	}
+	defer null.Close()
+	said, err := os.CreateTemp("", "python-wasm-")
+	if err != nil {
+		return err
+	}
+	defer said.Close()
+	os.Remove(said.Name())
+	p, err := n.begin(scripts, null, said, said)
+	if err != nil {
+		return err
+	}
+	status, err := p.run(j)
+	if err != nil || status == 0 {
+		return err
+	}
+	text := make([]byte, 4096)
+	length, _ := said.ReadAt(text, 0)
+	return fmt.Errorf("node ended with status %d: %s", status, bytes.TrimSpace(text[:length]))
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/pyodide"
 )
 
 // Main runs the command and returns its exit status. args are those of the process, its own name included.
@@ -56,7 +57,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) (int, er
 	if err != nil {
 		return 0, err
 	}
-	mounts, err := findMounts(own)
+	mounts, links, err := findMounts(own)
 	if err != nil {
 		return 0, err
 	}
@@ -68,9 +69,40 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) (int, er
 	if err != nil {
 		real = executable
 	}
-	argv := append([]string{args[0]}, rest...)
-	return node.run(scripts, job{
-		Runtime: runtime, Executable: executable, Real: real, Prefix: home.prefix, Cwd: cwd,
-		Argv: encode(argv), Env: encodeBlock(environ), Mounts: mounts,
-	})
+	begin := planStart(rest, environ)
+	j := job{
+		Runtime: runtime, Executable: executable, Real: real, Prefix: home.prefix, Cwd: cwd, PID: os.Getpid(), PPID: os.Getppid(),
+		Argv: encode(append([]string{args[0]}, rest...)), Env: encodeBlock(environ), Mounts: mounts, Links: links,
+		StartArguments: begin.arguments, StartEnvironment: begin.environment,
+	}
+	process, err := node.begin(scripts, os.Stdin, os.Stdout, os.Stderr)
+	if err != nil {
+		return 0, err
+	}
+	if !begin.cold && !own.noSnapshot {
+		home.addSnapshot(ctx, node, scripts, release, &j)
+	}
+	return process.run(j)
+}
+
+// addSnapshot lets a job begin with a snapshot, which is made where there is none. Where that can't be done the job begins without,
+// which takes longer and is all the same.
+func (h home) addSnapshot(ctx context.Context, n node, scripts string, r pyodide.Release, j *job) {
+	s := h.snapshotFor(filepath.Base(j.Runtime), n.version, filepath.Base(scripts), start{arguments: j.StartArguments, environment: j.StartEnvironment})
+	size, err := s.check()
+	if err != nil {
+		err = s.make(ctx, func(aside string) error {
+			return n.work(scripts, job{
+				Runtime: j.Runtime, Executable: j.Executable, StartArguments: j.StartArguments, StartEnvironment: j.StartEnvironment, MakeSnapshot: aside,
+			})
+		})
+		if err == nil {
+			size, err = s.check()
+		}
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "python-wasm: starting without a snapshot, which takes seconds longer: %v\n", snapshotError(err))
+		return
+	}
+	j.Snapshot, j.SnapshotSize = s.file, size
 }

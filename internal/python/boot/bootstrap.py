@@ -1,28 +1,25 @@
 """What a started interpreter becomes a command with: its configuration, its modules' paths, its standard streams.
 
-The interpreter was initialised before the command line was known, perhaps in another process (a memory snapshot). So
-CPython reads the command line anew (host.mjs), and what its initialisation would have made of it is made here.
+The interpreter was initialised before the command line was known, perhaps in another process (a memory snapshot). CPython reads
+command line and environment anew (configure.mjs), and what its initialisation would have made of them is made here.
 """
 
-import io
 import os
+import re
 import sys
 
 
-def environment(block):
-    """Makes block (b"K=V\0K=V\0") the environment, of C's getenv too."""
+def environment():
+    """Makes sys._python_wasm (b"K=V\\0K=V") the environment, of C's getenv too."""
     os.environ.clear()
-    for entry in block.split(b"\0"):
+    for entry in sys._python_wasm.split(b"\0"):
         key, found, value = entry.partition(b"=")
         if key and found:
             os.environb[key] = value
-    time = sys.modules.get("time")
-    if time is not None and hasattr(time, "tzset"):
-        time.tzset()
 
 
 def _venv(executable):
-    """The folder of the virtual environment that a python belongs to, with the settings of its pyvenv.cfg."""
+    """The virtual environment that a python belongs to, and the settings of its pyvenv.cfg."""
     folder = os.path.dirname(executable)
     for config in (os.path.join(folder, "pyvenv.cfg"), os.path.join(os.path.dirname(folder), "pyvenv.cfg")):
         try:
@@ -39,71 +36,70 @@ def _venv(executable):
     return None, {}
 
 
-def configure(config, live, executable, real, prefix):
-    """Completes what CPython has read from the command line and the environment with what depends on the machine.
+# What was settled when the interpreter was initialised, and stays.
+_SETTLED = (
+    "hash_seed", "use_hash_seed", "home", "filesystem_encoding", "filesystem_errors", "_config_init", "_install_importlib", "_init_main",
+    "_is_python_build", "platlibdir", "stdlib_dir", "configure_c_stdio", "dump_refs", "dump_refs_file", "import_time", "tracemalloc",
+    "faulthandler", "malloc_stats",
+)  # fmt: skip
 
-    live is the configuration that the interpreter was initialised with; what can't change later comes from it.
-    """
-    fixed = (
-        "hash_seed", "use_hash_seed", "home", "filesystem_encoding", "filesystem_errors", "_config_init", "_install_importlib",
-        "_init_main", "_is_python_build", "platlibdir", "stdlib_dir", "program_name", "configure_c_stdio", "dump_refs", "dump_refs_file",
-    )
-    for name in fixed:
+_LIBRARY = "/lib/python%d.%d" % sys.version_info[:2]
+_ZIP = "/lib/python%d%d.zip" % sys.version_info[:2]
+
+
+def configure(job):
+    """Completes sys._python_wasm, which CPython has read from the command line and the environment, with what depends on the
+    machine, and returns the fields of sys.flags that follow: [(index, number, it is a bool)]."""
+    config, live = sys._python_wasm, sys._python_wasm_live
+    for name in _SETTLED:
         if name in live:
             config[name] = live[name]
-    base = executable
-    config["base_prefix"] = config["base_exec_prefix"] = prefix
+    executable, prefix = job["executable"], job["prefix"]
     folder, settings = _venv(executable)
+    base = executable
     if folder is not None:
-        beside = os.path.join(settings.get("home", ""), os.path.basename(executable))
-        if settings.get("home") and os.path.exists(beside):
-            base = beside
-        else:
-            base = settings.get("executable") or real
-    config["executable"], config["base_executable"] = executable, base
+        base = os.path.join(settings.get("home", ""), os.path.basename(executable))
+        if not settings.get("home") or not os.path.exists(base):
+            base = settings.get("executable") or job["real"]
+    config["executable"], config["base_executable"], config["program_name"] = executable, base, executable
+    config["base_prefix"] = config["base_exec_prefix"] = prefix
+    # Until 3.13 it is site that finds virtual environments.
     config["prefix"] = config["exec_prefix"] = prefix if folder is None or sys.version_info < (3, 14) else folder
-    zipped, library = f"/lib/python{sys.version_info[0]}{sys.version_info[1]}.zip", f"/lib/python{sys.version_info[0]}.{sys.version_info[1]}"
-    paths = [zipped, library, library + "/lib-dynload"]
-    if config.get("pythonpath_env"):
-        paths = config["pythonpath_env"].split(":") + paths
+    paths = [_ZIP, _LIBRARY, _LIBRARY + "/lib-dynload"]
+    if config["use_environment"] and os.environ.get("PYTHONPATH"):
+        paths = os.environ["PYTHONPATH"].split(":") + paths
     config["module_search_paths"], config["module_search_paths_set"] = type(config["argv"])(paths), True
-    return config
+    names = re.findall(r"(\w+)=", repr(sys.flags))
+    return [(names.index(name), int(value), isinstance(value, bool)) for name, value in _flags(config).items() if name in names]
 
 
-_FLAGS = {
-    "debug": "parser_debug",
-    "inspect": "inspect",
-    "interactive": "interactive",
-    "optimize": "optimization_level",
-    "dont_write_bytecode": ("write_bytecode",),
-    "no_user_site": ("user_site_directory",),
-    "no_site": ("site_import",),
-    "ignore_environment": ("use_environment",),
-    "verbose": "verbose",
-    "bytes_warning": "bytes_warning",
-    "quiet": "quiet",
-    "isolated": "isolated",
-    "dev_mode": "dev_mode",
-    "warn_default_encoding": "warn_default_encoding",
-    "safe_path": "safe_path",
-    "int_max_str_digits": "int_max_str_digits",
-}
+def _flags(config):
+    flags = {
+        "debug": config["parser_debug"],
+        "inspect": config["inspect"],
+        "interactive": config["interactive"],
+        "optimize": config["optimization_level"],
+        "dont_write_bytecode": not config["write_bytecode"],
+        "no_user_site": not config["user_site_directory"],
+        "no_site": not config["site_import"],
+        "ignore_environment": not config["use_environment"],
+        "verbose": config["verbose"],
+        "bytes_warning": config["bytes_warning"],
+        "quiet": config["quiet"],
+        "isolated": config["isolated"],
+        "warn_default_encoding": config["warn_default_encoding"],
+        "int_max_str_digits": config["int_max_str_digits"],
+    }
+    flags = {name: int(value) for name, value in flags.items()}
+    return flags | {"dev_mode": bool(config["dev_mode"]), "safe_path": bool(config["safe_path"])}
 
 
-def flags(config):
-    """The fields of sys.flags that follow from the configuration: {name: value}."""
-    result = {}
-    for name, option in _FLAGS.items():
-        if isinstance(option, tuple):
-            value = not config[option[0]]
-        else:
-            value = config[option]
-        result[name] = value if name in ("dev_mode", "safe_path") else int(value)
-    return result
+def begin(host):
+    """Makes sys, warnings, the standard streams and site what CPython's initialisation would have made them."""
+    import builtins
 
-
-def apply(config):
-    """Makes sys, warnings and site what CPython's initialisation would have made them."""
+    config = sys._python_wasm
+    del sys._python_wasm, sys._python_wasm_live
     sys.argv, sys.orig_argv = list(config["argv"]), list(config["orig_argv"])
     sys.executable, sys._base_executable = config["executable"], config["base_executable"]
     sys.prefix, sys.exec_prefix = config["prefix"], config["exec_prefix"]
@@ -115,37 +111,45 @@ def apply(config):
     sys._xoptions.clear()
     sys._xoptions.update(config["xoptions"])
     sys.set_int_max_str_digits(config["int_max_str_digits"])
-    import builtins
-
+    sys.excepthook = sys.__excepthook__
     builtins.__dict__["__debug__"] = config["optimization_level"] == 0
+    sys.modules["__main__"].__dict__.pop("_pyodide_core", None)
+    _streams(config)
+    _forget()
     sys.warnoptions[:] = config["warnoptions"]
     if sys.warnoptions:
         import warnings
 
         warnings._processoptions(sys.warnoptions)
-    _streams(config)
-    for name in ("site", "sysconfig"):
-        sys.modules.pop(name, None)
-    if "random" in sys.modules:
-        sys.modules["random"].seed()
-    tempfile = sys.modules.get("tempfile")
-    if tempfile is not None:
-        tempfile.tempdir = tempfile._name_sequence = None
+    machine(host)
+    if config["site_import"]:
+        _site()
+
+
+def _site():
+    try:
+        import site  # noqa: F401
+    except BaseException:
+        import traceback
+
+        # As in CPython: without its paths there is no use in going on.
+        print("Fatal Python error: init_import_site: Failed to import the site module", file=sys.stderr)
+        traceback.print_exc()
+        sys.stderr.flush()
+        raise
 
 
 def _streams(config):
-    encoding, errors = config["stdio_encoding"], config["stdio_errors"]
+    import io
+
+    buffered, encoding, errors = config["buffered_stdio"], config["stdio_encoding"], config["stdio_errors"]
 
     def stream(fd, name, mode, errors):
-        unbuffered = mode == "wb" and not config["buffered_stdio"]
-        raw = binary = open(fd, mode, -1 if not unbuffered else 0, closefd=False)
+        binary = open(fd, mode, -1 if buffered or mode == "rb" else 0, closefd=False)
         raw = getattr(binary, "raw", binary)
         raw.name = name
-        terminal = raw.isatty()
-        through = not config["buffered_stdio"]
-        text = io.TextIOWrapper(
-            binary, encoding, errors, newline="\n", line_buffering=config["buffered_stdio"] and (terminal or fd == 2), write_through=through
-        )
+        lines = buffered and (raw.isatty() or fd == 2)
+        text = io.TextIOWrapper(binary, encoding, errors, newline=None if mode == "rb" else "\n", line_buffering=lines, write_through=not buffered)
         text.mode = mode[0]
         return text
 
@@ -154,5 +158,25 @@ def _streams(config):
     sys.stderr = sys.__stderr__ = stream(2, "<stderr>", "wb", "backslashreplace")
 
 
-def site():
-    import site
+def _forget():
+    """What modules of the interpreter know from where it was initialised, or must not share with others of the same snapshot."""
+    for name in ("site", "sysconfig", "_sysconfig"):
+        sys.modules.pop(name, None)
+    modules = sys.modules.get
+    if time := modules("time"):
+        _timezone(time)
+    if random := modules("random"):
+        random.seed()
+    if tempfile := modules("tempfile"):
+        tempfile.tempdir = tempfile._name_sequence = None
+
+
+def _timezone(time):
+    # As CPython's init_timezone, where there is no tzset.
+    year = 365.25 * 24 * 3600
+    start = int(time.time() / year) * year
+    january, july = time.localtime(start), time.localtime(start + year / 2)
+    winter, summer = sorted((january, july), key=lambda t: t.tm_gmtoff)
+    time.timezone, time.altzone = -winter.tm_gmtoff, -summer.tm_gmtoff
+    time.daylight = int(time.timezone != time.altzone)
+    time.tzname = (winter.tm_zone, summer.tm_zone)

@@ -1,0 +1,109 @@
+// The machine as Python sees it: its folders at their own paths, and its standard streams.
+import fs from "node:fs";
+import tty from "node:tty";
+import * as signals from "./signals.mjs";
+
+export function attach(M, job) {
+  const { FS } = M;
+  for (const [folder, root] of job.mounts) {
+    FS.mkdirTree(folder);
+    FS.mount(FS.filesystems.NODEFS, { root }, folder);
+  }
+  for (const [path, target] of job.links) if (!FS.analyzePath(path).exists) FS.symlink(target, path);
+  const major = FS.createDevice.major++;
+  const names = ["stdin", "stdout", "stderr"];
+  names.forEach((name, fd) => {
+    const id = FS.makedev(major, fd);
+    FS.registerDevice(id, stream(M, fd));
+    FS.closeStream(fd);
+    FS.unlink("/dev/" + name);
+    FS.mkdev("/dev/" + name, id);
+  });
+  names.forEach((name, fd) => FS.open("/dev/" + name, fd ? 1 : 0));
+  FS.chdir(job.cwd);
+}
+
+// What node's errors are called in Python.
+function translated(M, error) {
+  return new M.FS.ErrnoError(M.ERRNO_CODES[error.code] ?? M.ERRNO_CODES.EIO);
+}
+
+function stream(M, fd) {
+  const terminal = tty.isatty(fd) ? new Terminal(fd) : undefined;
+  const attempt = (work) => {
+    for (let pause = 1; ; pause = Math.min(2 * pause, 20)) {
+      try {
+        return work();
+      } catch (error) {
+        if (error.code === "EOF") return 0;
+        if (error.code !== "EAGAIN") throw translated(M, error);
+        // Somebody else may have made the other end so that it does not wait. A signal ends the waiting.
+        if (signals.wait(pause)) throw new M.FS.ErrnoError(M.ERRNO_CODES.EINTR);
+      }
+    }
+  };
+  return {
+    open(stream) {
+      stream.tty = terminal && { ops: terminal };
+      stream.seekable = false;
+    },
+    close() {},
+    fsync() {},
+    read: (stream, buffer, offset, length) => attempt(() => fs.readSync(terminal?.input() ?? fd, buffer, offset, length)),
+    write(stream, buffer, offset, length) {
+      for (let done = 0; done < length; ) done += attempt(() => fs.writeSync(fd, buffer, offset + done, length - done));
+      return length;
+    },
+  };
+}
+
+const ICANON = 2, ICRNL = 256, ONLCR = 4, ECHO = 8;
+
+// Terminal does for C's termios what node has of it: line by line, or raw.
+class Terminal {
+  #fd;
+  #reader; // a second description of the terminal that does not wait, so that a signal can end a read
+  #node;
+  #raw = false;
+  #settings = {
+    c_iflag: 0o42400, c_oflag: 5, c_cflag: 191, c_lflag: 35387,
+    c_cc: [3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+  };
+  constructor(fd) {
+    this.#fd = fd;
+  }
+  input() {
+    if (this.#reader === undefined) {
+      try {
+        this.#reader = fs.openSync("/dev/fd/" + this.#fd, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOCTTY);
+      } catch {
+        this.#reader = this.#fd;
+      }
+    }
+    return this.#reader;
+  }
+  #stream() {
+    return (this.#node ??= new tty.ReadStream(this.#fd));
+  }
+  ioctl_tcgets() {
+    return this.#settings;
+  }
+  ioctl_tcsets(_, when, settings) {
+    this.#settings = settings;
+    const raw = !(settings.c_lflag & ICANON);
+    if (raw !== this.#raw) {
+      this.#stream().setRawMode(raw);
+      this.#stream().pause();
+      this.#raw = raw;
+    }
+    return 0;
+  }
+  ioctl_tiocgwinsz() {
+    try {
+      const [columns, rows] = new tty.WriteStream(this.#fd).getWindowSize();
+      return [rows, columns];
+    } catch {
+      return [24, 80];
+    }
+  }
+}
