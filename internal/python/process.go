@@ -61,14 +61,6 @@ func (n node) begin(scripts string, stdin, stdout, stderr *os.File) (*process, e
 	return &process{cmd, tell, hear}, nil
 }
 
-// abandon ends a node whose job does not come.
-func (p *process) abandon() {
-	p.tell.Close()
-	p.hear.Close()
-	_ = p.cmd.Process.Kill()
-	_ = p.cmd.Wait()
-}
-
 // run gives the job, passes on signals, and returns how the command is to end: its status, or the signal it died of.
 func (p *process) run(j job) (int, error) {
 	line, err := json.Marshal(j)
