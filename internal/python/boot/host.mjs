@@ -25,7 +25,9 @@ async function run(job) {
   attach(py._module, job);
   configure(py, job, signals.host(py, job));
   const M = py._module;
-  return M.jspiSupported ? M.promisingRunMain() : M._run_main();
+  const status = M.jspiSupported ? await M.promisingRunMain() : M._run_main();
+  // What atexit holds runs now, and what is buffered is written. A program that left by exit has done so.
+  return M._Py_FinalizeEx() < 0 ? 120 : status;
 }
 
 const job = readJob();
