@@ -11,7 +11,10 @@ type commandLine struct {
 	ignoreEnvironment bool     // -E, -I
 	verbose, debug    int      // -v, -d
 	randomHash        bool     // -R
+	tells             bool     // -V, -h: nothing is run
 	x                 []string // -X
+	module            string   // -m; empty where something else is run
+	arguments         []string // of the module
 }
 
 const (
@@ -28,8 +31,11 @@ func readCommandLine(args []string) commandLine {
 			break
 		}
 		if strings.HasPrefix(word, "--") {
-			if word == "--check-hash-based-pycs" {
+			switch {
+			case word == "--check-hash-based-pycs":
 				i++
+			case strings.HasPrefix(word, "--help"), word == "--version":
+				c.tells = true
 			}
 			continue
 		}
@@ -45,6 +51,9 @@ func readCommandLine(args []string) commandLine {
 			}
 			if letter == 'X' {
 				c.x = append(c.x, value)
+			}
+			if letter == 'm' && i < len(args) && !c.tells {
+				c.module, c.arguments = value, args[i+1:]
 			}
 			if strings.ContainsRune(last, letter) {
 				return c
@@ -65,6 +74,8 @@ func (c *commandLine) flag(letter rune) {
 		c.debug++
 	case 'R':
 		c.randomHash = true
+	case 'V', 'h', '?':
+		c.tells = true
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 	"github.com/wasmill/wasmill/internal/pyodide"
 )
 
-// home is where python-wasm keeps what it has fetched and made. All of it can be made again and may be deleted, but for prefix.
+// home is where python-wasm keeps what it has fetched and made. What is in the cache can be made again, and may be deleted.
 type home struct {
 	cache  string
 	prefix string // what is installed outside of virtual environments
@@ -37,7 +37,18 @@ func openHome(_ options, r pyodide.Release) (home, error) {
 	}
 	prefix := os.Getenv(envPrefix)
 	if prefix == "" {
-		prefix = filepath.Join(cache, "prefix", r.PlatformTag)
+		data := os.Getenv("XDG_DATA_HOME")
+		if !filepath.IsAbs(data) {
+			dir, err := os.UserHomeDir()
+			if err != nil {
+				return home{}, fault.Errorf(fault.Invalid, "finding the folder for packages (%s names one): %w", envPrefix, err)
+			}
+			data = filepath.Join(dir, ".local", "share")
+		}
+		prefix = filepath.Join(data, "wasmill", "python", r.PlatformTag)
+	}
+	if prefix, err = filepath.Abs(prefix); err != nil {
+		return home{}, fault.Errorf(fault.Invalid, "finding the folder for packages: %w", err)
 	}
 	return home{cache: cache, prefix: prefix}, nil
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/pip"
 	"github.com/wasmill/wasmill/internal/pyodide"
 )
 
@@ -44,6 +45,9 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) (int, er
 	home, err := openHome(own, release)
 	if err != nil {
 		return 0, err
+	}
+	if c := readCommandLine(rest); pip.Provides(c.module) {
+		return home.install(ctx, executable, c, environ, release, stdout)
 	}
 	node, err := home.node(ctx, own)
 	if err != nil {

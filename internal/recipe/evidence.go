@@ -22,7 +22,8 @@ type SourceFacts struct {
 	extensions  bool // there is code to compile
 }
 
-func (s SourceFacts) compiles() bool { return s.extensions }
+// Compiles says whether there is code to compile.
+func (s SourceFacts) Compiles() bool { return s.extensions }
 
 // LibraryGuess is a library that a source or a wheel seems to use.
 type LibraryGuess struct {

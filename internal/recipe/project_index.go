@@ -130,3 +130,34 @@ func (p *Project) File(version string, isWheel bool) (ReleaseFile, error) {
 	}
 	return p.file(p.files[best])
 }
+
+// IndexFile is one file of a project, as its page tells it. Its sha256 may be missing.
+type IndexFile struct {
+	ReleaseFile
+	Version        string // as the file's name spells it
+	Wheel          bool   // for whatever platform; else it is a source archive
+	Yanked         bool
+	RequiresPython string
+}
+
+// Admits says whether the file is for this Python ("3.15").
+func (f IndexFile) Admits(python string) bool { return admits(f.RequiresPython, python) }
+
+// Files are all files of the project that are wheels or source archives by their names.
+func (p *Project) Files() []IndexFile {
+	var out []IndexFile
+	for _, f := range p.files {
+		version, _, wheel := wheelName(f.Filename, p.Name)
+		ok := wheel
+		if !wheel {
+			version, _, ok = archiveName(f.Filename, p.Name)
+		}
+		if !ok {
+			continue
+		}
+		if file, err := p.file(f); err == nil {
+			out = append(out, IndexFile{file, version, wheel, f.yanked(), f.RequiresPython})
+		}
+	}
+	return out
+}

@@ -56,7 +56,7 @@ func (r *Release) writeKind(line func(string, ...any), e Evidence) {
 	case r.native:
 		line("# Name the compiled modules, so that a build that falls back to pure Python fails:")
 		line("# wasmill:\n#   extension-modules: [%s._speedups]", strings.ReplaceAll(r.Project, "-", "_"))
-	case e.Source != nil && e.Source.compiles():
+	case e.Source != nil && e.Source.Compiles():
 	default:
 		line("# The index has no wheel that would tell whether the package is pure Python. If it is:")
 		line("# wasmill:\n#   pure: true")
