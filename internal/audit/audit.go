@@ -12,6 +12,7 @@ import (
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/wheel"
+	"github.com/wasmill/wasmill/internal/world"
 )
 
 // Target is what a wheel is held against.
@@ -24,6 +25,12 @@ type Target struct {
 // Wheel audits a wheel file. What is wrong with the wheel is a finding; an error means that it could not be read.
 // Findings are sorted by file, rule and symbol.
 func Wheel(path string, target Target) ([]record.Finding, error) {
+	found, _, err := Examine(path, target)
+	return found, err
+}
+
+// Examine is Wheel, and gives what the wheel requires of a runtime for its ABI beside; nil where it can't be read.
+func Examine(path string, target Target) ([]record.Finding, *record.Requires, error) {
 	a := &auditor{Target: target}
 	if a.Runtime == nil {
 		a.Runtime = &Runtime{}
@@ -31,18 +38,18 @@ func Wheel(path string, target Target) ([]record.Finding, error) {
 	w, err := wheel.Open(path)
 	switch {
 	case fault.KindOf(err) == fault.Invalid:
-		return []record.Finding{BadWheel.finding(filepath.Base(path), "", errors.Unwrap(err).Error())}, nil
+		return []record.Finding{BadWheel.finding(filepath.Base(path), "", errors.Unwrap(err).Error())}, nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("auditing: %w", err)
+		return nil, nil, fmt.Errorf("auditing: %w", err)
 	}
 	defer w.Close()
 	a.w = w
 	files, err := a.read()
 	if err != nil {
-		return nil, fmt.Errorf("auditing %s: %w", filepath.Base(path), err)
+		return nil, nil, fmt.Errorf("auditing %s: %w", filepath.Base(path), err)
 	}
 	if err := errors.Join(a.size(), a.record(files)); err != nil {
-		return nil, fmt.Errorf("auditing %s: %w", filepath.Base(path), err)
+		return nil, nil, fmt.Errorf("auditing %s: %w", filepath.Base(path), err)
 	}
 	a.tags()
 	a.metadata()
@@ -51,7 +58,15 @@ func Wheel(path string, target Target) ([]record.Finding, error) {
 	slices.SortStableFunc(a.found, func(x, y record.Finding) int {
 		return cmp.Or(cmp.Compare(x.File, y.File), cmp.Compare(x.Rule, y.Rule), cmp.Compare(x.Symbol, y.Symbol))
 	})
-	return slices.Compact(a.found), nil // a module may import one symbol twice
+	var loaders []string
+	if target.ABI.PlatformTag != "" {
+		loaders = []string{target.ABI.PlatformTag}
+	}
+	if w.Pure() {
+		loaders = nil
+	}
+	requires := world.Requires(loaders, worldOf(files))
+	return slices.Compact(a.found), &requires, nil // a module may import one symbol twice
 }
 
 type auditor struct {

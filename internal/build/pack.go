@@ -199,7 +199,8 @@ func (a *attempt) keep(w *wheel.Wheel, packed wheel.Packed) error {
 	if err != nil {
 		return err
 	}
-	if a.rec.Audit, err = audit.Wheel(w.Path(), audit.Target{ABI: abi, Runtime: a.job.Toolchain.Symbols, MaxSize: int64(a.job.Recipe.Wasmill.MaxSize)}); err != nil {
+	var requires *record.Requires
+	if a.rec.Audit, requires, err = audit.Examine(w.Path(), audit.Target{ABI: abi, Runtime: a.job.Toolchain.Symbols, MaxSize: int64(a.job.Recipe.Wasmill.MaxSize)}); err != nil {
 		return err
 	}
 	for _, f := range a.rec.Audit {
@@ -208,6 +209,7 @@ func (a *attempt) keep(w *wheel.Wheel, packed wheel.Packed) error {
 	if audit.Errors(a.rec.Audit) > 0 {
 		return auditFailure(a.rec.Audit)
 	}
+	packed.Wheel.Requires = requires
 	a.rec.Artifacts = []record.Artifact{packed.Wheel}
 	if packed.Tests != nil {
 		a.rec.Artifacts = append(a.rec.Artifacts, *packed.Tests)

@@ -186,6 +186,8 @@ type Artifact struct {
 	Size     int64  `json:"size_bytes"`
 	Metadata Digest `json:"metadata,omitempty"` // of METADATA (PEP 658), kept as a blob of its own
 	Wheel    *Wheel `json:"wheel,omitempty"`    // nil for what is no wheel
+	// Requires is what the artifact wants of a runtime; nil for what none runs, and in records from before it was read.
+	Requires *Requires `json:"requires,omitempty"`
 }
 
 // The kinds of artifacts.

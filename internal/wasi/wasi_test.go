@@ -17,7 +17,7 @@ import (
 
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/wasi"
-	"github.com/wasmill/wasmill/internal/wasi/wasitest"
+	"github.com/wasmill/wasmill/internal/wasi/assembler"
 	"github.com/wasmill/wasmill/internal/wheel/wasm"
 	"github.com/wasmill/wasmill/internal/world"
 )
@@ -54,20 +54,20 @@ func run(t *testing.T, module []byte, c wasi.Config) wasi.Result {
 // A program copies its standard input, its arguments and its environment to its standard output, writes a file that it reads
 // back, and ends with a status.
 func TestRun(t *testing.T) {
-	var p wasitest.Program
+	var p assembler.Program
 	const counts, list, text, read = 100, 200, 300, 64
 	iov, _ := p.Bytes("\x00\x02\x00\x00\x08\x00\x00\x00") // 8 bytes at 512
 	out, _ := p.Bytes("\x2c\x01\x00\x00\x14\x00\x00\x00") // 20 bytes at 300
 	module := p.Assemble(
-		p.Call("fd_read", wasitest.I32(0), wasitest.I32(iov), wasitest.I32(1), wasitest.I32(read))+wasitest.Drop,
-		p.Call("fd_write", wasitest.I32(1), wasitest.I32(iov), wasitest.I32(1), wasitest.I32(read))+wasitest.Drop,
-		p.Call("args_get", wasitest.I32(list), wasitest.I32(text))+wasitest.Drop,
-		p.Call("fd_write", wasitest.I32(1), wasitest.I32(out), wasitest.I32(1), wasitest.I32(read))+wasitest.Drop,
-		p.Call("environ_get", wasitest.I32(list), wasitest.I32(text))+wasitest.Drop,
-		p.Call("fd_write", wasitest.I32(2), wasitest.I32(out), wasitest.I32(1), wasitest.I32(read))+wasitest.Drop,
-		p.Open("sub/made.txt", 1, true)+wasitest.Drop,
-		p.Call("fd_write", wasitest.Load(wasitest.Opened), wasitest.I32(iov), wasitest.I32(1), wasitest.I32(read))+wasitest.Drop,
-		p.Exit(wasitest.I32(7)),
+		p.Call("fd_read", assembler.I32(0), assembler.I32(iov), assembler.I32(1), assembler.I32(read))+assembler.Drop,
+		p.Call("fd_write", assembler.I32(1), assembler.I32(iov), assembler.I32(1), assembler.I32(read))+assembler.Drop,
+		p.Call("args_get", assembler.I32(list), assembler.I32(text))+assembler.Drop,
+		p.Call("fd_write", assembler.I32(1), assembler.I32(out), assembler.I32(1), assembler.I32(read))+assembler.Drop,
+		p.Call("environ_get", assembler.I32(list), assembler.I32(text))+assembler.Drop,
+		p.Call("fd_write", assembler.I32(2), assembler.I32(out), assembler.I32(1), assembler.I32(read))+assembler.Drop,
+		p.Open("sub/made.txt", 1, true)+assembler.Drop,
+		p.Call("fd_write", assembler.Load(assembler.Opened), assembler.I32(iov), assembler.I32(1), assembler.I32(read))+assembler.Drop,
+		p.Exit(assembler.I32(7)),
 	)
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "sub"), 0o755); err != nil {
@@ -96,19 +96,19 @@ func TestRun(t *testing.T) {
 
 // A read of standard input to which nothing comes ends with the run.
 func TestSilentInput(t *testing.T) {
-	var p wasitest.Program
+	var p assembler.Program
 	r, w := io.Pipe()
 	defer w.Close()
-	got := run(t, p.Assemble(p.Call("fd_read", wasitest.I32(0), wasitest.I32(0), wasitest.I32(1), wasitest.I32(64))+wasitest.Drop,
-		wasitest.Forever("")), wasi.Config{Stdin: r, Limits: wasi.Limits{Time: 50 * time.Millisecond}})
+	got := run(t, p.Assemble(p.Call("fd_read", assembler.I32(0), assembler.I32(0), assembler.I32(1), assembler.I32(64))+assembler.Drop,
+		assembler.Forever("")), wasi.Config{Stdin: r, Limits: wasi.Limits{Time: 50 * time.Millisecond}})
 	if got.End != wasi.OutOfTime {
 		t.Errorf("it ended with %+v", got)
 	}
 }
 
 func TestCanceled(t *testing.T) {
-	var p wasitest.Program
-	program := load(t, p.Assemble(wasitest.Forever("")))
+	var p assembler.Program
+	program := load(t, p.Assemble(assembler.Forever("")))
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Millisecond)
 	defer cancel()
 	if _, err := program.Run(ctx, wasi.Config{Limits: wasi.Limits{Time: time.Hour}}); fault.KindOf(err) != fault.Canceled {
@@ -122,13 +122,13 @@ func TestCanceled(t *testing.T) {
 }
 
 func TestLoadRefuses(t *testing.T) {
-	var foreign, whole wasitest.Program
+	var foreign, whole assembler.Program
 	foreign.Imports = []wasm.Import{
 		{Module: "env", Name: "PyLong_FromLong", Kind: wasm.Func, Signature: "i:i"},
 		{Module: world.Preview1, Name: "sock_open", Kind: wasm.Func, Signature: ":"},
 	}
 	library := bytes.Replace(whole.Assemble(), []byte("_start"), []byte("_setup"), 1)
-	large := wasitest.Program{Table: "\x70\x00\xff\xff\xff\x3f"}
+	large := assembler.Program{Table: "\x70\x00\xff\xff\xff\x3f"}
 	for story, c := range map[string]struct {
 		module []byte
 		want   string
@@ -139,7 +139,7 @@ func TestLoadRefuses(t *testing.T) {
 		"a library":         {library, "exports no function _start"},
 		"a huge table":      {large.Assemble(), "tables have more than"},
 		"cut off":           {whole.Assemble()[:60], "ends too early"},
-		"unsound":           {whole.Assemble(wasitest.Add), "wazero " + wasi.Version + " refuses the module"},
+		"unsound":           {whole.Assemble(assembler.Add), "wazero " + wasi.Version + " refuses the module"},
 		"a type that lacks": {whole.Assemble("\x11\x09\x00"), "wazero " + wasi.Version + " refuses the module"},
 	} {
 		_, err := engine(t).Load(context.Background(), c.module)
@@ -150,7 +150,7 @@ func TestLoadRefuses(t *testing.T) {
 }
 
 func TestConfigRefuses(t *testing.T) {
-	p := wasitest.Program{MinPages: 33}
+	p := assembler.Program{MinPages: 33}
 	program := load(t, p.Assemble())
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
@@ -177,8 +177,8 @@ func TestConfigRefuses(t *testing.T) {
 // is refused.
 func TestCache(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "cache")
-	var p wasitest.Program
-	module := p.Assemble(p.Exit(wasitest.I32(3)))
+	var p assembler.Program
+	module := p.Assemble(p.Exit(assembler.I32(3)))
 	once := func(story string) {
 		t.Helper()
 		e, err := wasi.NewEngine(dir)

@@ -1,9 +1,10 @@
-// Package wasitest assembles small programs for WASI preview 1: what a hostile program does is written down in Go beside
-// what has to become of it, and no compiler is needed.
-package wasitest
+// Package assembler writes small programs for WASI preview 1, instruction by instruction: what a hostile program of a test does, or
+// what a probe asks of a runtime, stands in Go beside what has to become of it, and no compiler is needed.
+package assembler
 
 import (
 	"encoding/binary"
+	"maps"
 	"slices"
 	"strings"
 
@@ -14,7 +15,7 @@ import (
 // Code is instructions.
 type Code string
 
-// Instructions that tests use.
+// Instructions that have no operands here.
 const (
 	Drop        Code = "\x1a"
 	Unreachable Code = "\x00"
@@ -60,7 +61,8 @@ type Program struct {
 	MinPages int32 // of memory; 1 where it is 0
 	Table    string
 	Imports  []wasm.Import
-	data     []byte // at 1024
+	Sections map[byte]string // bodies of further sections, or of others than would be written
+	data     []byte          // at 1024
 }
 
 const dataAt = 1024
@@ -133,19 +135,27 @@ func (p *Program) Assemble(body ...Code) []byte {
 	start := len(p.Imports)
 	code := strings.ReplaceAll(string(join(body)), string(CallStart), "\x10"+string(binary.AppendUvarint(nil, uint64(start))))
 	function := "\x00" + code + "\x0b"
-	out := []byte("\x00asm\x01\x00\x00\x00")
-	out = section(out, 1, vector(len(signatures), types))
-	out = section(out, 2, vector(len(p.Imports), imports))
-	out = section(out, 3, []byte{1, 0})
-	if p.Table != "" {
-		out = section(out, 4, append([]byte{1}, p.Table...))
+	exports := slices.Concat(name("memory"), []byte{byte(wasm.Mem), 0}, name("_start"), []byte{byte(wasm.Func)}, binary.AppendUvarint(nil, uint64(start)))
+	sections := map[byte]string{
+		1:  string(vector(len(signatures), types)),
+		2:  string(vector(len(p.Imports), imports)),
+		3:  "\x01\x00",
+		5:  "\x01\x00" + string(binary.AppendUvarint(nil, uint64(max(p.MinPages, 1)))),
+		7:  string(vector(2, exports)),
+		10: "\x01" + string(counted(function)),
+		11: "\x01\x00" + string(I32(dataAt)) + "\x0b" + string(counted(string(p.data))),
 	}
-	out = section(out, 5, append([]byte{1, 0}, binary.AppendUvarint(nil, uint64(max(p.MinPages, 1)))...))
-	exports := append(append(name("memory"), byte(wasm.Mem), 0), append(name("_start"), append([]byte{byte(wasm.Func)}, binary.AppendUvarint(nil, uint64(start))...)...)...)
-	out = section(out, 7, vector(2, exports))
-	out = section(out, 10, append([]byte{1}, counted(function)...))
-	segment := append([]byte{1, 0}, []byte(I32(dataAt)+"\x0b")...)
-	return section(out, 11, append(segment, counted(string(p.data))...))
+	if p.Table != "" {
+		sections[4] = "\x01" + p.Table
+	}
+	maps.Copy(sections, p.Sections)
+	out := []byte("\x00asm\x01\x00\x00\x00")
+	for _, id := range []byte{1, 2, 3, 4, 5, 13, 6, 7, 9, 12, 10, 11} { // the order that the format asks for
+		if body, ok := sections[id]; ok {
+			out = append(append(out, id), counted(body)...)
+		}
+	}
+	return out
 }
 
 func join(all []Code) (out Code) {
@@ -153,10 +163,6 @@ func join(all []Code) (out Code) {
 		out += c
 	}
 	return out
-}
-
-func section(out []byte, id byte, body []byte) []byte {
-	return append(append(out, id), counted(string(body))...)
 }
 
 func vector(n int, entries []byte) []byte {
