@@ -17,19 +17,12 @@ const submissions, submitters = 1000, 50
 // burst measures how a farm takes a thousand submissions, of a recipe each, and counts that none of them is lost: not on the
 // way in, and not when the orchestrator is killed while all of them wait for a worker.
 func (b *bench) burst(ctx context.Context) (err error) {
-	data, err := b.fresh("burst")
-	if err != nil {
-		return err
-	}
 	recipes, err := b.trivial("burst", submissions, "true")
 	if err != nil {
 		return err
 	}
-	o, err := b.mortal(data)
+	o, err := b.mortal(ctx, "burst")
 	if err != nil {
-		return err
-	}
-	if err := o.start(ctx); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, o.stop()) }()

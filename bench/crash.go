@@ -24,15 +24,8 @@ const (
 // crash measures how soon a farm goes on when a part of it was killed: the orchestrator, with the Temporal server that it
 // embeds, or a worker in the middle of a build. All parts are processes of their own, and the builds are real.
 func (b *bench) crash(ctx context.Context) (err error) {
-	data, err := b.fresh("crash")
+	o, err := b.mortal(ctx, "crash")
 	if err != nil {
-		return err
-	}
-	o, err := b.mortal(data)
-	if err != nil {
-		return err
-	}
-	if err := o.start(ctx); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, o.stop()) }()
@@ -180,18 +173,31 @@ func (b *bench) trivial(name string, n int, script string) ([]*recipe.Recipe, er
 	return set.Recipes(), nil
 }
 
-// mortal starts an orchestrator that has the same addresses again when it is started anew.
-func (b *bench) mortal(data string) (*daemon, error) {
-	o := &daemon{b: b, program: "orchestrator", data: data, args: []string{"--reproduce", "off"}}
+// mortal starts an orchestrator, in a fresh folder of that name, that has the same addresses again when it is started anew.
+func (b *bench) mortal(ctx context.Context, name string) (*daemon, error) {
+	data, err := b.fresh(name)
+	if err != nil {
+		return nil, err
+	}
+	args, err := addresses()
+	if err != nil {
+		return nil, err
+	}
+	o := &daemon{b: b, program: "orchestrator", data: data, args: append(args, "--reproduce", "off")}
+	return o, o.start(ctx)
+}
+
+// addresses are free ones.
+func addresses() (args []string, err error) {
 	for _, flag := range []string{"--listen", "--registry-listen", "--temporal-listen"} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, err
 		}
 		defer l.Close()
-		o.args = append(o.args, flag, l.Addr().String())
+		args = append(args, flag, l.Addr().String())
 	}
-	return o, nil
+	return args, nil
 }
 
 // daemon is a process that is killed and started again.

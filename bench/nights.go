@@ -37,7 +37,7 @@ func (b *bench) simulate(ctx context.Context) (err error) {
 		if err != nil || workers < 1 {
 			return fault.Errorf(fault.Invalid, "--nights %q: say how many workers, such as 64,16,4,1", b.nights)
 		}
-		b.say("a nightly of %d recipes on %s", len(g), counted(workers, "worker"))
+		b.say("a nightly of %d recipes on %s", len(g), term.Count(workers, "worker"))
 		var told int
 		night := nightly.Night{Graph: g, Workers: workers, Seed: 1, Levels: b.nightLevels, Progress: func(done int) {
 			if done >= told+len(g)/10 {
@@ -86,11 +86,4 @@ x         makespan by bound, target at most %.2f                                
 stalls    how often a worker stayed free though there was something to do
 `, ofTheBound)
 	return err
-}
-
-func counted(n int, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return fmt.Sprint(n, " ", what)
 }

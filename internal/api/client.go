@@ -44,12 +44,17 @@ func WithRoots(roots *x509.CertPool) Option {
 	}
 }
 
+// Base is the address of a server as a URL: one without a scheme is plain HTTP.
+func Base(server string) string {
+	if strings.Contains(server, "://") {
+		return server
+	}
+	return "http://" + server
+}
+
 // NewClient talks to the orchestrator at base, e.g. "http://127.0.0.1:7470".
 func NewClient(base string, options ...Option) *Client {
-	if !strings.Contains(base, "://") {
-		base = "http://" + base
-	}
-	c := &Client{base: strings.TrimRight(base, "/"), http: &http.Client{Transport: telemetry.AskTraced(http.DefaultTransport)}}
+	c := &Client{base: strings.TrimRight(Base(base), "/"), http: &http.Client{Transport: telemetry.AskTraced(http.DefaultTransport)}}
 	for _, o := range options {
 		o(c)
 	}

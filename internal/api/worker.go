@@ -43,6 +43,21 @@ const (
 	Gone     WorkerState = "gone"     // two heartbeats are missing
 )
 
+// SlotsOf are the slots of the workers that take builds, by class. Of a worker whose slots are not known yet, each class has
+// one.
+func SlotsOf(workers []Worker) map[string]int {
+	slots := map[string]int{}
+	for _, w := range workers {
+		if w.State != Active {
+			continue
+		}
+		for _, class := range w.Classes {
+			slots[class] += max(w.ClassSlots[class], 1)
+		}
+	}
+	return slots
+}
+
 // WorkerBuild is an attempt that runs on a worker.
 type WorkerBuild struct {
 	Attempt string    `json:"attempt"` // its ID

@@ -9,13 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wasmill/wasmill/internal/engine"
 	"github.com/wasmill/wasmill/internal/fetch"
+	"github.com/wasmill/wasmill/internal/lockfile"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/wasmcc/job"
 )
@@ -42,9 +42,9 @@ func (a *attempt) env(ctx context.Context, lock *fetch.Lock) (string, error) {
 	if err := os.MkdirAll(a.Envs, 0o755); err != nil {
 		return "", diskError(err)
 	}
-	unlock, err := lockFile(ctx, dir+".lock")
+	unlock, err := lockfile.Lock(ctx, dir+".lock")
 	if err != nil {
-		return "", fmt.Errorf("waiting for the native environment: %w", err)
+		return "", fmt.Errorf("waiting for the native environment: %w", diskError(err))
 	}
 	defer unlock()
 	used(dir)
@@ -68,29 +68,6 @@ func used(dir string) {
 func ready(dir string) bool {
 	_, err := os.Stat(dir)
 	return err == nil
-}
-
-// lockFile takes a lock that other processes on this machine respect. Who has it may take minutes, and a build that is canceled
-// does not wait for that.
-func lockFile(ctx context.Context, path string) (unlock func(), err error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, diskError(err)
-	}
-	for {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil {
-			return func() { f.Close() }, nil
-		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
-			return nil, errors.Join(err, f.Close())
-		}
-		select {
-		case <-ctx.Done():
-			return nil, errors.Join(ctx.Err(), f.Close())
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
 }
 
 func (a *attempt) makeEnv(ctx context.Context, lock *fetch.Lock, overlays []overlay, dir string) error {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/explain"
+	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/term"
 )
 
@@ -95,7 +96,7 @@ func topPage(t api.Top, width int) []string {
 
 // topHead is what stands above the tables: all in numbers, and what keeps builds from going on.
 func topHead(t api.Top, width int) []string {
-	running, taking, slots, busy, queued := 0, 0, map[string]int{}, map[string]int{}, map[string]int{}
+	running, taking, slots, busy, queued := 0, 0, api.SlotsOf(t.Workers), map[string]int{}, map[string]int{}
 	for _, w := range t.Workers {
 		running += len(w.Builds)
 		if w.State != api.Active {
@@ -104,9 +105,6 @@ func topHead(t api.Top, width int) []string {
 		taking++
 		for _, b := range w.Builds {
 			busy[cmp.Or(b.Class, "small")]++
-		}
-		for _, class := range w.Classes {
-			slots[class] += max(w.ClassSlots[class], 1)
 		}
 	}
 	waiting := 0
@@ -118,11 +116,11 @@ func topHead(t api.Top, width int) []string {
 	if width > 0 && width < 80 {
 		at = t.At.UTC().Format(time.TimeOnly)
 	}
-	lines := []string{fmt.Sprintf("wasmill top, %s: %s, %s, %d waiting for a slot", at, counted(len(t.Runs), "run"), counted(running, "build"), waiting)}
+	lines := []string{fmt.Sprintf("wasmill top, %s: %s, %s, %d waiting for a slot", at, term.Count(len(t.Runs), "run"), term.Count(running, "build"), waiting)}
 	var byClass []string
-	for _, class := range topClasses {
-		if slots[class] > 0 {
-			byClass = append(byClass, fmt.Sprintf("%s %d/%d", class, busy[class], slots[class]))
+	for _, class := range recipe.Classes {
+		if slots[string(class)] > 0 {
+			byClass = append(byClass, fmt.Sprintf("%s %d/%d", class, busy[string(class)], slots[string(class)]))
 		}
 	}
 	crew := fmt.Sprintf("%d of %d workers take builds", taking, len(t.Workers))
@@ -130,12 +128,12 @@ func topHead(t api.Top, width int) []string {
 		crew += "; slots taken: " + strings.Join(byClass, ", ")
 	}
 	lines = append(lines, crew)
-	for _, class := range topClasses {
-		if queued[class] == 0 {
+	for _, class := range recipe.Classes {
+		if queued[string(class)] == 0 {
 			continue
 		}
-		if why := explain.Nobody(t.Workers, class, t.At); why != "" {
-			lines = append(lines, wrapped(fmt.Sprintf("! %s of the class %s can't go on: %s", counted(queued[class], "build"), class, why), width)...)
+		if why := explain.Nobody(t.Workers, string(class), t.At); why != "" {
+			lines = append(lines, wrapped(fmt.Sprintf("! %s of the class %s can't go on: %s", term.Count(queued[string(class)], "build"), class, why), width)...)
 		}
 	}
 	if len(t.Workers) == 0 && waiting == 0 {
@@ -154,16 +152,6 @@ func wrapped(text string, width int) (lines []string) {
 		line += strings.Repeat(" ", min(1, len(line))) + word
 	}
 	return append(lines, line)
-}
-
-var topClasses = []string{"small", "medium", "large"}
-
-// counted is a number of things.
-func counted(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // fitted is a table with as many of its columns as there is room for.

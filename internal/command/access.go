@@ -84,9 +84,7 @@ func (a *Access) client(server, token string) (*api.Client, error) {
 
 // Relay is where a worker of the farm that was asked last is given its tasks.
 func (a *Access) Relay(server string) (workflows.Relay, error) {
-	if !strings.Contains(server, "://") {
-		server = "http://" + server
-	}
+	server = api.Base(server)
 	u, err := url.Parse(server)
 	if err != nil {
 		return workflows.Relay{}, fault.Errorf(fault.Invalid, "reading the orchestrator's address: %w", err)

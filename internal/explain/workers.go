@@ -38,7 +38,7 @@ func Nobody(workers []api.Worker, class string, now time.Time) string {
 	if rank(list[0]) == 2 {
 		text := fmt.Sprintf("no worker serves the class %s", class)
 		for i, w := range list[:min(named, len(list))] {
-			text += []string{": ", ", "}[min(i, 1)] + w.Name + " takes " + strings.Join(w.Classes, " and ") + " only"
+			text += []string{": ", ", "}[min(i, 1)] + absence(w, class, now)
 		}
 		return text + more(len(list)) + fmt.Sprintf("; `worker --orchestrator URL --class %s` starts one", class)
 	}
@@ -66,11 +66,15 @@ func absence(w api.Worker, class string, now time.Time) string {
 	case !slices.Contains(w.Classes, class):
 		return w.Name + " takes " + strings.Join(w.Classes, " and ") + " only"
 	case w.State == api.Gone:
-		return fmt.Sprintf("%s gave no sign for %s: start it again, or look at its log", w.Name, Span(now.Sub(w.LastSeen).Round(time.Second).Seconds()))
+		return silent(w, now) + ": start it again, or look at its log"
 	case w.State == api.Out:
 		return w.Name + " took itself out" + because + ": it comes back by itself when that is mended"
 	}
 	return fmt.Sprintf("%s is %s%s%s: `wasmill worker undrain %s`", w.Name, w.State, by(w.By), because, w.Name)
+}
+
+func silent(w api.Worker, now time.Time) string {
+	return fmt.Sprintf("%s gave no sign for %s", w.Name, Span(now.Sub(w.LastSeen).Round(time.Second).Seconds()))
 }
 
 func by(who string) string {
@@ -92,7 +96,7 @@ func (f *Facts) lost(run, recipe, worker, class string) string {
 	case w.State == api.Gone && nobody != "":
 		return nobody
 	case w.State == api.Gone:
-		return fmt.Sprintf("%s gave no sign for %s: another worker takes it up", w.Name, Span(f.Now.Sub(w.LastSeen).Round(time.Second).Seconds()))
+		return silent(w, f.Now) + ": another worker takes it up"
 	case nobody != "" && handedBack(w, run, recipe):
 		return "its next step waits for a worker: " + nobody
 	}

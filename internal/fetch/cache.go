@@ -10,8 +10,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
+
+	"github.com/wasmill/wasmill/internal/lockfile"
 )
 
 // entry is the place of one hash in the cache: the verified file, what has come of it so far, and a lock.
@@ -49,34 +50,18 @@ func (e entry) verify() (bool, error) {
 	return true, nil
 }
 
-// lock keeps other goroutines and processes from downloading the same. The lock dies with its process. The file stays:
-// removing it would let two hold it.
+// lock keeps other goroutines and processes from downloading the same.
 func (e entry) lock(ctx context.Context) (unlock func(), err error) {
 	for _, dir := range []string{e.dir(), filepath.Dir(e.file)} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, fmt.Errorf("making the cache: %w", diskError(err))
 		}
 	}
-	file, err := os.OpenFile(e.lockfile, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("locking the cache: %w", diskError(err))
+	unlock, err = lockfile.Lock(ctx, e.lockfile)
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("locking the cache: %w", diskError(err))
 	}
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil {
-			return func() { _ = file.Close() }, nil
-		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, errors.Join(fmt.Errorf("locking the cache: %w", err), file.Close())
-		}
-		select {
-		case <-ctx.Done():
-			return nil, errors.Join(ctx.Err(), file.Close())
-		case <-tick.C:
-		}
-	}
+	return unlock, err
 }
 
 func (e entry) dir() string { return filepath.Dir(e.partial) }

@@ -83,10 +83,8 @@ func (o *Orchestrator) made(ctx context.Context, in workflows.RunInput) (run sto
 	run, err = o.db.Head(ctx, in.RunID)
 	switch {
 	case err == nil:
-		if err := json.Unmarshal(run.Request, &req); err != nil {
-			return run, req, fmt.Errorf("reading the request of run %s: %w", in.RunID, err)
-		}
-		return run, req, nil
+		req, err = requestOfRun(run)
+		return run, req, err
 	case fault.KindOf(err) != fault.NotFound:
 		return run, req, err
 	}
@@ -145,9 +143,9 @@ func (a activities) Resolve(ctx context.Context, in workflows.ResolveInput) (wor
 	if err != nil {
 		return workflows.Action{}, err
 	}
-	var request api.RunRequest
-	if err := json.Unmarshal(run.Request, &request); err != nil {
-		return workflows.Action{}, fmt.Errorf("reading the request of run %s: %w", in.RunID, err)
+	request, err := requestOfRun(run)
+	if err != nil {
+		return workflows.Action{}, err
 	}
 	req, err := a.o.read(ctx, request)
 	if err != nil {
@@ -205,10 +203,8 @@ func (a activities) Resolve(ctx context.Context, in workflows.ResolveInput) (wor
 			if err := a.o.goOnWithLog(ctx, jobs.LogName(in.Recipe, out.Job, in.RunID), built.log); err != nil {
 				return out, err
 			}
-		} else {
-			if out.Reproduce, err = a.o.twice(ctx, run.ID, req, &act); err != nil {
-				return out, err
-			}
+		} else if out.Reproduce, err = a.o.twice(ctx, run.ID, req, &act); err != nil {
+			return out, err
 		}
 		out.Grant, err = a.o.key.Sign(access.Grant{Run: in.RunID, Recipe: in.Recipe, Job: out.Job, Expires: time.Now().Add(granted)})
 	}
@@ -397,6 +393,14 @@ func (a activities) Store(ctx context.Context, task workflows.Task) error {
 	a.o.garbage.RLock()
 	defer a.o.garbage.RUnlock()
 	return a.o.store(ctx, task)
+}
+
+// requestOfRun is what a run was asked.
+func requestOfRun(run store.Run) (req api.RunRequest, err error) {
+	if err := json.Unmarshal(run.Request, &req); err != nil {
+		return req, fmt.Errorf("reading the request of run %s: %w", run.ID, err)
+	}
+	return req, nil
 }
 
 // request reads the blob that a run was started with.

@@ -110,6 +110,6 @@ func (o *Orchestrator) waiting(ctx context.Context, f *explain.Facts) (err error
 	if err != nil {
 		return err
 	}
-	f.Workers, f.Slots = workers, slotsOf(workers)
+	f.Workers, f.Slots = workers, api.SlotsOf(workers)
 	return nil
 }

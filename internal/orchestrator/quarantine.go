@@ -2,8 +2,6 @@ package orchestrator
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -92,9 +90,9 @@ func (o *Orchestrator) watch(ctx context.Context, run store.Run, recipe string) 
 
 // ownerOf is who looks after a recipe of a run: those whom it names as its maintainers.
 func (o *Orchestrator) ownerOf(ctx context.Context, run store.Run, name string) (string, error) {
-	var req api.RunRequest
-	if err := json.Unmarshal(run.Request, &req); err != nil {
-		return "", fmt.Errorf("reading the request of run %s: %w", run.ID, err)
+	req, err := requestOfRun(run)
+	if err != nil {
+		return "", err
 	}
 	pack, err := o.recipes(ctx, req.Recipes, req.Runtimes)
 	if err != nil {

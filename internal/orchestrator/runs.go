@@ -266,12 +266,9 @@ func runShown(r store.Run) (api.Run, error) {
 			out.Paused = &api.Paused{Since: r.Control.Paused, By: r.Control.By, Reason: r.Control.Reason}
 		}
 	}
-	var req api.RunRequest
-	if err := json.Unmarshal(r.Request, &req); err != nil {
-		return out, fmt.Errorf("reading the request of run %s: %w", r.ID, err)
-	}
+	req, err := requestOfRun(r)
 	out.Select = req.Select
-	return out, nil
+	return out, err
 }
 
 // actionShown is an action with what its build says, one of builds by their keys.

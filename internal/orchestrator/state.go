@@ -65,14 +65,14 @@ func (o *Orchestrator) state(ctx context.Context) (telemetry.State, error) {
 func (o *Orchestrator) workersNow(ctx context.Context, s *telemetry.State) error {
 	// A class that nobody serves is worth an alert, and so has a 0.
 	s.Slots, s.Busy = map[string]int{}, map[string]int{}
-	for _, class := range []workflows.Class{workflows.Small, workflows.Medium, workflows.Large} {
+	for _, class := range workflows.Classes {
 		s.Slots[string(class)], s.Busy[string(class)] = 0, 0
 	}
 	workers, err := o.Workers(ctx)
 	if err != nil {
 		return err
 	}
-	for class, n := range slotsOf(workers) {
+	for class, n := range api.SlotsOf(workers) {
 		s.Slots[class] += n
 	}
 	for _, w := range workers {

@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.uber.org/zap"
 
+	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/workflows"
 )
 
@@ -17,7 +18,7 @@ func (o *Orchestrator) slots(ctx context.Context) (map[workflows.Class]int, erro
 	if err != nil {
 		return nil, err
 	}
-	byClass := slotsOf(workers)
+	byClass := api.SlotsOf(workers)
 	slots := map[workflows.Class]int{}
 	for _, class := range workflows.Classes {
 		slots[class] = byClass[string(class)]

@@ -144,21 +144,6 @@ func (o *Orchestrator) OrderWorker(ctx context.Context, name string, order api.O
 // lives is after how long without a sign a worker is not counted on any more: it has missed two.
 const lives = 2 * api.Heartbeat
 
-// slotsOf are the slots of the workers that take builds, by class. Of a worker whose slots are not known yet, each class has
-// one.
-func slotsOf(workers []api.Worker) map[string]int {
-	slots := map[string]int{}
-	for _, w := range workers {
-		if w.State != api.Active {
-			continue
-		}
-		for _, class := range w.Classes {
-			slots[class] += max(w.ClassSlots[class], 1)
-		}
-	}
-	return slots
-}
-
 // workforce is what workers said of themselves since the orchestrator was started, and is not worth keeping: they repeat it.
 type workforce struct {
 	mu     sync.Mutex

@@ -15,7 +15,7 @@ import (
 
 // A worker that was not heard of since the orchestrator was started has its classes, and one that takes nothing has none.
 func TestSlotsOfWorkers(t *testing.T) {
-	got := slotsOf([]api.Worker{
+	got := api.SlotsOf([]api.Worker{
 		{Name: "known", State: api.Active, Classes: []string{"small", "large"}, ClassSlots: map[string]int{"small": 4, "large": 2}},
 		{Name: "seen before", State: api.Active, Classes: []string{"small"}},
 		{Name: "lost", State: api.Gone, Classes: []string{"small", "medium"}, ClassSlots: map[string]int{"small": 9, "medium": 9}},

@@ -295,50 +295,50 @@ func whileAdmitted(ctx context.Context, stop context.CancelCauseFunc) {
 	}
 }
 
-// RecordActivityTaskHeartbeat beats for a task of who asks.
-func (r *Relay) RecordActivityTaskHeartbeat(ctx context.Context, in *workflowservice.RecordActivityTaskHeartbeatRequest) (*workflowservice.RecordActivityTaskHeartbeatResponse, error) {
-	if err := r.open(ctx, in.GetNamespace(), in.GetIdentity(), &in.TaskToken); err != nil {
+// reporting is what a worker says of a task that it has.
+type reporting interface {
+	GetNamespace() string
+	GetIdentity() string
+	GetTaskToken() []byte
+}
+
+// report passes on what who asks says of a task of its own. token is where in has the sealed one; over says that the report ends the task.
+func report[I, O any, R interface {
+	*I
+	reporting
+}](ctx context.Context, r *Relay, method string, in R, token *[]byte, over bool) (*O, error) {
+	if err := r.open(ctx, in.GetNamespace(), in.GetIdentity(), token); err != nil {
 		return nil, err
 	}
-	out, err := pass[workflowservice.RecordActivityTaskHeartbeatRequest, workflowservice.RecordActivityTaskHeartbeatResponse](
-		ctx, r, workflowservice.WorkflowService_RecordActivityTaskHeartbeat_FullMethodName, in)
-	if err != nil {
+	out, err := pass[I, O](ctx, r, method, in)
+	if over || err != nil {
 		r.watch.ended(in.GetTaskToken(), err)
 	}
 	return out, err
 }
 
+// RecordActivityTaskHeartbeat beats for a task of who asks.
+func (r *Relay) RecordActivityTaskHeartbeat(ctx context.Context, in *workflowservice.RecordActivityTaskHeartbeatRequest) (*workflowservice.RecordActivityTaskHeartbeatResponse, error) {
+	return report[workflowservice.RecordActivityTaskHeartbeatRequest, workflowservice.RecordActivityTaskHeartbeatResponse](
+		ctx, r, workflowservice.WorkflowService_RecordActivityTaskHeartbeat_FullMethodName, in, &in.TaskToken, false)
+}
+
 // RespondActivityTaskCompleted ends a task of who asks with its result.
 func (r *Relay) RespondActivityTaskCompleted(ctx context.Context, in *workflowservice.RespondActivityTaskCompletedRequest) (*workflowservice.RespondActivityTaskCompletedResponse, error) {
-	if err := r.open(ctx, in.GetNamespace(), in.GetIdentity(), &in.TaskToken); err != nil {
-		return nil, err
-	}
-	out, err := pass[workflowservice.RespondActivityTaskCompletedRequest, workflowservice.RespondActivityTaskCompletedResponse](
-		ctx, r, workflowservice.WorkflowService_RespondActivityTaskCompleted_FullMethodName, in)
-	r.watch.ended(in.GetTaskToken(), err)
-	return out, err
+	return report[workflowservice.RespondActivityTaskCompletedRequest, workflowservice.RespondActivityTaskCompletedResponse](
+		ctx, r, workflowservice.WorkflowService_RespondActivityTaskCompleted_FullMethodName, in, &in.TaskToken, true)
 }
 
 // RespondActivityTaskFailed ends a task of who asks with an error.
 func (r *Relay) RespondActivityTaskFailed(ctx context.Context, in *workflowservice.RespondActivityTaskFailedRequest) (*workflowservice.RespondActivityTaskFailedResponse, error) {
-	if err := r.open(ctx, in.GetNamespace(), in.GetIdentity(), &in.TaskToken); err != nil {
-		return nil, err
-	}
-	out, err := pass[workflowservice.RespondActivityTaskFailedRequest, workflowservice.RespondActivityTaskFailedResponse](
-		ctx, r, workflowservice.WorkflowService_RespondActivityTaskFailed_FullMethodName, in)
-	r.watch.ended(in.GetTaskToken(), err)
-	return out, err
+	return report[workflowservice.RespondActivityTaskFailedRequest, workflowservice.RespondActivityTaskFailedResponse](
+		ctx, r, workflowservice.WorkflowService_RespondActivityTaskFailed_FullMethodName, in, &in.TaskToken, true)
 }
 
 // RespondActivityTaskCanceled ends a task of who asks that was to be ended.
 func (r *Relay) RespondActivityTaskCanceled(ctx context.Context, in *workflowservice.RespondActivityTaskCanceledRequest) (*workflowservice.RespondActivityTaskCanceledResponse, error) {
-	if err := r.open(ctx, in.GetNamespace(), in.GetIdentity(), &in.TaskToken); err != nil {
-		return nil, err
-	}
-	out, err := pass[workflowservice.RespondActivityTaskCanceledRequest, workflowservice.RespondActivityTaskCanceledResponse](
-		ctx, r, workflowservice.WorkflowService_RespondActivityTaskCanceled_FullMethodName, in)
-	r.watch.ended(in.GetTaskToken(), err)
-	return out, err
+	return report[workflowservice.RespondActivityTaskCanceledRequest, workflowservice.RespondActivityTaskCanceledResponse](
+		ctx, r, workflowservice.WorkflowService_RespondActivityTaskCanceled_FullMethodName, in, &in.TaskToken, true)
 }
 
 // ShutdownWorker ends the waiting of a worker, which is known by a random name that it has chosen.

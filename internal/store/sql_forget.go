@@ -55,14 +55,14 @@ func forget(ctx context.Context, tx tx, p Policy, now time.Time, c *Collected) e
 	return nil
 }
 
-// there is fault.NotFound for a run that is forgotten.
-func there(ctx context.Context, tx tx, id string) error {
+// forgotten is fault.NotFound for a run that is.
+func forgotten(ctx context.Context, tx tx, id string) error {
 	var outcome string
-	var finished, forgotten int64
-	err := tx.QueryRowContext(ctx, `SELECT outcome, finished, forgotten FROM runs WHERE id = ? AND forgotten > 0`, id).Scan(&outcome, &finished, &forgotten)
+	var finished, at int64
+	err := tx.QueryRowContext(ctx, `SELECT outcome, finished, forgotten FROM runs WHERE id = ? AND forgotten > 0`, id).Scan(&outcome, &finished, &at)
 	if err == nil {
 		return fault.Errorf(fault.NotFound, "it ended %s (%s), and what it did was forgotten %s by a `wasmill gc`; its builds that are kept still say that they are of it",
-			moment(finished).UTC().Format(time.DateOnly), outcome, moment(forgotten).UTC().Format(time.DateOnly))
+			moment(finished).UTC().Format(time.DateOnly), outcome, moment(at).UTC().Format(time.DateOnly))
 	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil

@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -146,18 +148,14 @@ func (s *SQL) Run(ctx context.Context, id string) (Run, []RunAction, error) {
 	var run Run
 	var actions []RunAction
 	err := s.look(ctx, "reading run "+id, func(tx tx) error {
-		if err := there(ctx, tx, id); err != nil {
+		var err error
+		if run, err = head(ctx, tx, id); err != nil {
 			return err
 		}
 		var raw string
 		if err := tx.QueryRowContext(ctx, `SELECT plan FROM runs WHERE id = ?`, id).Scan(&raw); err != nil {
 			return err
 		}
-		found, err := query(ctx, tx, scanRun, selectRuns+` WHERE id = ?`, id)
-		if err != nil {
-			return err
-		}
-		run = found[0]
 		if raw != "" {
 			if err := json.Unmarshal([]byte(raw), &run.Plan); err != nil {
 				return fmt.Errorf("decoding its plan: %w", err)
@@ -172,12 +170,17 @@ func (s *SQL) Run(ctx context.Context, id string) (Run, []RunAction, error) {
 // Head implements Runs.
 func (s *SQL) Head(ctx context.Context, id string) (run Run, err error) {
 	err = s.look(ctx, "reading run "+id, func(tx tx) error {
-		if err := there(ctx, tx, id); err != nil {
-			return err
-		}
-		run, err = one(ctx, tx, scanRun, selectRuns+` WHERE id = ?`, id)
+		run, err = head(ctx, tx, id)
 		return err
 	})
+	return run, err
+}
+
+func head(ctx context.Context, tx tx, id string) (Run, error) {
+	run, err := one(ctx, tx, scanRun, selectRuns+` WHERE id = ? AND forgotten = 0`, id)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = cmp.Or(forgotten(ctx, tx, id), err)
+	}
 	return run, err
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wasmill/wasmill/internal/access"
 	"github.com/wasmill/wasmill/internal/fault"
 )
 
@@ -58,7 +59,8 @@ type Listen struct {
 // token is the one that is asked for; empty for none.
 func (l Listen) token() (string, error) {
 	if l.TokenFile == "" {
-		if !l.Public && !loopback(l.Address) {
+		// What is no address is complained of when it is listened to.
+		if _, _, err := net.SplitHostPort(l.Address); err == nil && !l.Public && !access.Loopback(l.Address) {
 			return "", fault.Errorf(fault.Invalid, "--metrics-listen %s tells others than this machine what the farm builds, and for whom: give --metrics-token-file, or --metrics-public where the "+
 				"network lets nobody else in; on loopback neither is needed", l.Address)
 		}
@@ -80,15 +82,6 @@ func (l Listen) token() (string, error) {
 
 // leastToken is as long as a token must be that nobody is to guess.
 const leastToken = 16
-
-func loopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return true // it is complained of when it is listened to
-	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
 
 // guarded asks for a token, but not of those who only want to know whether the process lives.
 func guarded(token string, next http.Handler) http.Handler {

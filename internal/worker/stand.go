@@ -255,7 +255,7 @@ func (w *Worker) sayGoodbye() {
 // report says to the farm how this worker is.
 func (w *Worker) report(ctx context.Context) (api.Order, error) {
 	me := api.Worker{Name: w.cfg.Name, ClassSlots: map[string]int{}}
-	for _, class := range []workflows.Class{workflows.Small, workflows.Medium, workflows.Large} {
+	for _, class := range workflows.Classes {
 		if n := w.cfg.Slots[class]; n > 0 {
 			me.Classes, me.Slots = append(me.Classes, string(class)), me.Slots+n
 			me.ClassSlots[string(class)] = n
