@@ -10,6 +10,13 @@ registry=127.0.0.1:7481
 scripts/ensure-docker.sh
 mkdir -p "$data"
 
+# What packages for WASI are compiled against is a build of its own: the data folder keeps it under its key.
+bin/wasmill toolchain bake --data "$data" wasip1_cp313 | tee "$data/baked-wasi.txt"
+rm -rf "$data/wasi"
+bin/wasmill build --data "$data" --toolchain wasip1_cp313 --reproduce off --out "$data/wasi" cpython-wasi
+WASMILL_WASI_PYTHON=$(echo "$data"/wasi/cpython-wasi-*.tar.gz)
+export WASMILL_WASI_PYTHON
+
 bin/orchestrator --data "$data" --listen 127.0.0.1:7480 --registry-listen $registry --temporal-listen 127.0.0.1:0 >"$data/test.log" 2>&1 &
 orchestrator=$!
 trap 'kill $orchestrator 2>/dev/null; wait $orchestrator 2>/dev/null || true' EXIT
@@ -20,7 +27,6 @@ for _ in $(seq 300); do
 done
 bin/wasmill toolchain bake --data "$data" $toolchain | tee "$data/baked.txt"
 bin/wasmill toolchain bake --data "$data" --extension chromium $toolchain | tee -a "$data/baked.txt"
-bin/wasmill toolchain bake --data "$data" wasip1_cp313 | tee "$data/baked-wasi.txt"
 image() { echo "$registry/$(awk -v of="$1" '$1 == of { print $2 }' "$data/baked.txt")"; }
 WASMILL_BUILD_IMAGE=$(image build) WASMILL_RUNTIME_IMAGE=$(image runtime) WASMILL_BROWSER_IMAGE=$(image chromium)
 export WASMILL_BUILD_IMAGE WASMILL_RUNTIME_IMAGE WASMILL_BROWSER_IMAGE WASMILL_TEST_REGISTRY=$registry

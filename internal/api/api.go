@@ -313,9 +313,12 @@ type Toolchain struct {
 	Name     string `json:"name"`
 	Digest   string `json:"digest"`
 	Platform string `json:"platform"`
-	Compiler string `json:"compiler"`
-	Size     int64  `json:"compressed_bytes"`
-	Baked    bool   `json:"baked"` // the image is in the registry
+	Target   string `json:"target"` // what the compiler calls what it compiles for
+	// Interpreter is the recipe that makes the target's Python; empty where the image has it.
+	Interpreter string `json:"interpreter,omitempty"`
+	Compiler    string `json:"compiler"`
+	Size        int64  `json:"compressed_bytes"`
+	Baked       bool   `json:"baked"` // the image is in the registry
 	// Extensions are the toolchain's further images, each for the recipes that name one of its executables.
 	Extensions []Extension `json:"extensions,omitempty"`
 }

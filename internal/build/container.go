@@ -35,6 +35,7 @@ func (a *attempt) container(ctx context.Context, work string, j job.Job, mounts 
 	facts := a.job.Toolchain.Facts
 	j.Schema, j.Name, j.Version = job.Schema, a.job.Recipe.Name, a.job.Recipe.Version
 	j.Python, j.Environment, j.PlatformTag, j.Emscripten = facts.Python, facts.Env, facts.PlatformTag, facts.Emscripten
+	j.Target = string(facts.Target)
 	j.Jobs, j.Epoch = a.job.Jobs, epoch.Unix()
 	if err := writeJob(work, j); err != nil {
 		return nil, err
@@ -131,6 +132,10 @@ func (a *attempt) explain(f record.Failure) error {
 				"); what it downloads must come as a source, a patch or a build requirement"
 		case d.first() != "":
 			f.Message += ": " + clip(d.first(), 300)
+		}
+		if why := absent(d.first()); why != "" && a.job.Toolchain.Facts.Target.Static() {
+			f.Kind = record.Unsupported
+			f.Message += " (" + why + ")"
 		}
 	}
 	return &failed{f}

@@ -54,6 +54,9 @@ func (a *attempt) pack(m *made) error {
 	if err := a.check(w, m); err != nil {
 		return err
 	}
+	if facts.Target.Static() {
+		return a.keepStatic(w, result)
+	}
 	return a.keep(w, result)
 }
 
@@ -291,6 +294,9 @@ func (a *attempt) rehost(ctx context.Context, path string) error {
 	artifact, err := describe(w)
 	if err != nil {
 		return err
+	}
+	if a.job.Toolchain.Facts.Target.Static() {
+		return a.keepStatic(w, wheel.Packed{Wheel: artifact})
 	}
 	return a.keep(w, wheel.Packed{Wheel: artifact})
 }

@@ -71,6 +71,9 @@ func (t *targets) request(ctx context.Context, a *app, farm api.Farm, args []str
 	if err != nil {
 		return req, err
 	}
+	if set, err = t.on(ctx, farm, set); err != nil {
+		return req, err
+	}
 	for _, project := range given {
 		project.CompileAgainst(set)
 	}
@@ -114,6 +117,25 @@ func (t *targets) set(needed bool) (*recipe.Set, error) {
 		return nil, fault.Errorf(fault.NotFound, "no folder of recipes at %s: name one with --recipes (%w)", t.recipes, err)
 	}
 	return recipe.LoadSet(t.recipes)
+}
+
+// on is the set as it is on the toolchain that is named. One that the farm does not have is for the farm to refuse.
+func (t *targets) on(ctx context.Context, farm api.Farm, set *recipe.Set) (*recipe.Set, error) {
+	list, err := farm.Toolchains(ctx)
+	if err != nil {
+		return nil, err
+	}
+	name, _, _ := strings.Cut(t.toolchain, "@")
+	for _, tc := range list {
+		if tc.Name != name {
+			continue
+		}
+		if r := set.Get(tc.Interpreter); tc.Interpreter != "" && r == nil {
+			return nil, fault.Errorf(fault.NotFound, "on the toolchain %s packages are compiled against the Python that the recipe %s makes, and %s has none: name the folder that does with --recipes", name, tc.Interpreter, t.recipes)
+		}
+		return set.On(recipe.Platform{Target: tc.Target, Interpreter: tc.Interpreter}), nil
+	}
+	return set, nil
 }
 
 // upload sends what was chosen and all that it needs, and nothing else of the folder. given are recipes that were made

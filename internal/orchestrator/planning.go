@@ -25,6 +25,7 @@ const builderVersion = "1"
 type requested struct {
 	api.RunRequest
 	*pack
+	set       *recipe.Set // the pack's, as it is on the toolchain
 	toolchain known
 	policy    reproduce.Policy
 }
@@ -42,14 +43,15 @@ func (o *Orchestrator) read(ctx context.Context, req api.RunRequest) (*requested
 	if err != nil {
 		return nil, fmt.Errorf("reading the recipes of the request: %w", err)
 	}
-	chosen, err := pack.set.Select(req.Select...)
+	set := pack.set.On(tc.platform())
+	chosen, err := set.Select(req.Select...)
 	if err != nil {
 		return nil, err
 	}
 	if len(chosen) == 0 {
 		return nil, fault.Errorf(fault.Invalid, "nothing is selected")
 	}
-	return &requested{RunRequest: req, pack: pack, toolchain: tc, policy: policy}, nil
+	return &requested{RunRequest: req, pack: pack, set: set, toolchain: tc, policy: policy}, nil
 }
 
 // retries says whether what failed before is built again. Who waits at a terminal has changed something, or wants to see the

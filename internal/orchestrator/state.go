@@ -54,6 +54,9 @@ func (o *Orchestrator) state(ctx context.Context) (telemetry.State, error) {
 		return s, err
 	}
 	for _, tc := range toolchains {
+		if tc.Spec.Facts.Target.Static() {
+			continue // nothing of it is on an index
+		}
 		if s.Generations[tc.Spec.Name], err = o.db.Generation(ctx, tc.Spec.Name); err != nil {
 			return s, err
 		}

@@ -21,6 +21,11 @@ type known struct {
 	*toolchain.Toolchain
 }
 
+// platform is what the toolchain means for the graph of recipes.
+func (k known) platform() recipe.Platform {
+	return recipe.Platform{Target: string(k.Spec.Facts.Target.Or()), Interpreter: k.Spec.Facts.Interpreter}
+}
+
 func (k known) digest() record.Digest { return record.Digest(k.Lock.Build) }
 
 // ref names the image that builds, without the registry.
@@ -153,7 +158,8 @@ func (o *Orchestrator) Toolchains(ctx context.Context) ([]api.Toolchain, error) 
 	}
 	out := []api.Toolchain{}
 	for _, t := range all {
-		a := api.Toolchain{Name: t.Spec.Name, Platform: t.Spec.Facts.PlatformTag, Compiler: t.Spec.Facts.Compiler}
+		f := t.Spec.Facts
+		a := api.Toolchain{Name: t.Spec.Name, Platform: f.PlatformTag, Target: string(f.Target.Or()), Interpreter: f.Interpreter, Compiler: f.Compiler}
 		if t.Lock != nil && t.Lock.Build != "" {
 			a.Digest = t.Lock.Build
 			if a.Baked, a.Size, err = o.baked(ctx, known{t.Spec.Name, t}.ref()); err != nil {

@@ -31,6 +31,7 @@ func (o *Orchestrator) upstream(ctx context.Context, run store.Run, req *api.Run
 	if err != nil {
 		return fmt.Errorf("reading the recipes of the request: %w", err)
 	}
+	set = set.On(tc.platform())
 	chosen, err := set.Select(req.Select...)
 	if err != nil {
 		return err

@@ -53,7 +53,7 @@ func (w *walk) visit(name string) {
 	w.state[name] = open
 	w.path = append(w.path, name)
 	seen := map[string]bool{}
-	for _, dep := range slices.Concat(slices.Collect(r.dependencies()), w.set.testDependencies(r)) {
+	for _, dep := range slices.Concat(slices.Collect(r.dependencies()), w.set.interpreters(r), w.set.testDependencies(r)) {
 		next := Canonical(dep.name)
 		if seen[next] {
 			continue
@@ -62,7 +62,9 @@ func (w *walk) visit(name string) {
 		switch {
 		case w.set.recipes[next] == nil:
 			hint := "add a recipe for it"
-			if near := nearest(next, w.set.names()); near != "" {
+			if f := w.set.foreign[next]; f != nil {
+				hint = "`" + f.Name + "` is not for " + w.set.platform.Target + " (" + f.At("wasmill.targets").String() + ")"
+			} else if near := nearest(next, w.set.names()); near != "" {
 				hint = "did you mean `" + w.set.recipes[near].Name + "`?"
 			}
 			w.errs.add(r.At(dep.at), hint, "`%s` needs `%s`, and there is no such recipe", r.Name, dep.name)
@@ -87,8 +89,8 @@ func (w *walk) cycle(name string) string {
 }
 
 // Hosts are the recipes of which a build of r uses what came out, each after those that it uses itself: the host
-// dependencies, those of a library among them, since whoever links a static library links what it needs too; and
-// packages with build.cross-build-env among what r and they run with, whose headers a build sees even where nobody lists
+// dependencies, those of a library among them, since whoever links a static library links what it needs too; the Python
+// that a package is compiled against, where that is a recipe (Platform); and packages with build.cross-build-env among what r and they run with, whose headers a build sees even where nobody lists
 // them as host dependencies. All that r needs must be in the set (Closure tells).
 func (s *Set) Hosts(r *Recipe) []*Recipe {
 	var order []*Recipe
@@ -103,6 +105,9 @@ func (s *Set) Hosts(r *Recipe) []*Recipe {
 			}
 		}
 		if host {
+			for _, d := range s.interpreters(r) {
+				next(s.Get(d.name))
+			}
 			for _, name := range r.Requirements.Host {
 				next(s.Get(name))
 			}

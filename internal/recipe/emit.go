@@ -39,6 +39,7 @@ func projectMeta(r *Recipe) []byte {
 	w := r.Wasmill
 	line("wasmill:\n  pure: %t\n  dynamic-version: %t", w.Pure, w.DynamicVersion)
 	texts("extension-modules", w.ExtensionModules)
+	texts("targets", w.Targets)
 	if w.Class != "" {
 		line("  class: %s", w.Class)
 	}

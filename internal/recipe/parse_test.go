@@ -74,6 +74,7 @@ wasmill:
   pure: false
   dynamic-version: false
   extension-modules: [demo._c]
+  targets: [wasm32-wasip1]
   class: large
   timeout: 1h30m
   max-size: 1.5 MiB
@@ -120,7 +121,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 		Extra: map[string]any{"recipe-maintainers": []any{"somebody"}, "free": map[string]any{"form": []any{"1", true, nil}}},
 		Wasmill: recipe.Wasmill{
 			ExtensionModules: []string{"demo._c"}, Class: recipe.Large, MaxSize: 3 << 19, Timeout: 90 * time.Minute,
-			ExcludeNewer: time.Date(2026, 2, 3, 3, 5, 6, 0, time.UTC), NotReproducible: "It writes the time.",
+			Targets: []string{"wasm32-wasip1"}, ExcludeNewer: time.Date(2026, 2, 3, 3, 5, 6, 0, time.UTC), NotReproducible: "It writes the time.",
 			Patches: map[string]recipe.PatchNote{
 				"patches/a.patch": {Why: "It does not compile.", Upstream: "https://example.org/pull/1", Status: "merged-in 3.11"},
 			},

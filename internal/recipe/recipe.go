@@ -176,6 +176,8 @@ type Wasmill struct {
 	// ExtensionModules are the dotted names of the compiled modules that the wheel must hold. Empty: what the
 	// source's own build announces.
 	ExtensionModules []string
+	// Targets are the compilers' names of what the recipe is for ("wasm32-wasip1"); empty: for any.
+	Targets []string
 	// Class is empty unless the recipe names one: the farm then learns it from earlier builds.
 	Class Class
 	// Timeout is how long the build's container may run: DefaultTimeout unless the recipe says otherwise.

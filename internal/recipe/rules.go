@@ -250,6 +250,11 @@ func (c checker) wasmill() {
 	for i, m := range c.Wasmill.ExtensionModules {
 		c.module(fmt.Sprintf("wasmill.extension-modules[%d]", i), m)
 	}
+	for i, t := range c.Wasmill.Targets {
+		if !targetForm.MatchString(t) {
+			c.add(fmt.Sprintf("wasmill.targets[%d]", i), "for example wasm32-wasip1 or wasm32-unknown-emscripten", "`%s` is not what a compiler calls a target", shorten(t))
+		}
+	}
 	listed := map[string]bool{}
 	var names []string
 	for _, p := range c.Source.Patches {

@@ -76,6 +76,7 @@ var schema = []section{
 		{"pure", flag(func(r *Recipe) *bool { return &r.Wasmill.Pure })},
 		{"dynamic-version", flag(func(r *Recipe) *bool { return &r.Wasmill.DynamicVersion })},
 		{"extension-modules", texts(func(r *Recipe) *[]string { return &r.Wasmill.ExtensionModules })},
+		{"targets", texts(func(r *Recipe) *[]string { return &r.Wasmill.Targets })},
 		{"class", choice(func(r *Recipe) *Class { return &r.Wasmill.Class }, Small, Medium, Large)},
 		{"timeout", func(d *decoder, path string, v *value) { duration(d, path, v, &d.recipe.Wasmill.Timeout) }},
 		{"max-size", func(d *decoder, path string, v *value) { size(d, path, v, &d.recipe.Wasmill.MaxSize) }},

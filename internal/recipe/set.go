@@ -16,6 +16,8 @@ import (
 type Set struct {
 	recipes  map[string]*Recipe // by canonical name; without what is excluded
 	excluded map[string]Exclusion
+	platform Platform
+	foreign  map[string]*Recipe // recipes that are not for the platform
 }
 
 // Exclusion is a recipe that is left out of a set because it, or something that it needs, is disabled.
@@ -74,7 +76,11 @@ func (s *Set) With(recipes ...*Recipe) (*Set, error) {
 			all = append(all, r)
 		}
 	}
-	return NewSet(all...)
+	with, err := NewSet(all...)
+	if err != nil {
+		return nil, err
+	}
+	return with.On(s.platform), nil
 }
 
 func newSet(recipes []*Recipe, errs *Errors) *Set {
@@ -161,6 +167,7 @@ func (s *Set) all() []*Recipe {
 	for _, x := range s.excluded {
 		all = append(all, x.Recipe)
 	}
+	all = slices.AppendSeq(all, maps.Values(s.foreign))
 	slices.SortFunc(all, func(a, b *Recipe) int { return strings.Compare(Canonical(a.Name), Canonical(b.Name)) })
 	return all
 }
@@ -239,6 +246,9 @@ func (s *Set) find(name string) (*Recipe, error) {
 		}
 		return nil, fault.Errorf(fault.Conflict, "recipe `%s` needs `%s`, which is disabled (%s)",
 			x.Recipe.Name, x.Disabled.Name, x.Disabled.At("package._disabled"))
+	}
+	if r, ok := s.foreign[Canonical(name)]; ok {
+		return nil, fault.Errorf(fault.Conflict, "recipe `%s` is not for %s (%s)", r.Name, s.platform.Target, r.At("wasmill.targets"))
 	}
 	return nil, fault.Errorf(fault.NotFound, "there is no recipe `%s`%s", name, didYouMean(Canonical(name), s.names()))
 }

@@ -196,6 +196,8 @@ const (
 	KindTests   = "tests"   // .tar.gz: tests that were split off a wheel, to be unpacked where it is installed
 	KindLibrary = "library" // .tar.gz: what a library recipe installed, with include/, lib/ and lib/pkgconfig/
 	KindModule  = "module"  // .tar.gz: parts of the standard library
+	// KindStatic is a .tar.gz: a package for a target on which nothing is loaded, with its modules as static libraries (package static).
+	KindStatic = "static-package"
 )
 
 // Wheel is what an index says of a wheel.

@@ -45,12 +45,13 @@ type Facts struct {
 	Compiler       string            `json:"compiler"`     // in words, for provenance: whose build it is and what it lacks
 	PyodideVersion string            `json:"pyodide"`
 	NodeVersion    string            `json:"node"`
-	ExcludeNewer   time.Time         `json:"exclude_newer"`       // the day as of which build requirements are locked by default
-	LLVM           string            `json:"llvm"`                // the folder of clang and llvm-ar
-	ClangFlags     []string          `json:"clang_flags"`         // what emcc hands clang for a C source, without the user's flags
-	ClangxxFlags   []string          `json:"clangxx_flags"`       // the same for C++
-	Env            map[string]string `json:"env"`                 // for every build
-	Extension      string            `json:"extension,omitempty"` // which one this image is
+	ExcludeNewer   time.Time         `json:"exclude_newer"`        // the day as of which build requirements are locked by default
+	LLVM           string            `json:"llvm"`                 // the folder of clang and llvm-ar
+	ClangFlags     []string          `json:"clang_flags"`          // what emcc hands clang for a C source, without the user's flags
+	ClangxxFlags   []string          `json:"clangxx_flags"`        // the same for C++
+	LinkFlags      []string          `json:"link_flags,omitempty"` // what a program is linked with, where nothing is loaded
+	Env            map[string]string `json:"env"`                  // for every build
+	Extension      string            `json:"extension,omitempty"`  // which one this image is
 	Interpreter    string            `json:"interpreter,omitempty"`
 }
 

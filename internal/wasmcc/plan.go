@@ -108,6 +108,9 @@ func planCompiler(name string, args []string, env Env) (Command, error) {
 	if err != nil {
 		return Command{}, err
 	}
+	if slices.Contains(args, "-print-multiarch") && env.Toolchain.Static() {
+		return Command{Print: "wasm32-wasi\n"}, nil
+	}
 	if slices.Contains(args, "-print-multiarch") {
 		return Command{Print: "wasm32-emscripten\n"}, nil
 	}
@@ -118,6 +121,9 @@ func planCompiler(name string, args []string, env Env) (Command, error) {
 	cxx := slices.Contains(cxxDrivers, name) || slices.ContainsFunc(all, func(a arg) bool {
 		return a.name == "" && cxxSources[path.Ext(a.value)] || a.name == "-x" && strings.HasPrefix(a.value, "c++")
 	})
+	if env.Toolchain.Static() {
+		return planStatic(all, cxx, env), nil
+	}
 	if !slices.ContainsFunc(all, isInput) {
 		// A question about the compiler (--version, -v, -print-…): only emcc says that it is Emscripten.
 		return Command{Program: emcc(cxx), Args: words(all)}, nil
@@ -178,7 +184,7 @@ func planCompile(all []arg, cxx bool, env Env) Command {
 	if cxx {
 		ours = append(ours, env.Settings.CXXFlags...)
 	}
-	ours = append(ours, "-I"+PythonInclude+"/python"+env.Toolchain.Python)
+	ours = append(ours, "-I"+env.Toolchain.Include())
 	for _, dir := range []string{env.Settings.Root, env.Dir} {
 		if dir != "" {
 			ours = append(ours, "-ffile-prefix-map="+dir+"=.")
@@ -237,7 +243,7 @@ func planLink(all []arg, cxx bool, env Env) (Command, error) {
 			out = append(out, env.Settings.CXXFlags...)
 		}
 		out = words(withSIMD(parse(out)))
-		out = append(out, "-I"+PythonInclude+"/python"+env.Toolchain.Python)
+		out = append(out, "-I"+env.Toolchain.Include())
 	}
 	out = slices.Concat(out, BaseLDFlags, []string{"-Wl,--fatal-warnings"}, env.Settings.LDFlags)
 	command := Command{Program: emcc(cxx), Link: &Link{Output: abs(env.Dir, output)}}

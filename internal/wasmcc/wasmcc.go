@@ -15,11 +15,13 @@ const (
 	CMakeFile     = "/opt/wasmill/etc/toolchain.cmake"
 	MesonFile     = "/opt/wasmill/etc/meson-cross.ini"
 	PythonInclude = "/opt/wasmill/python/include"
+	SystemConfig  = "/opt/wasmill/python/sysconfigdata"
 )
 
 // Places in the build's folder. The settings are a file and not variables because build systems drop variables they
 // do not know.
 const (
+	Libraries    = "/work/libs" // $WASM_LIBRARY_DIR
 	SettingsFile = "/work/wrapper.json"
 	LinksFile    = "/work/links.jsonl"
 	TimesFile    = "/work/times.jsonl"
@@ -41,10 +43,12 @@ var (
 
 // Toolchain is the part of the image's toolchain.json that the wrapper needs.
 type Toolchain struct {
+	Target       string   `json:"target"`        // the compiler's name of what is compiled for; empty for Emscripten's
 	LLVM         string   `json:"llvm"`          // the folder of clang and llvm-ar
 	Python       string   `json:"python"`        // "3.15"
 	ClangFlags   []string `json:"clang_flags"`   // what emcc -c hands clang, without the user's flags
 	ClangxxFlags []string `json:"clangxx_flags"` // the same of em++
+	LinkFlags    []string `json:"link_flags"`    // what a program for a static target is linked with
 }
 
 // Settings is what a recipe changes in the wrapper.

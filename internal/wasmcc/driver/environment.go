@@ -12,7 +12,6 @@ import (
 const (
 	nativePath = job.Env + "/bin:/usr/local/bin:/usr/bin:/bin"
 	python     = "/opt/wasmill/python"
-	sysconfig  = "_sysconfigdata__emscripten_wasm32-emscripten"
 	native     = "/usr/bin/x86_64-linux-gnu-" // begins the names of the build machine's own tools
 )
 
@@ -21,7 +20,8 @@ const (
 // run while the package is built: under the plain names they get the wrapper later. Nothing comes from outside. The
 // compiler wrappers are not in it yet.
 func environment(j job.Job) map[string]string {
-	include := wasmcc.PythonInclude + "/python" + j.Python
+	target := wasmcc.Toolchain{Target: j.Target, Python: j.Python}
+	include, sysconfig, _ := places(target)
 	cflags := strings.Join(wasmcc.BaseCFlags, " ") + " -I" + include
 	ldflags := strings.Join(wasmcc.BaseLDFlags, " ")
 	major, minor, _ := strings.Cut(j.Python, ".")
@@ -55,8 +55,36 @@ func environment(j job.Job) map[string]string {
 		env[name] = native + "g++"
 	}
 	env["AR_FOR_BUILD"], env["RANLIB_FOR_BUILD"] = native+"ar", native+"ranlib"
+	if target.Static() {
+		static(env, target)
+	}
 	maps.Copy(env, j.Environment)
 	return env
+}
+
+// places are where the target's Python has its headers, the name of its sysconfig data, and the folder of that.
+func places(target wasmcc.Toolchain) (include, sysconfig, folder string) {
+	if target.Static() {
+		return target.Include(), "_sysconfigdata__wasi_wasm32-wasi", job.Libs + "/lib/sysconfigdata"
+	}
+	return target.Include(), "_sysconfigdata__emscripten_wasm32-emscripten", wasmcc.SystemConfig
+}
+
+// static changes what is other where nothing is loaded at run time: the flags, where Python is, and that the names by which recipes
+// of libraries call Emscripten stand for this target's compiler.
+func static(env map[string]string, target wasmcc.Toolchain) {
+	include, _, folder := places(target)
+	cflags := strings.Join(wasmcc.StaticCFlags, " ") + " -I" + include
+	env["SIDE_MODULE_CFLAGS"], env["SIDE_MODULE_CXXFLAGS"], env["SIDE_MODULE_LDFLAGS"] = cflags, cflags, ""
+	env["PLATFORM_TRIPLET"], env["CARGO_BUILD_TARGET"] = "wasm32-wasi", target.Target
+	env["TARGETINSTALLDIR"], env["PYODIDE_ROOT"] = job.Libs, job.Libs
+	env["PYO3_CROSS_LIB_DIR"] = folder
+	env["PKG_CONFIG_LIBDIR"] = job.Libs + "/lib/pkgconfig:" + job.Libs + "/share/pkgconfig"
+	env["PATH"] = nativePath + ":/opt/wasmill/compat"
+	delete(env, "EMSDK_PYTHON")
+	delete(env, "PYODIDE")
+	delete(env, "PYODIDE_ABI_VERSION")
+	delete(env, "PYODIDE_EMSCRIPTEN_VERSION")
 }
 
 // cross adds the compiler wrappers, and makes a Python believe that it runs on the target. It must not be in force
@@ -69,9 +97,13 @@ func cross(env map[string]string, j job.Job) {
 	} {
 		env[name] = wasmcc.CrossDir + "/" + tool
 	}
+	_, sysconfig, folder := places(wasmcc.Toolchain{Target: j.Target, Python: j.Python})
 	env["_PYTHON_HOST_PLATFORM"] = j.PlatformTag
 	env["_PYTHON_SYSCONFIGDATA_NAME"] = sysconfig
-	env["_PYTHON_SYSCONFIGDATA_PATH"] = python + "/sysconfigdata"
+	env["_PYTHON_SYSCONFIGDATA_PATH"] = folder
+	if j.Target != "" {
+		env["PYTHONPATH"] = folder // before 3.14 Python knows no other way
+	}
 }
 
 // abiVersion is "2026_5" of "pyemscripten_2026_5_wasm32".

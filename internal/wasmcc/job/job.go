@@ -73,6 +73,7 @@ type Job struct {
 	Python      string   `json:"python"`                // "3.15"
 	// Environment is set before anything else: the toolchain's variables.
 	Environment map[string]string `json:"environment,omitempty"`
+	Target      string            `json:"target,omitempty"` // the compiler's name of what is compiled for; empty for Emscripten's
 	PlatformTag string            `json:"platform_tag"`
 	Emscripten  string            `json:"emscripten"`
 	Jobs        int               `json:"jobs"`  // compilers at a time

@@ -1,0 +1,144 @@
+package build
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/wasmill/wasmill/internal/archive"
+	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/recipe"
+	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/static"
+	"github.com/wasmill/wasmill/internal/wheel"
+)
+
+// keepStatic makes of a wheel what a package is where nothing is loaded: its files, and its modules as static libraries. The wheel
+// itself goes: no installer would know what to do with it.
+func (a *attempt) keepStatic(w *wheel.Wheel, packed wheel.Packed) error {
+	a.clock.enter(record.PhaseAudit)
+	known, err := a.linkedWith()
+	if err != nil {
+		return err
+	}
+	modules, files, missing, err := static.Link(w, known)
+	if fault.KindOf(err) == fault.Invalid {
+		return fail(record.PhaseAudit, record.AuditFailed, "%s", err)
+	}
+	if err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		return a.cannotLink(missing)
+	}
+	if modules == nil {
+		modules = []static.Module{}
+	}
+	facts, r := a.job.Toolchain.Facts, a.job.Recipe
+	about, err := json.MarshalIndent(static.Package{
+		Schema: static.Schema, Name: w.Metadata.Name, Version: w.Metadata.Version, Target: string(facts.Target), PythonTag: facts.PythonTag,
+		Compiler: facts.Compiler, Modules: modules,
+	}, "", "  ")
+	if err != nil {
+		return err
+	}
+	files[static.AboutFile] = append(about, '\n')
+	var entries []archive.Entry
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		entries = append(entries, archive.Entry{Name: name, Open: opener(files[name])})
+	}
+	kept := static.Kept(w)
+	for _, name := range slices.Sorted(maps.Keys(kept)) {
+		data, err := w.ReadFile(kept[name])
+		if err != nil {
+			return err
+		}
+		entries = append(entries, archive.Entry{Name: static.Site + name, Open: opener(data)})
+	}
+	if max := int64(r.Wasmill.MaxSize); max > 0 && packed.Wheel.Size > max {
+		return fail(record.PhaseAudit, record.AuditFailed, "the package has %d bytes, and wasmill.max-size allows %d", packed.Wheel.Size, max)
+	}
+	name := recipe.Canonical(w.Metadata.Name) + "-" + w.Metadata.Version + "-" + facts.PythonTag + "-" + facts.PlatformTag + ".tar.gz"
+	if err := a.keepFile(record.KindStatic, name, func(out io.Writer) error { return archive.Write(out, entries, epoch) }); err != nil {
+		return err
+	}
+	for _, m := range modules {
+		a.log.sayf("module: %s, to be linked from %s", m.Name, m.Archive)
+	}
+	if packed.Tests == nil {
+		return nil
+	}
+	if err := move(filepath.Join(filepath.Dir(w.Path()), packed.Tests.Filename), filepath.Join(a.job.Out, packed.Tests.Filename)); err != nil {
+		return diskError(err)
+	}
+	a.rec.Artifacts = append(a.rec.Artifacts, *packed.Tests)
+	return nil
+}
+
+func opener(data []byte) func() (io.ReadCloser, int64, error) {
+	return func() (io.ReadCloser, int64, error) {
+		return io.NopCloser(bytes.NewReader(data)), int64(len(data)), nil
+	}
+}
+
+// linkedWith are the symbols of all that an interpreter is linked with: the system's libraries, which the toolchain's image has
+// written down, and Python's, which is a host dependency.
+func (a *attempt) linkedWith() (static.Symbols, error) {
+	system := a.job.Toolchain.Symbols
+	file := filepath.Join(a.libs, "lib", "libpython"+a.job.Toolchain.Facts.Python+".a")
+	python := map[string]bool{}
+	data, err := os.ReadFile(file)
+	if err == nil {
+		python, err = static.ArchiveDefined(data)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // what is pure needs no Python
+		return nil, err
+	}
+	return func(name string) bool {
+		_, function := system.Functions[name]
+		return function || system.Data[name] || python[name]
+	}, nil
+}
+
+// cannotLink says which symbols nothing defines, and what that means.
+func (a *attempt) cannotLink(missing []static.Missing) error {
+	lines := static.Explain(missing)
+	more := ""
+	if len(lines) > 1 {
+		more = " (and more, for other reasons)"
+	}
+	f := fail(record.PhaseAudit, record.Unsupported, "it can't be linked for %s: %s%s", a.job.Toolchain.Facts.Target, clip(lines[0], 500), more).(*failed)
+	var detail []string
+	detail = append(detail, lines...)
+	for _, m := range missing {
+		detail = append(detail, m.Module+": undefined: "+strings.Join(m.Symbols, " "))
+	}
+	f.Detail = clip(strings.Join(detail, "\n"), maxDetail)
+	for _, line := range detail {
+		a.log.sayf("%s", line)
+	}
+	return f
+}
+
+// absentParts are what compilers say where a target lacks a part of the language or of the C library, and what that means.
+var absentParts = []struct{ said, why string }{
+	{"with exceptions disabled", "C++ exceptions: the target's C++ library is built without them, so the symbol __cxa_throw is nowhere"},
+	{"Setjmp/longjmp support requires Exception handling support", "setjmp and longjmp need WebAssembly's exceptions, which engines for preview 1 lack"},
+}
+
+// absent says what the target lacks, by the first error of a compiler; empty for any other error.
+func absent(line string) string {
+	for _, p := range absentParts {
+		if strings.Contains(line, p.said) {
+			return p.why
+		}
+	}
+	return ""
+}

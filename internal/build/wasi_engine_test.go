@@ -1,0 +1,220 @@
+//go:build engine
+
+package build_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wasmill/wasmill/internal/audit"
+	"github.com/wasmill/wasmill/internal/build"
+	"github.com/wasmill/wasmill/internal/engine"
+	"github.com/wasmill/wasmill/internal/recipe"
+	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/static"
+	"github.com/wasmill/wasmill/internal/toolchain"
+)
+
+// wasiFarm builds in the image for WASI, which WASMILL_WASI_IMAGE names, against the Python that the recipe cpython-wasi has made:
+// WASMILL_WASI_PYTHON is its archive.
+func wasiFarm(t *testing.T) (f *farm, python build.Host) {
+	t.Helper()
+	ref, archive := os.Getenv("WASMILL_WASI_IMAGE"), os.Getenv("WASMILL_WASI_PYTHON")
+	if ref == "" || archive == "" {
+		t.Skip("WASMILL_WASI_IMAGE and WASMILL_WASI_PYTHON name no toolchain image for WASI and no Python for it")
+	}
+	c := *realFarm(t)
+	if err := c.builder.Engine.Pull(t.Context(), ref); err != nil {
+		t.Fatal(err)
+	}
+	c.image = toolchain.Image{Name: "wasi", Symbols: &audit.Runtime{}}
+	_, c.image.Build, _ = strings.Cut(ref, "/")
+	for file, into := range map[string]any{"toolchain.json": &c.image.Facts, "abi.json": c.image.Symbols} {
+		text, err := cat(c.builder.Engine, ref, "/opt/wasmill/etc/"+file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(text, into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := ours(t, "cpython-wasi")
+	return &c, build.Host{Recipe: r, Files: []build.File{{Artifact: record.Artifact{Filename: filepath.Base(archive), Kind: record.KindLibrary}, Path: archive}}}
+}
+
+// ours is a recipe of this repository.
+func ours(t *testing.T, name string) *recipe.Recipe {
+	t.Helper()
+	r, err := recipe.Load(filepath.Join("..", "..", "recipes", name, recipe.MetaFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// unpacked is an archive that a build left, below a folder.
+func unpacked(t *testing.T, file, dir string) (names []string) {
+	t.Helper()
+	z, err := gzip.NewReader(bytes.NewReader(contents(t, file)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r := tar.NewReader(z); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			return names
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, h.Name)
+		to := filepath.Join(dir, h.Name)
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(to, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// about is what a package's archive says of itself.
+func about(t *testing.T, dir string) (p static.Package) {
+	t.Helper()
+	if err := json.Unmarshal(contents(t, filepath.Join(dir, static.AboutFile)), &p); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// Packages with modules of one name, in C and in C++, are linked into one interpreter, and called there.
+func TestPackagesForWASIAreLinkedTogether(t *testing.T) {
+	f, python := wasiFarm(t)
+	work := t.TempDir()
+	if err := os.Chmod(work, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	var modules []static.Module
+	names := []string{"markupsafe", "simplejson"}
+	if os.Getenv("WASMILL_TEST_NIGHTLY") != "" {
+		names = append(names, "msgpack", "xxhash", "lz4", "ujson", "cytoolz", "toolz")
+	}
+	if more := os.Getenv("WASMILL_TEST_WASI"); more != "" {
+		names = strings.Fields(more)
+	}
+	for _, name := range names {
+		out := f.build(t, ours(t, name), func(j *build.Job) { j.Hosts = []build.Host{python} })
+		if out.Record.Outcome != record.Passed {
+			t.Errorf("%s: %+v\n%s", name, out.Record.Failure, tail(out.log))
+			continue
+		}
+		if kind := out.Record.Artifacts[0].Kind; kind != record.KindStatic || out.Record.Wheel() != nil {
+			t.Errorf("%s is a %s", name, kind)
+		}
+		files := unpacked(t, out.Path, filepath.Join(work, name))
+		p := about(t, filepath.Join(work, name))
+		for _, m := range p.Modules {
+			if !slices.Contains(files, m.Archive) {
+				t.Errorf("%s is not in the package of %s: %v", m.Archive, name, files)
+			}
+			m.Archive = "/work/" + name + "/" + m.Archive
+			modules = append(modules, m)
+		}
+		if again := f.build(t, ours(t, name), func(j *build.Job) { j.Hosts, j.Lock = []build.Host{python}, out.Lock }); !bytes.Equal(contents(t, out.Path), contents(t, again.Path)) {
+			t.Errorf("two builds of %s differ", name)
+		}
+	}
+	var declare, adding, archives strings.Builder
+	for i, m := range modules {
+		fmt.Fprintf(&declare, "extern PyObject *init%d(void) __asm__(\"%s\");\n", i, m.Init)
+		fmt.Fprintf(&adding, "PyImport_AppendInittab(\"%s\", init%d);\n", m.Name, i)
+		fmt.Fprintf(&archives, " %s", m.Archive)
+	}
+	program := "#include <Python.h>\n" + declare.String() + "int main(int n, char **a) {\n" + adding.String() + "return Py_BytesMain(n, a);\n}\n"
+	tests := map[string]string{
+		"markupsafe": "import markupsafe._speedups as m; print('markupsafe', m._escape_inner('<a>'))",
+		"simplejson": "import simplejson, simplejson._speedups as s; print('simplejson', s.encode_basestring_ascii('\\xe4'))",
+		"msgpack":    "import msgpack; from msgpack import _cmsgpack; print('msgpack', msgpack.unpackb(_cmsgpack.packb([1, {'a': 2}])))",
+		"xxhash":     "import xxhash; print('xxhash', xxhash.xxh64(b'a').hexdigest())",
+		"lz4":        "import lz4.frame; print('lz4', lz4.frame.decompress(lz4.frame.compress(b'a' * 99)) == b'a' * 99)",
+		"ujson":      "import ujson; print('ujson', ujson.loads(ujson.dumps({'a': [1.5, None]})))",
+		"cytoolz":    "import cytoolz; print('cytoolz', list(cytoolz.partition(2, range(4))))",
+		"toolz":      "import toolz; print('toolz', toolz.first([1]))",
+	}
+	var script strings.Builder
+	script.WriteString("import sys\nsys.path[1:1] = sys.argv[1:]\n")
+	for _, name := range names {
+		script.WriteString(tests[name] + "\n")
+	}
+	writeFiles(t, work, map[string]string{"main.c": program, "test.py": script.String()})
+	unpacked(t, python.Files[0].Path, filepath.Join(work, "python"))
+	var out bytes.Buffer
+	result, err := f.builder.Engine.Run(t.Context(), engine.Spec{
+		Image: os.Getenv("WASMILL_WASI_IMAGE"), WorkDir: "/work", User: "1000:1000", Env: []string{"HOME=/tmp"},
+		Command: []string{"bash", "-euc", `
+			tools=` + f.image.Facts.LLVM + `
+			flags="` + strings.Join(f.image.Facts.ClangFlags, " ") + `"
+			$tools/clang $flags -O2 -c main.c -o /tmp/main.o -Ipython/include/python3.13
+			$tools/clang++ $flags -z stack-size=8388608 -Wl,--stack-first -Wl,--initial-memory=20971520 -o /tmp/app.wasm /tmp/main.o` + archives.String() + ` \
+				python/lib/libpython3.13.a -ldl ` + strings.Join(f.image.Facts.LinkFlags, " ") + `
+			export PYTHONPATH=/work/python/lib/python313.zip PYTHONHOME=/work/python
+			/opt/wasmill/bin/run /tmp/app.wasm /work/test.py` + func() (s string) {
+			for _, name := range names {
+				s += " /work/" + name + "/site-packages"
+			}
+			return s
+		}()},
+		Mounts: []engine.Mount{{Source: work, Target: "/work", Writable: true}}, Tmpfs: map[string]int64{"/tmp": 1 << 30},
+	}, &out)
+	if err != nil || result.ExitStatus != 0 {
+		t.Fatalf("status %d, %v:\n%s", result.ExitStatus, err, out.String())
+	}
+	want := map[string]string{
+		"markupsafe": "&lt;a&gt;", "simplejson": `"\u00e4"`, "msgpack": "[1, {'a': 2}]", "xxhash": "d24ec4f1a98c6e5b", "lz4": "True",
+		"ujson": "{'a': [1.5, None]}", "cytoolz": "[(0, 1), (2, 3)]", "toolz": "1",
+	}
+	for _, name := range names {
+		if line := name + " " + want[name] + "\n"; !strings.Contains(out.String(), line) {
+			t.Errorf("%s: the interpreter says\n%s, want %s", name, out.String(), line)
+		}
+	}
+}
+
+// What WASI has not is told with the symbols that say so.
+func TestWhatCannotWorkUnderWASI(t *testing.T) {
+	f, python := wasiFarm(t)
+	files := map[string]string{
+		"pyproject.toml": pyproject,
+		"setup.py":       "from setuptools import Extension, setup\nsetup(ext_modules=[Extension('story', ['story.c'])])\n",
+		"story.c": "#include <Python.h>\nextern int fork(void); extern int waitpid(int, int *, int);\n" +
+			"static struct PyModuleDef def = {PyModuleDef_HEAD_INIT, \"story\"};\nPyMODINIT_FUNC PyInit_story(void) { if (fork() > 0) waitpid(-1, 0, 0); return PyModule_Create(&def); }\n",
+	}
+	out := f.build(t, project(t, files), func(j *build.Job) { j.Hosts = []build.Host{python} })
+	want := &record.Failure{
+		Phase: record.PhaseAudit, Kind: record.Unsupported,
+		Message: "it can't be linked for wasm32-wasip1: story want fork, waitpid (processes: WASI has none)",
+		Detail:  "story want fork, waitpid (processes: WASI has none)\nstory: undefined: fork waitpid",
+	}
+	if diff := cmp.Diff(want, out.Record.Failure); diff != "" {
+		t.Errorf("(-want +got):\n%s\n%s", diff, tail(out.log))
+	}
+	throws := f.build(t, ours(t, "kiwisolver"), func(j *build.Job) { j.Hosts = []build.Host{python} })
+	if got := throws.Record.Failure; got == nil || got.Kind != record.Unsupported || !strings.Contains(got.Message, "__cxa_throw") {
+		t.Errorf("what throws in C++: %+v\n%s", got, tail(throws.log))
+	}
+}
