@@ -55,7 +55,6 @@ wasmill_farm_activities_total{activity="Record",outcome="ok"} 1
 # HELP wasmill_index_generation How often what the index shows has changed.
 # TYPE wasmill_index_generation gauge
 wasmill_index_generation{toolchain="pyemscripten_2026_5"} 1
-wasmill_index_generation{toolchain="wasip1_cp313"} 0
 # HELP wasmill_runs_total Runs that have ended, by lane and outcome.
 # TYPE wasmill_runs_total counter
 wasmill_runs_total{lane="submission",outcome="failed"} 1
