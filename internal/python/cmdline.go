@@ -93,7 +93,7 @@ var (
 		"presite", "lazy_imports",
 	}
 	earlyVariables = []string{
-		"PYTHONDEVMODE", "PYTHONPROFILEIMPORTTIME", "PYTHONTRACEMALLOC", "PYTHONFAULTHANDLER", "PYTHONUTF8", "PYTHONMALLOC", "PYTHONMALLOCSTATS",
+		"PYTHONDEVMODE", "PYTHONPROFILEIMPORTTIME", "PYTHONTRACEMALLOC", "PYTHONFAULTHANDLER", "PYTHONMALLOC", "PYTHONMALLOCSTATS",
 		"PYTHONVERBOSE", "PYTHONDEBUG", "PYTHONNODEBUGRANGES", "PYTHON_FROZEN_MODULES", "PYTHON_LAZY_IMPORTS",
 	}
 )
@@ -122,6 +122,8 @@ func planStart(args, environ []string) start {
 		name, value, _ := strings.Cut(entry, "=")
 		switch {
 		case value == "":
+		case name == "PYTHONUTF8":
+			s.environment[name] = value
 		case name == "PYTHONHASHSEED":
 			// One number is common enough for a snapshot of its own.
 			s.environment[name] = value

@@ -35,7 +35,8 @@ func TestHowAnInterpreterBegins(t *testing.T) {
 		{name: "no environment", args: []string{"-E"}, environ: []string{"PYTHONHASHSEED=17", "PYTHONDEVMODE=1"}},
 		{name: "isolated", args: []string{"-Bsi", "-I"}, environ: []string{"PYTHONDEVMODE=1"}},
 		{name: "an empty variable is none", environ: []string{"PYTHONDEVMODE="}},
-		{name: "a variable that acts early", environ: []string{"PYTHONUTF8=0"}, env: map[string]string{"PYTHONUTF8": "0"}, cold: true},
+		{name: "a variable with few values", environ: []string{"PYTHONUTF8=0"}, env: map[string]string{"PYTHONUTF8": "0"}},
+		{name: "a variable that acts early", environ: []string{"PYTHONMALLOC=debug"}, env: map[string]string{"PYTHONMALLOC": "debug"}, cold: true},
 		{name: "a random seed is not that of a snapshot", args: []string{"-R"}, cold: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

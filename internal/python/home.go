@@ -88,25 +88,22 @@ func (h home) unpacked(ctx context.Context, name string, src fetch.Source) (stri
 	return dir, nil
 }
 
-//go:embed all:boot
+//go:embed boot
 var boot embed.FS
 
 // scripts is a folder with the programs that run in node, named after what they are.
 func (h home) scripts() (string, error) {
-	digest := sha256.New()
-	err := fs.WalkDir(boot, "boot", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		text, err := boot.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(digest, "%s %d\n%s", path, len(text), text)
-		return nil
-	})
+	files, err := fs.ReadDir(boot, "boot")
 	if err != nil {
 		return "", err
+	}
+	digest := sha256.New()
+	for _, f := range files {
+		text, err := boot.ReadFile("boot/" + f.Name())
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(digest, "%s %d\n%s", f.Name(), len(text), text)
 	}
 	dir := filepath.Join(h.cache, "boot", hex.EncodeToString(digest.Sum(nil))[:16])
 	if _, err := os.Stat(dir); err == nil {

@@ -16,16 +16,15 @@ type job struct {
 	SnapshotSize     int64             `json:"snapshotSize,omitempty"`
 	MakeSnapshot     string            `json:"makeSnapshot,omitempty"` // write one to this file, and run nothing
 
-	Executable string      `json:"executable"`
-	Real       string      `json:"real"` // with all links resolved
-	Prefix     string      `json:"prefix"`
-	Cwd        string      `json:"cwd"`
-	PID        int         `json:"pid"`
-	PPID       int         `json:"ppid"`
-	Argv       []string    `json:"argv"`
-	Env        string      `json:"env"` // NAME=VALUE\0…
-	Mounts     []mount     `json:"mounts"`
-	Links      [][2]string `json:"links"`
+	Executable string   `json:"executable"`
+	Real       string   `json:"real"` // with all links resolved
+	Prefix     string   `json:"prefix"`
+	Cwd        string   `json:"cwd"`
+	PID        int      `json:"pid"`
+	PPID       int      `json:"ppid"`
+	Argv       []string `json:"argv"`
+	Env        string   `json:"env"` // NAME=VALUE\0…
+	folders
 }
 
 func encode(words []string) []string {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/pip"
@@ -61,7 +62,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) (int, er
 	if err != nil {
 		return 0, err
 	}
-	mounts, links, err := findMounts(own)
+	folders, err := findFolders(own)
 	if err != nil {
 		return 0, err
 	}
@@ -73,10 +74,13 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) (int, er
 	if err != nil {
 		real = executable
 	}
+	if folders.Scratch != "" {
+		environ = append(slices.Clone(environ), "TMPDIR="+folders.Scratch)
+	}
 	begin := planStart(rest, environ)
 	j := job{
 		Runtime: runtime, Executable: executable, Real: real, Prefix: home.prefix, Cwd: cwd, PID: os.Getpid(), PPID: os.Getppid(),
-		Argv: encode(append([]string{args[0]}, rest...)), Env: encodeBlock(environ), Mounts: mounts, Links: links,
+		Argv: encode(append([]string{args[0]}, rest...)), Env: encodeBlock(environ), folders: folders,
 		StartArguments: begin.arguments, StartEnvironment: begin.environment,
 	}
 	process, err := node.begin(scripts, os.Stdin, os.Stdout, os.Stderr)

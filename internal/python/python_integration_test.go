@@ -27,23 +27,39 @@ type result struct {
 	status   int
 }
 
-// call runs python-wasm.
-func call(t *testing.T, stdin string, args ...string) result {
+// command is python-wasm with these arguments; what it has fetched stays for the next test.
+func command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.Command(self, args...)
-	cmd.Env = append(os.Environ(), "TEST_AS_PYTHON_WASM=1")
-	cmd.Stdin = strings.NewReader(stdin)
+	cmd.Env = append(os.Environ(), "TEST_AS_PYTHON_WASM=1", "WASMILL_PYTHON_CACHE="+filepath.Join(cache, "wasmill-test", "python"))
+	return cmd
+}
+
+func finish(t *testing.T, cmd *exec.Cmd) result {
+	t.Helper()
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	err = cmd.Run()
+	err := cmd.Run()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
 	return result{out.String(), errs.String(), cmd.ProcessState.ExitCode()}
+}
+
+// call runs python-wasm.
+func call(t *testing.T, stdin string, args ...string) result {
+	t.Helper()
+	cmd := command(t, args...)
+	cmd.Stdin = strings.NewReader(stdin)
+	return finish(t, cmd)
 }
 
 func TestCommandRuns(t *testing.T) {

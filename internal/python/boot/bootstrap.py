@@ -67,7 +67,7 @@ def configure(job):
     config["prefix"] = config["exec_prefix"] = prefix if folder is None or sys.version_info < (3, 14) else folder
     paths = [_ZIP, _LIBRARY, _LIBRARY + "/lib-dynload"]
     if config["use_environment"] and os.environ.get("PYTHONPATH"):
-        paths = os.environ["PYTHONPATH"].split(":") + paths
+        paths = [os.path.abspath(path) for path in os.environ["PYTHONPATH"].split(":")] + paths
     config["module_search_paths"], config["module_search_paths_set"] = type(config["argv"])(paths), True
     names = re.findall(r"(\w+)=", repr(sys.flags))
     return [(names.index(name), int(value), isinstance(value, bool)) for name, value in _flags(config).items() if name in names]
@@ -122,35 +122,15 @@ def begin(host):
 
         warnings._processoptions(sys.warnoptions)
     machine(host)
-    sys.meta_path.insert(0, _Own)
     if config["site_import"]:
         _site()
 
 
-class _Own:
-    """Finds what python-wasm brings: a plugin of pytest. It is on no sys.path, and in no list of what is installed in a folder."""
-
-    folder, names = "/lib/python-wasm", ("pytest_python_wasm",)
-
-    @classmethod
-    def find_spec(cls, name, path=None, target=None):
-        if name in cls.names:
-            from importlib.machinery import PathFinder
-
-            return PathFinder.find_spec(name, [cls.folder])
-        return None
-
-    @classmethod
-    def find_distributions(cls, context):
-        # Who names folders wants what is in those.
-        if "path" in vars(context):
-            return iter(())
-        from importlib.metadata import DistributionFinder, MetadataPathFinder
-
-        return MetadataPathFinder.find_distributions(DistributionFinder.Context(name=context.name, path=[cls.folder]))
-
-
 def _site():
+    # site puts all modules into a set, which those of JavaScript can't be in.
+    aside = {name: module for name, module in sys.modules.items() if type(module).__hash__ is None or type(module).__name__ == "JsProxy"}
+    for name in aside:
+        del sys.modules[name]
     try:
         import site  # noqa: F401
     except BaseException:
@@ -161,6 +141,7 @@ def _site():
         traceback.print_exc()
         sys.stderr.flush()
         raise
+    sys.modules.update(aside)
 
 
 def _streams(config):
@@ -204,3 +185,8 @@ def _timezone(time):
     time.timezone, time.altzone = -winter.tm_gmtoff, -summer.tm_gmtoff
     time.daylight = int(time.timezone != time.altzone)
     time.tzname = (winter.tm_zone, summer.tm_zone)
+
+
+def interrupted():
+    """Whether the program ended by a KeyboardInterrupt."""
+    return isinstance(getattr(sys, "last_exc", None), KeyboardInterrupt)

@@ -23,9 +23,13 @@ async function run(job) {
   signals.listen();
   const py = await start(job);
   attach(py._module, job);
-  configure(py, job, signals.host(py, job));
   const M = py._module;
+  // Waiting for a socket is waiting for node, which is only possible where the engine can put Python's stack aside.
+  const sockets = Boolean(M.jspiSupported && py.useNodeSockFS);
+  if (sockets) await py.useNodeSockFS();
+  configure(py, job, signals.host(py, job, sockets));
   const status = M.jspiSupported ? await M.promisingRunMain() : M._run_main();
+  if (status === 1 && py.pyimport("_python_wasm").interrupted()) signals.interrupt();
   // What atexit holds runs now, and what is buffered is written. A program that left by exit has done so.
   return M._Py_FinalizeEx() < 0 ? 120 : status;
 }
@@ -37,6 +41,10 @@ try {
   process.exit(0);
 } catch (error) {
   if (error?.constructor?.name === "ExitStatus") signals.end(error.status);
+  if (error?.type === "KeyboardInterrupt") {
+    signals.interrupt(); // before the program has begun
+    signals.end(130);
+  }
   // The runtime's own errors bring all of its source with them.
   const text = error?.constructor?.name === "PythonError" ? error.message : (error?.stack ?? error);
   fs.writeSync(2, "python-wasm: " + String(text).slice(0, 4000) + "\n");

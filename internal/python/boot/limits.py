@@ -32,6 +32,9 @@ def _replace(module, names, function, *elsewhere):
                     setattr(place, name, builtin)
 
 
+_DEADLY = (1, 2, 3, 6, 9, 10, 12, 13, 14, 15)  # what ends a program that has said nothing else
+
+
 def machine(host):
     """Gives what only the machine can: host is signals.mjs's."""
     import _signal
@@ -62,11 +65,164 @@ def machine(host):
     _replace(os, "getuid geteuid", lambda: user, posix)
     _replace(os, "getgid getegid", lambda: group, posix)
 
+    def raise_signal(number, /):
+        if number in _DEADLY and _signal.getsignal(number) == _signal.SIG_DFL:
+            host.die(int(number))
+        return raise_it(number)
+
+    raise_it = _signal.raise_signal
+    _replace(_signal, "raise_signal", raise_signal, signal)
+
     def kill(pid, number, /):
         if pid == me:
-            return _signal.raise_signal(number)
+            return raise_signal(number)
         if trouble := host.kill(pid, int(number)):
             raise OSError(getattr(errno, trouble, errno.EINVAL), os.strerror(getattr(errno, trouble, errno.EINVAL)))
 
     _replace(os, "kill", kill, posix)
+    if not host.sockets:
+        _no_sockets()
+    if not host.promises:
+        _blocking_loop(host)
 
+
+_MANUAL = "docs/python-wasm.md#"
+
+
+def _refuse(module, names, error, *elsewhere):
+    for name in names.split():
+
+        def refuse(*args, _name=name, **kwargs):
+            raise error(_name)
+
+        _replace(module, name, refuse, *elsewhere)
+
+
+def _no_threads():
+    import _thread
+    import threading
+
+    def error(name):
+        return RuntimeError(f"can't start new thread: WebAssembly has no threads here ({_MANUAL}threads)")
+
+    _refuse(_thread, "start_new_thread start_new start_joinable_thread", error)
+    for name, source in (("_start_new_thread", "start_new_thread"), ("_start_joinable_thread", "start_joinable_thread")):
+        if hasattr(threading, name):
+            setattr(threading, name, getattr(_thread, source))
+
+
+def _no_processes():
+    import functools
+    import posix
+    import subprocess
+
+    def error(name):
+        return OSError(errno.ENOTSUP, f"{name}: WebAssembly has no processes ({_MANUAL}processes)")
+
+    names = [n for n in dir(posix) if n.startswith(("exec", "fork", "posix_spawn", "spawn")) or n in ("system", "wait", "waitpid", "wait3", "wait4", "waitid")]
+    _refuse(posix, " ".join(names), error, os)
+    # What os makes of them in Python would fail later, or not at all.
+    _refuse(os, "popen " + " ".join(n for n in dir(os) if n.startswith("spawn") and callable(getattr(os, n))), error)
+
+    @functools.wraps(subprocess.Popen.__init__)
+    def init(self, args, *more, **options):
+        self.args = args
+        raise error(f"starting {args if isinstance(args, str) else ' '.join(map(os.fsdecode, args))}")
+
+    # A Popen that never began has nothing to wait for.
+    subprocess.Popen.__init__ = init
+    subprocess.Popen._child_created = False
+
+
+def _no_sockets():
+    import socket
+
+    words = f"WebAssembly has no sockets here ({_MANUAL}sockets)"
+
+    def method(name):
+        def refuse(self, *args, **kwargs):
+            raise OSError(errno.ENETUNREACH, f"{name}: {words}")
+
+        refuse.__name__ = name
+        return refuse
+
+    for name in ("connect", "bind", "listen", "accept", "sendto"):
+        setattr(socket.socket, name, method(name))
+    socket.socket.connect_ex = lambda self, address: errno.ENETUNREACH
+
+    def unresolved(name):
+        return socket.gaierror(socket.EAI_FAIL, f"{name}: {words}")
+
+    import _socket
+
+    _refuse(_socket, "getaddrinfo gethostbyname gethostbyname_ex gethostbyaddr getnameinfo", unresolved, socket)
+
+    def pair(*args, **kwargs):
+        raise OSError(errno.ENOSYS, f"socketpair: {words}")
+
+    socket.socketpair = pair
+
+
+def _blocking_loop(host):
+    """Makes asyncio work where Python can't wait for JavaScript: with an event loop of its own, that has nothing but time to wait for."""
+    import asyncio
+    from asyncio import base_events, events
+
+    class Waiting:
+        def select(self, timeout):
+            if timeout is None or timeout > 0:
+                host.wait(1000 if timeout is None else min(timeout, 1000) * 1000)
+            return ()
+
+    class EventLoop(base_events.BaseEventLoop):
+        def __init__(self):
+            super().__init__()
+            self._selector = Waiting()
+
+        def _process_events(self, events):
+            pass
+
+        def _write_to_self(self):
+            pass
+
+        def run_in_executor(self, executor, function, *args):
+            raise RuntimeError(f"can't run in an executor: WebAssembly has no threads here ({_MANUAL}threads)")
+
+    base = getattr(events, "_BaseDefaultEventLoopPolicy", None) or events.BaseDefaultEventLoopPolicy
+
+    class Policy(base):
+        _loop_factory = EventLoop
+
+    events._set_running_loop(None)
+    events._event_loop_policy = Policy()
+    asyncio.EventLoop = asyncio.SelectorEventLoop = EventLoop
+
+
+# Modules that are written in C for what is not there, and those that the runtime leaves out.
+_MISSING = {
+    "_multiprocessing": ("processes", "WebAssembly has no processes"),
+    "_posixshmem": ("processes", "WebAssembly has no processes"),
+    "_curses": ("curses", "there is no curses for WebAssembly"),
+    "curses": ("curses", "there is no curses for WebAssembly"),
+    "_tkinter": ("curses", "there is no Tk for WebAssembly"),
+    "tkinter": ("curses", "there is no Tk for WebAssembly"),
+    "readline": ("terminal", "there is no readline for WebAssembly; Python's own line editor takes its place"),
+}
+if sys.version_info < (3, 14):
+    for _name in ("ssl", "_ssl", "sqlite3", "_sqlite3", "lzma", "_lzma"):
+        _MISSING[_name] = ("older", "the runtime of this ABI on npm comes without it")
+
+
+class _Missing:
+    """The last of the finders, which says why nobody has found a module."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name in _MISSING:
+            section, words = _MISSING[name]
+            raise ModuleNotFoundError(f"No module named {name!r}: {words} ({_MANUAL}{section})", name=name)
+
+
+_no_threads()
+_no_processes()
+sys.meta_path.append(_Missing)

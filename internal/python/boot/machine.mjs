@@ -1,16 +1,30 @@
 // The machine as Python sees it: its folders at their own paths, and its standard streams.
 import fs from "node:fs";
 import tty from "node:tty";
-import { fileURLToPath } from "node:url";
 import * as signals from "./signals.mjs";
 
 export function attach(M, job) {
   const { FS } = M;
+  // Old ones of Emscripten take a link's target for a path in node's own current folder.
+  const { NODEFS } = FS.filesystems;
+  NODEFS.node_ops.readlink = (node) => {
+    try {
+      return fs.readlinkSync(NODEFS.realPath(node));
+    } catch (error) {
+      throw translated(M, error);
+    }
+  };
+  if (job.readonly) refuseWrites(M);
   for (const [folder, root] of job.mounts) {
     FS.mkdirTree(folder);
     FS.mount(FS.filesystems.NODEFS, { root }, folder);
   }
   for (const [path, target] of job.links) if (!FS.analyzePath(path).exists) FS.symlink(target, path);
+  for (const folder of job.hidden) {
+    FS.mkdirTree(folder);
+    FS.mount(FS.filesystems.MEMFS, {}, folder);
+  }
+  if (job.scratch) FS.mkdirTree(job.scratch);
   const major = FS.createDevice.major++;
   const names = ["stdin", "stdout", "stderr"];
   names.forEach((name, fd) => {
@@ -21,14 +35,17 @@ export function attach(M, job) {
     FS.mkdev("/dev/" + name, id);
   });
   names.forEach((name, fd) => FS.open("/dev/" + name, fd ? 1 : 0));
-  // Where a program asks for further runtimes (internal/python/children.go).
-  const children = FS.makedev(major, 5);
-  FS.registerDevice(children, stream(M, 5));
-  FS.mkdev("/dev/children", children);
-  // What python-wasm brings for Python (bootstrap.py finds it).
-  FS.mkdirTree("/lib/python-wasm");
-  FS.mount(FS.filesystems.NODEFS, { root: fileURLToPath(new URL("site", import.meta.url)) }, "/lib/python-wasm");
   FS.chdir(job.cwd);
+}
+
+function refuseWrites(M) {
+  const { node_ops, stream_ops } = M.FS.filesystems.NODEFS;
+  const refuse = () => {
+    throw new M.FS.ErrnoError(M.ERRNO_CODES.EROFS);
+  };
+  for (const name of ["setattr", "mknod", "rename", "unlink", "rmdir", "symlink"]) node_ops[name] = refuse;
+  const { open } = stream_ops;
+  stream_ops.open = (stream) => (stream.flags & 3 ? refuse() : open(stream)); // O_WRONLY, O_RDWR
 }
 
 // What node's errors are called in Python.
@@ -38,6 +55,7 @@ function translated(M, error) {
 
 function stream(M, fd) {
   const terminal = tty.isatty(fd) ? new Terminal(fd) : undefined;
+  let input;
   const attempt = (work) => {
     for (let pause = 1; ; pause = Math.min(2 * pause, 20)) {
       try {
@@ -57,7 +75,11 @@ function stream(M, fd) {
     },
     close() {},
     fsync() {},
-    read: (stream, buffer, offset, length) => attempt(() => fs.readSync(terminal?.input() ?? fd, buffer, offset, length)),
+    read(stream, buffer, offset, length) {
+      const n = attempt(() => fs.readSync((input ??= patient(fd)), buffer, offset, length));
+      terminal?.translate(buffer, offset, n);
+      return n;
+    },
     write(stream, buffer, offset, length) {
       for (let done = 0; done < length; ) done += attempt(() => fs.writeSync(fd, buffer, offset + done, length - done));
       return length;
@@ -65,12 +87,22 @@ function stream(M, fd) {
   };
 }
 
-const ICANON = 2, ICRNL = 256, ONLCR = 4, ECHO = 8;
+// A signal can end a read only where node does not wait itself: so what may keep it waiting is opened once more, if that can be done.
+function patient(fd) {
+  const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = fs.constants;
+  try {
+    if (tty.isatty(fd) || fs.fstatSync(fd).isFIFO()) return fs.openSync("/dev/fd/" + fd, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  } catch {
+    // as it is, then
+  }
+  return fd;
+}
+
+const ICANON = 2, ICRNL = 0o400;
 
 // Terminal does for C's termios what node has of it: line by line, or raw.
 class Terminal {
   #fd;
-  #reader; // a second description of the terminal that does not wait, so that a signal can end a read
   #node;
   #raw = false;
   #settings = {
@@ -80,15 +112,10 @@ class Terminal {
   constructor(fd) {
     this.#fd = fd;
   }
-  input() {
-    if (this.#reader === undefined) {
-      try {
-        this.#reader = fs.openSync("/dev/fd/" + this.#fd, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOCTTY);
-      } catch {
-        this.#reader = this.#fd;
-      }
-    }
-    return this.#reader;
+  // What is read raw is raw in all, for node; Python may still want lines to end as ever.
+  translate(buffer, offset, n) {
+    if (!this.#raw || !(this.#settings.c_iflag & ICRNL)) return;
+    for (let i = offset; i < offset + n; i++) if (buffer[i] === 13) buffer[i] = 10;
   }
   #stream() {
     return (this.#node ??= new tty.ReadStream(this.#fd));

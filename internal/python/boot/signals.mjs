@@ -53,10 +53,15 @@ export function wait(milliseconds) {
   return Atomics.wait(count, 0, before, milliseconds) !== "timed-out";
 }
 
-let interrupted = false; // by a SIGINT that no part of the program took
+let interrupted = false;
+
+// The program ended by a KeyboardInterrupt that no part of it took.
+export function interrupt() {
+  interrupted = true;
+}
 
 // What Python is given to act with.
-export function host(py, job) {
+export function host(py, job, sockets) {
   py.setInterruptBuffer(pending);
   return {
     // 0 default, 1 ignored, 2 handled
@@ -65,6 +70,12 @@ export function host(py, job) {
       if (names[signal] && what === handled) process.on(names[signal], () => {});
     },
     wait,
+    sockets,
+    promises: Boolean(py._module.jspiSupported),
+    die(signal) {
+      fs.writeSync(4, Buffer.of(signal));
+      process.kill(process.pid, "SIGKILL");
+    },
     pid: job.pid,
     ppid: job.ppid,
     uid: process.getuid(),
@@ -77,16 +88,11 @@ export function host(py, job) {
         return error.code ?? "EINVAL";
       }
     },
-    interrupted() {
-      interrupted = true;
-    },
   };
 }
 
 // Ends the process. The command ends by the signal itself then, as native programs do.
 export function end(status) {
-  if (interrupted && status === 128 + SIGINT) {
-    fs.writeSync(4, Buffer.of(SIGINT));
-  }
+  if (interrupted) fs.writeSync(4, Buffer.of(SIGINT));
   process.exit(status);
 }
