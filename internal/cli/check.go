@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -31,13 +32,14 @@ type runtimeCheck struct {
 
 func (a *app) checkCommand() *cobra.Command {
 	var names []string
-	wit := false
+	run, wit, markdown := "", false, false
 	cmd := &cobra.Command{
-		Use:   "check ARTIFACT…",
+		Use:   "check ARTIFACT… | check --run ID",
 		Short: "Say on which runtimes an artifact can work, and what the others lack",
 		Long: `Holds what a wheel, a side module (.so) or a program for WASI (.wasm) requires, read from its bytes, against what
 runtimes provide, as it was measured on them (` + "`wasmill runtime show`" + `). Nothing is run. For each thing that is missing it says
-who in the artifact needs it. Without --runtime all runtimes are in the answer, as a table.
+who in the artifact needs it. Without --runtime all runtimes are in the answer, as a table. With --run it is the table of all wheels
+that a run of the farm has made or reused, from their records.
 
 "partly": everything loads, and calls that need what is missing fail; a package may well do without them.
 Whether each symbol of an Emscripten ABI is there is what ` + "`wasmill audit`" + ` says. docs/reference/worlds.md has the words.
@@ -47,15 +49,27 @@ is wrong: no such file, an unknown runtime, something that no runtime loads.`,
 		Example: `  wasmill check dist/*.whl
   wasmill check --runtime node20 --runtime chromium dist/*.whl
   wasmill check --runtime wazero app.wasm --json
+  wasmill check --run 20260105-101500-k3f9 --markdown >> "$GITHUB_STEP_SUMMARY"
   wasmill check --wit app.wasm > app.wit       # what it imports, as a world of the component model`,
-		Args: command.Arguments(1, -1, "wheels, side modules (.so) or programs (.wasm)"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			if wit {
+		Args: func(cmd *cobra.Command, args []string) error {
+			if run != "" {
+				return command.Arguments(0, 0, "no artifacts with --run")(cmd, args)
+			}
+			return command.Arguments(1, -1, "wheels, side modules (.so) or programs (.wasm)")(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if wit && run == "" {
 				return a.wit(args)
 			}
-			return a.check(args, names)
+			required, err := a.required(cmd.Context(), args, run)
+			if err != nil {
+				return err
+			}
+			return a.check(required, names, markdown)
 		},
 	}
+	cmd.Flags().StringVar(&run, "run", "", "the wheels of this run, instead of files")
+	cmd.Flags().BoolVar(&markdown, "markdown", false, "the table as Markdown")
 	cmd.Flags().StringArrayVar(&names, "runtime", nil, "a runtime to hold it against; may be given again")
 	cmd.Flags().BoolVar(&wit, "wit", false, "print what one artifact imports as WIT, instead")
 	return cmd
@@ -73,7 +87,47 @@ func (a *app) wit(files []string) error {
 	return err
 }
 
-func (a *app) check(files, names []string) error {
+// required reads what files require, or the records of a run.
+func (a *app) required(ctx context.Context, files []string, run string) (all []artifactCheck, err error) {
+	for _, file := range files {
+		requires, err := audit.Requires(file)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, artifactCheck{Artifact: file, Requires: requires})
+	}
+	if run == "" {
+		return all, nil
+	}
+	farm, err := a.running()
+	if err != nil {
+		return nil, err
+	}
+	r, err := farm.Run(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	for _, action := range r.Actions {
+		if action.Artifact == "" || action.Key == "" {
+			continue
+		}
+		build, err := farm.Build(ctx, action.Key)
+		if err != nil {
+			return nil, err
+		}
+		for _, artifact := range build.Artifacts {
+			if artifact.Requires != nil {
+				all = append(all, artifactCheck{Artifact: artifact.Filename, Requires: *artifact.Requires})
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil, fault.Errorf(fault.NotFound, "no record of the run %s says what its artifacts require: none has passed yet, or all are from before this was read", run)
+	}
+	return all, nil
+}
+
+func (a *app) check(all []artifactCheck, names []string, markdown bool) error {
 	on := world.Runtimes()
 	if len(names) > 0 {
 		on = nil
@@ -85,47 +139,48 @@ func (a *app) check(files, names []string) error {
 			on = append(on, r)
 		}
 	}
-	var all []artifactCheck
 	can := true
-	for _, file := range files {
-		requires, err := audit.Requires(file)
-		if err != nil {
-			return err
-		}
-		c := artifactCheck{Artifact: file, Requires: requires}
+	for i := range all {
 		for _, r := range on {
-			missing := world.Check(requires, r)
+			missing := world.Check(all[i].Requires, r)
 			verdict := world.VerdictOf(missing)
 			if missing == nil {
 				missing = []world.Missing{}
 			}
-			c.Runtimes = append(c.Runtimes, runtimeCheck{r.Name, verdict, missing})
+			all[i].Runtimes = append(all[i].Runtimes, runtimeCheck{r.Name, verdict, missing})
 			can = can && verdict != world.No
 		}
-		all = append(all, c)
 	}
-	if err := a.print(all, func(w io.Writer) error { return writeChecks(w, all, len(names) > 0) }); err != nil {
-		return err
-	}
-	if len(names) > 0 && !can {
+	err := a.print(all, func(w io.Writer) error {
+		switch {
+		case markdown:
+			return markdownChecks(w, all)
+		case len(names) > 0:
+			return writeChecks(w, all)
+		}
+		return term.Table(w, checkRows(all))
+	})
+	if err == nil && len(names) > 0 && !can {
 		return command.ErrFailed
+	}
+	return err
+}
+
+// writeChecks says what the runtimes lack that were named.
+func writeChecks(w io.Writer, all []artifactCheck) error {
+	for _, c := range all {
+		for _, r := range c.Runtimes {
+			fmt.Fprintf(w, "%s: %s\n", filepath.Base(c.Artifact), verdictWords(r))
+			for _, m := range r.Missing {
+				fmt.Fprintf(w, "  %s\n", m)
+			}
+		}
 	}
 	return nil
 }
 
-// writeChecks is for people: a table of all runtimes, or what those that were named lack.
-func writeChecks(w io.Writer, all []artifactCheck, named bool) error {
-	if named {
-		for _, c := range all {
-			for _, r := range c.Runtimes {
-				fmt.Fprintf(w, "%s: %s\n", filepath.Base(c.Artifact), verdictWords(r))
-				for _, m := range r.Missing {
-					fmt.Fprintf(w, "  %s\n", m)
-				}
-			}
-		}
-		return nil
-	}
+// checkRows are the table of artifacts and runtimes.
+func checkRows(all []artifactCheck) [][]string {
 	head := []string{"ARTIFACT"}
 	for _, r := range all[0].Runtimes {
 		head = append(head, strings.ToUpper(r.Runtime))
@@ -138,8 +193,32 @@ func writeChecks(w io.Writer, all []artifactCheck, named bool) error {
 		}
 		rows = append(rows, row)
 	}
-	return term.Table(w, rows)
+	return rows
 }
+
+// markdownChecks is the same table for a page, and below it what is missing where the artifact could be loaded at all.
+func markdownChecks(w io.Writer, all []artifactCheck) error {
+	for i, row := range checkRows(all) {
+		fmt.Fprintf(w, "| %s |\n", strings.Join(row, " | "))
+		if i == 0 {
+			fmt.Fprintf(w, "|%s\n", strings.Repeat(" --- |", len(row)))
+		}
+	}
+	fmt.Fprintln(w)
+	for _, c := range all {
+		for _, r := range c.Runtimes {
+			for _, m := range r.Missing {
+				if !strings.HasPrefix(m.Name, "loader ") {
+					fmt.Fprintf(w, "- `%s` on %s: %s\n", filepath.Base(c.Artifact), r.Runtime, code.Replace(m.String()))
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// code keeps what runtimes say from being taken for Markdown.
+var code = strings.NewReplacer("`", "'", "|", "/", "<", "&lt;", "\n", " ", "_", "\\_", "*", "\\*", "[", "\\[")
 
 func verdictWords(r runtimeCheck) string {
 	switch r.Verdict {

@@ -8,8 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/command"
 	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/wasi/assembler"
 	"github.com/wasmill/wasmill/internal/wheel/wasm"
 	"github.com/wasmill/wasmill/internal/world"
@@ -33,9 +35,9 @@ func TestCheck(t *testing.T) {
 		err  error
 	}{
 		"all runtimes": {[]string{app, sockets},
-			"ARTIFACT                                            CHROMIUM  NODE20-WASI  NODE20  NODE24-WASI  NODE24  WASMTIME  WAZERO\n" +
-				"app.wasm                                            no        yes          no      yes          no      yes       yes\n" +
-				"spam-1.0-cp311-abi3-pyemscripten_2026_5_wasm32.whl  partly    no           partly  no           partly  no        no\n", nil},
+			"ARTIFACT                                            CHROMIUM  NODE20  NODE20-WASI  NODE24  NODE24-WASI  WASMTIME  WAZERO\n" +
+				"app.wasm                                            no        no      yes          no      yes          yes       yes\n" +
+				"spam-1.0-cp311-abi3-pyemscripten_2026_5_wasm32.whl  partly    partly  no           partly  no           no        no\n", nil},
 		"a program on wazero": {[]string{app, "--runtime", "wazero"}, "app.wasm: can work on wazero\n", nil},
 		"a wheel on node 20": {[]string{sockets, "--runtime", "node20"},
 			"spam-1.0-cp311-abi3-pyemscripten_2026_5_wasm32.whl: loads on node20, and calls that need what is missing fail\n" +
@@ -104,5 +106,34 @@ func TestRuntime(t *testing.T) {
 		if _, err := alone(t, append([]string{"runtime"}, args...)...); err == nil {
 			t.Errorf("runtime %s went well", strings.Join(args, " "))
 		}
+	}
+}
+
+// The wheels of a run, from their records; what failed, and what is from before records said it, is passed over.
+func TestCheckOfARun(t *testing.T) {
+	const file = "spam-1.0-cp315-cp315-pyemscripten_2026_5_wasm32.whl"
+	farm := &api.Fake{Builds: map[string]record.Build{
+		"k1": {Artifacts: []record.Artifact{{Filename: file, Requires: &record.Requires{Loaders: []string{"pyemscripten_2026_5_wasm32"}, Needs: []record.Need{
+			{Name: "wasm.extended-const", File: "spam/_a`b|c.so", Why: "in global section"}}}}}},
+		"k2": {Artifacts: []record.Artifact{{Filename: "old-1.0-py3-none-any.whl"}}},
+	}}
+	farm.Keep(api.Run{ID: "monday", State: "failed", Actions: []api.Action{
+		{Recipe: "spam", Status: "passed", Key: "k1", Artifact: file}, {Recipe: "old", Status: "cached", Key: "k2", Artifact: "old-1.0-py3-none-any.whl"},
+		{Recipe: "bad", Status: "failed", Key: "k3"},
+	}})
+	farm.Keep(api.Run{ID: "tuesday", State: "failed", Actions: []api.Action{{Recipe: "bad", Status: "failed", Key: "k3"}}})
+	out, err := wasmill(t, farm, "check", "--run", "monday", "--markdown")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "checked.md", out)
+	if _, err := wasmill(t, farm, "check", "--run", "monday", "--runtime", "node20"); !errors.Is(err, command.ErrFailed) {
+		t.Errorf("on node 20: %v", err)
+	}
+	if _, err := wasmill(t, farm, "check", "--run", "tuesday"); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("a run without wheels: %v", err)
+	}
+	if _, err := wasmill(t, farm, "check", "--run", "monday", "x.whl"); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("a run and a file: %v", err)
 	}
 }

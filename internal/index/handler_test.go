@@ -50,6 +50,7 @@ func TestPages(t *testing.T) {
 		"project.html":       {"/simple/toolz/", "application/vnd.pypi.simple.v1+html", "application/vnd.pypi.simple.v1+html; charset=utf-8"},
 		"project.json":       {"/simple/toolz/", "application/vnd.pypi.simple.v1+json, */*;q=0.01", "application/vnd.pypi.simple.v1+json"},
 		"extension.json":     {"/simple/cy-toolz/?format=json", "text/html", "application/vnd.pypi.simple.v1+json"},
+		"extension.html":     {"/simple/cy-toolz/", "text/html", "text/html; charset=utf-8"},
 		"lock.json":          {"/pyodide-lock.json", "", "application/json"},
 		"lock-relative.json": {"/pyodide-lock.json?relative", "", "application/json"},
 	} {

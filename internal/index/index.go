@@ -36,9 +36,10 @@ type File struct {
 	Metadata       record.Digest // of METADATA; empty: not served apart
 	RequiresPython string
 	Uploaded       time.Time
-	Yanked         *string  // the reason, which may be empty; nil: not yanked
-	Imports        []string // top-level modules, for the lock
-	Depends        []string // projects that it needs to run, normalised, for the lock
+	Yanked         *string          // the reason, which may be empty; nil: not yanked
+	Imports        []string         // top-level modules, for the lock
+	Depends        []string         // projects that it needs to run, normalised, for the lock
+	Requires       *record.Requires // of a runtime; nil: not known
 }
 
 // Snapshot is a set of files, arranged by project. Make it with NewSnapshot.

@@ -110,7 +110,12 @@ func farm(t testing.TB) *memory {
 		Name: "Cy.Toolz", Version: "1.1.0", Tag: platform,
 		Requires: []string{"toolz>=0.8", "colorama; sys_platform == 'win32'", "elsewhere"},
 		Files:    map[string]string{"cytoolz/__init__.py": "", "cytoolz/_c.cpython-315-wasm32-emscripten.so": "\x00asm"},
-	}, nil)
+	}, func(f *index.File) {
+		f.Requires = &record.Requires{Loaders: []string{"pyemscripten_2026_5_wasm32"}, Needs: []record.Need{
+			{Name: "host.sockets", File: "cytoolz/_c.cpython-315-wasm32-emscripten.so", Why: "calls connect", Call: true},
+			{Name: "wasm.extended-const", File: "cytoolz/_c.cpython-315-wasm32-emscripten.so", Why: "in global section"},
+		}}
+	})
 	m.publish(t, wheeltest.Spec{Name: "beta", Version: "0.1b1", Files: map[string]string{"beta.py": ""}},
 		func(f *index.File) { f.Yanked = new(string) })
 	m.publish(t, wheeltest.Spec{Name: "beta", Version: "0.1a1", Files: map[string]string{"beta.py": ""}}, nil)

@@ -5,7 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
+
+	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/world"
 )
 
 // apiVersion is 1.1: PEP 700 asks for versions, size and upload-time.
@@ -42,7 +46,40 @@ type pageFile struct {
 	Yanked         any               `json:"yanked"` // false, true or the reason
 	CoreMetadata   any               `json:"core-metadata"`
 	Reason         *string           `json:"-"`
+	// Verdicts say by runtime where the file can work; the key begins as PEP 691 asks of private ones.
+	Verdicts map[string]world.Verdict `json:"_runtimes,omitempty"`
+	Runtimes []onRuntime              `json:"-"` // the same for people
 }
+
+// onRuntime is whether a file can work on a runtime, and what is missing there.
+type onRuntime struct {
+	Runtime string
+	Verdict world.Verdict
+	Missing []string
+}
+
+func onRuntimes(r *record.Requires) (list []onRuntime) {
+	if r == nil {
+		return nil
+	}
+	for _, runtime := range world.Runtimes() {
+		missing := world.Check(*r, runtime)
+		on := onRuntime{Runtime: runtime.Name, Verdict: world.VerdictOf(missing)}
+		for _, m := range missing {
+			on.Missing = append(on.Missing, m.String())
+		}
+		list = append(list, on)
+	}
+	return list
+}
+
+// Measured says whether anything is known of where the files can work.
+func (p projectPage) Measured() bool {
+	return slices.ContainsFunc(p.Files, func(f pageFile) bool { return len(f.Runtimes) > 0 })
+}
+
+// Runtimes are the heads of the table.
+func (p projectPage) Runtimes() []world.Runtime { return world.Runtimes() }
 
 // page describes a project's files under addresses that begin with base.
 func (s *Snapshot) page(project, base string) projectPage {
@@ -53,7 +90,13 @@ func (s *Snapshot) page(project, base string) projectPage {
 		}
 		out := pageFile{
 			Filename: f.Filename, URL: base + filePath(f), Hashes: map[string]string{"sha256": hexOf(f.Digest)},
-			RequiresPython: f.RequiresPython, Size: f.Size, Yanked: false, CoreMetadata: false, Reason: f.Yanked,
+			RequiresPython: f.RequiresPython, Size: f.Size, Yanked: false, CoreMetadata: false, Reason: f.Yanked, Runtimes: onRuntimes(f.Requires),
+		}
+		for _, on := range out.Runtimes {
+			if out.Verdicts == nil {
+				out.Verdicts = map[string]world.Verdict{}
+			}
+			out.Verdicts[on.Runtime] = on.Verdict
 		}
 		if !f.Uploaded.IsZero() {
 			out.UploadTime = f.Uploaded.UTC().Format("2006-01-02T15:04:05.000000Z") // PEP 700: no more than six digits
@@ -137,6 +180,13 @@ var (
 {{- with .RequiresPython}} data-requires-python="{{.}}"{{end}}
 {{- with .CoreMetadata}} data-core-metadata="sha256={{.sha256}}" data-dist-info-metadata="sha256={{.sha256}}"{{end}}
 {{- with .Reason}} data-yanked="{{.}}"{{end}}>{{.Filename}}</a><br>
+{{end}}
+{{- if .Measured}}<h2>Where they can work</h2>
+<table>
+<tr><th>file</th>{{range .Runtimes}}<th title="{{.About}}">{{.Name}}</th>{{end}}</tr>
+{{range .Files}}{{if .Runtimes}}<tr><td>{{.Filename}}</td>{{range .Runtimes}}<td{{with .Missing}} title="{{range .}}{{.}}; {{end}}"{{end}}>{{.Verdict}}</td>{{end}}</tr>
+{{end}}{{end}}</table>
+<p>As far as what a file imports and what was measured on a runtime say; partly: it loads, and some calls fail.</p>
 {{end}}</body>
 </html>
 `))

@@ -46,6 +46,7 @@ func (c *catalog) Snapshot(ctx context.Context) (*index.Snapshot, error) {
 		files = append(files, index.File{
 			Kind: p.Kind, Project: p.Name, Version: p.Version, Filename: p.Filename, Digest: p.Digest, Size: p.Size, Metadata: p.Metadata,
 			RequiresPython: p.RequiresPython, Uploaded: p.Published, Imports: p.Imports, Depends: p.Depends,
+			Requires: p.Requires,
 		})
 	}
 	c.generation, c.snapshot = all.Generation, index.NewSnapshot(files)

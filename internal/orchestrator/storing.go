@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/wasmill/wasmill/internal/fault"
@@ -13,6 +14,7 @@ import (
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/store"
 	"github.com/wasmill/wasmill/internal/telemetry"
+	"github.com/wasmill/wasmill/internal/world"
 	"github.com/wasmill/wasmill/workflows"
 )
 
@@ -162,6 +164,7 @@ func (o *Orchestrator) publish(ctx context.Context, toolchain, run string, keys 
 			}
 			if a.Kind == record.KindWheel {
 				f.Metadata, f.RequiresPython, f.Imports, f.Depends = a.Metadata, about.RequiresPython, about.Imports, about.Depends
+				f.Requires = compared(a.Requires)
 			}
 			files = append(files, f)
 		}
@@ -176,4 +179,15 @@ func (o *Orchestrator) publish(ctx context.Context, toolchain, run string, keys 
 		o.metrics.Published(toolchain, f.Kind)
 	}
 	return nil
+}
+
+// compared is the part of what an artifact requires that says where it can work: imports do for programs alone, and thousands of
+// wheels have them.
+func compared(r *record.Requires) *record.Requires {
+	if r == nil || slices.Contains(r.Loaders, world.Program) {
+		return r
+	}
+	short := *r
+	short.Imports = nil
+	return &short
 }

@@ -212,9 +212,10 @@ type Publication struct {
 	Metadata       record.Digest // of METADATA, a blob of its own (PEP 658)
 	RequiresPython string
 	Imports        []string
-	Depends        []string // projects, normalised
-	Key            string   // of the build
-	Run            string   // that published it
+	Depends        []string         // projects, normalised
+	Requires       *record.Requires // of a runtime; nil where nobody has read it
+	Key            string           // of the build
+	Run            string           // that published it
 	Published      time.Time
 }
 

@@ -52,13 +52,21 @@ func insertPublication(ctx context.Context, tx tx, toolchain string, f Publicati
 	if err != nil {
 		return err
 	}
+	requires := ""
+	if f.Requires != nil {
+		b, err := json.Marshal(f.Requires)
+		if err != nil {
+			return err
+		}
+		requires = string(b)
+	}
 	if _, err := tx.ExecContext(ctx, `DELETE FROM publications WHERE toolchain = ? AND filename = ?`, toolchain, f.Filename); err != nil {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO publications (toolchain, filename, project, name, version, digest, size, metadata,
-		requires_python, imports, depends, key, run, published, kind) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		requires_python, imports, depends, key, run, published, kind, requires) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		toolchain, f.Filename, f.Project, f.Name, f.Version, f.Digest, f.Size, f.Metadata,
-		f.RequiresPython, string(imports), string(depends), f.Key, f.Run, micros(f.Published), f.Kind)
+		f.RequiresPython, string(imports), string(depends), f.Key, f.Run, micros(f.Published), f.Kind, requires)
 	return err
 }
 
@@ -69,7 +77,7 @@ func (s *SQL) Catalog(ctx context.Context, toolchain string) (c Catalog, err err
 			return err
 		}
 		c.Files, err = query(ctx, tx, scanPublication, `SELECT toolchain, filename, project, name, version, digest, size, metadata,
-			requires_python, imports, depends, key, run, published, kind FROM publications WHERE toolchain = ? ORDER BY project, filename`, toolchain)
+			requires_python, imports, depends, key, run, published, kind, requires FROM publications WHERE toolchain = ? ORDER BY project, filename`, toolchain)
 		return err
 	})
 	return c, err
@@ -93,12 +101,17 @@ func readGeneration(ctx context.Context, tx tx, toolchain string) (generation in
 }
 
 func scanPublication(rows *sql.Rows) (f Publication, err error) {
-	var imports, depends string
+	var imports, depends, requires string
 	var published int64
 	if err := rows.Scan(&f.Toolchain, &f.Filename, &f.Project, &f.Name, &f.Version, &f.Digest, &f.Size, &f.Metadata,
-		&f.RequiresPython, &imports, &depends, &f.Key, &f.Run, &published, &f.Kind); err != nil {
+		&f.RequiresPython, &imports, &depends, &f.Key, &f.Run, &published, &f.Kind, &requires); err != nil {
 		return f, err
 	}
 	f.Published = moment(published)
+	if requires != "" {
+		if err := json.Unmarshal([]byte(requires), &f.Requires); err != nil {
+			return f, err
+		}
+	}
 	return f, errors.Join(json.Unmarshal([]byte(imports), &f.Imports), json.Unmarshal([]byte(depends), &f.Depends))
 }

@@ -10,6 +10,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/record"
@@ -36,8 +37,10 @@ type Answer struct {
 //go:embed runtimes/*.json
 var measured embed.FS
 
-// Runtimes are all that were measured, by name.
-func Runtimes() []Runtime {
+// Runtimes are all that were measured, by name. Callers do not change them.
+func Runtimes() []Runtime { return runtimes() }
+
+var runtimes = sync.OnceValue(func() []Runtime {
 	files, err := fs.Glob(measured, "runtimes/*.json")
 	if err != nil {
 		panic(err) // the pattern is a constant
@@ -51,8 +54,9 @@ func Runtimes() []Runtime {
 		}
 		out = append(out, r)
 	}
+	slices.SortFunc(out, func(a, b Runtime) int { return strings.Compare(a.Name, b.Name) })
 	return out
-}
+})
 
 // Find gives a runtime by its name. An unknown one is fault.Invalid.
 func Find(name string) (Runtime, error) {

@@ -16,7 +16,8 @@ func file(project, content string) store.Publication {
 	return store.Publication{
 		Toolchain: "tc", Kind: record.KindWheel, Project: project, Name: project, Version: "1", Filename: project + "-1.whl",
 		Digest: Digest([]byte(content)), Size: int64(len(content)), Metadata: Digest([]byte("m" + content)),
-		RequiresPython: ">=3.9", Imports: []string{project}, Depends: []string{"six"}, Key: key(project), Run: "r", Published: At(0),
+		RequiresPython: ">=3.9", Imports: []string{project}, Depends: []string{"six"},
+		Requires: &record.Requires{Loaders: []string{"wasip1"}, Needs: []record.Need{{Name: "wasm.simd128", Why: "in function 1"}}}, Key: key(project), Run: "r", Published: At(0),
 	}
 }
 
