@@ -110,20 +110,26 @@ func (s *SQL) RunsInFlight(ctx context.Context) (list []Going, err error) {
 		}
 		for _, r := range runs {
 			f := Going{Run: r, Counts: map[Status]int{}}
-			counts, err := query(ctx, tx, scanCount, `SELECT status, count(*) FROM run_actions WHERE run = ? GROUP BY status`, r.ID)
+			counts, err := query(ctx, tx, scanCount, `SELECT status, count(*), sum(CASE status WHEN 'queued' THEN joined ELSE 0 END) FROM run_actions WHERE run = ? GROUP BY status`, r.ID)
 			if err != nil {
 				return err
 			}
+			joined := 0
 			for _, c := range counts {
 				f.Counts[c.status] = c.n
+				joined += c.joined
 			}
-			if f.Queued, err = byClass(ctx, tx, &f, Queued, ` AND NOT (joined = 1 AND EXISTS (`+starter+`))`); err != nil {
+			but := ``
+			if joined > 0 {
+				but = ` AND NOT (joined = 1 AND EXISTS (` + starter + `))`
+			}
+			if f.Queued, err = byClass(ctx, tx, &f, Queued, but); err != nil {
 				return err
 			}
 			if f.Begun, err = byClass(ctx, tx, &f, Running, ``); err != nil {
 				return err
 			}
-			if f.Counts[Queued] > 0 {
+			if joined > 0 {
 				f.Joined, err = query(ctx, tx, scanName, `SELECT DISTINCT o.run FROM run_actions JOIN run_actions o ON o.recipe = run_actions.recipe AND o.build = run_actions.build
 					WHERE run_actions.run = ? AND run_actions.status = 'queued' AND run_actions.joined = 1 AND o.joined = 0 AND o.status IN ('queued', 'running')
 					ORDER BY o.run`, r.ID)
@@ -164,12 +170,12 @@ func scanName(rows *sql.Rows) (name string, err error) {
 }
 
 type statusCount struct {
-	status Status
-	n      int
+	status    Status
+	n, joined int
 }
 
 func scanCount(rows *sql.Rows) (c statusCount, err error) {
-	err = rows.Scan(&c.status, &c.n)
+	err = rows.Scan(&c.status, &c.n, &c.joined)
 	return c, err
 }
 
@@ -208,6 +214,9 @@ func (s *SQL) StartedBy(ctx context.Context, builds map[string]string) (map[stri
 	const last = `SELECT run FROM run_actions WHERE recipe = ? AND build = ? AND joined = 0
 		ORDER BY status IN ('queued', 'running') DESC, ended DESC, run LIMIT 1`
 	runs := map[string]string{}
+	if len(builds) == 0 {
+		return runs, nil
+	}
 	err := s.look(ctx, "finding who has started builds", func(tx tx) error {
 		for recipe, build := range builds {
 			var run string

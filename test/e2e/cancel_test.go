@@ -236,7 +236,7 @@ func TestADrainedWorkerFinishesWhatItHas(t *testing.T) {
 		return string(workers[i].State)
 	}
 	eventually(t, "the worker is draining", func() bool { return state() == "draining" })
-	time.Sleep(2 * api.Heartbeat) // it hears of that with its next sign of life, and may take something until then
+	time.Sleep(2 * api.Heartbeat) // it hears of that with its next sign of life, and is given nothing until then either
 	if n := len(w.of(t, c)); n != 1 {
 		t.Errorf("%d containers while it drains", n)
 	}
