@@ -88,22 +88,25 @@ func (h home) unpacked(ctx context.Context, name string, src fetch.Source) (stri
 	return dir, nil
 }
 
-//go:embed boot
+//go:embed all:boot
 var boot embed.FS
 
 // scripts is a folder with the programs that run in node, named after what they are.
 func (h home) scripts() (string, error) {
-	files, err := fs.ReadDir(boot, "boot")
+	digest := sha256.New()
+	err := fs.WalkDir(boot, "boot", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := boot.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(digest, "%s %d\n%s", path, len(text), text)
+		return nil
+	})
 	if err != nil {
 		return "", err
-	}
-	digest := sha256.New()
-	for _, f := range files {
-		text, err := boot.ReadFile("boot/" + f.Name())
-		if err != nil {
-			return "", err
-		}
-		fmt.Fprintf(digest, "%s %d\n%s", f.Name(), len(text), text)
 	}
 	dir := filepath.Join(h.cache, "boot", hex.EncodeToString(digest.Sum(nil))[:16])
 	if _, err := os.Stat(dir); err == nil {

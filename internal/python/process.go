@@ -38,6 +38,10 @@ type process struct {
 	cmd  *exec.Cmd
 	tell *os.File // the job, then a byte for each signal
 	hear *os.File // the signal that the command is to be ended by
+
+	node    node
+	scripts string
+	socket  *os.File // where it asks for children, and a child for tests to run
 }
 
 // begin starts node. It waits for its job then, so that what it needs can be looked at meanwhile.
@@ -52,14 +56,19 @@ func (n node) begin(scripts string, stdin, stdout, stderr *os.File) (*process, e
 		return nil, fault.Errorf(fault.Exhausted, "starting node: %w", errors.Join(err, tell.Close()))
 	}
 	defer last.Close()
+	socket, theirs, err := socketpair()
+	if err != nil {
+		return nil, errors.Join(err, tell.Close(), hear.Close())
+	}
+	defer theirs.Close()
 	cmd := exec.Command(n.program, "--no-warnings", filepath.Join(scripts, "host.mjs"))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stderr
-	cmd.ExtraFiles = []*os.File{job, last}
+	cmd.ExtraFiles = []*os.File{job, last, theirs}
 	cmd.Env = forNode(os.Environ())
 	if err := cmd.Start(); err != nil {
-		return nil, fault.Errorf(fault.Unavailable, "starting node: %w", errors.Join(err, tell.Close(), hear.Close()))
+		return nil, fault.Errorf(fault.Unavailable, "starting node: %w", errors.Join(err, tell.Close(), hear.Close(), socket.Close()))
 	}
-	return &process{cmd, tell, hear}, nil
+	return &process{cmd, tell, hear, n, scripts, socket}, nil
 }
 
 // run gives the job, passes on signals, and returns how the command is to end: its status, or the signal it died of.
@@ -80,8 +89,11 @@ func (p *process) run(j job) (int, error) {
 			_, _ = p.tell.Write([]byte{byte(s.(syscall.Signal))})
 		}
 	}()
+	family := children{of: p, job: j, byName: map[string]*child{}}
+	go family.serve()
 	last, _ := io.ReadAll(p.hear) // until node ends
 	err = p.cmd.Wait()
+	family.end()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		return 0, fmt.Errorf("waiting for node: %w", err)
 	}

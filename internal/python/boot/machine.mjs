@@ -1,6 +1,7 @@
 // The machine as Python sees it: its folders at their own paths, and its standard streams.
 import fs from "node:fs";
 import tty from "node:tty";
+import { fileURLToPath } from "node:url";
 import * as signals from "./signals.mjs";
 
 export function attach(M, job) {
@@ -35,6 +36,13 @@ export function attach(M, job) {
     FS.mkdev("/dev/" + name, id);
   });
   names.forEach((name, fd) => FS.open("/dev/" + name, fd ? 1 : 0));
+  // Where a program asks for further runtimes (internal/python/children.go).
+  const children = FS.makedev(major, 5);
+  FS.registerDevice(children, stream(M, 5));
+  FS.mkdev("/dev/children", children);
+  // What python-wasm brings for Python (bootstrap.py finds it).
+  FS.mkdirTree("/lib/python-wasm");
+  FS.mount(FS.filesystems.NODEFS, { root: fileURLToPath(new URL("site", import.meta.url)) }, "/lib/python-wasm");
   FS.chdir(job.cwd);
 }
 
