@@ -22,13 +22,14 @@ type folder struct {
 	quota    *quota
 }
 
-// name is the path as os.Root takes it, and whether it asks for a folder by ending in a slash.
+// name is the path as os.Root takes it, and whether it asks for a folder by ending in a slash. wazero puts a slash before what is
+// below an opened "."; what a program says itself never begins with one.
 func name(p string) (string, bool) {
-	trimmed := strings.TrimRight(p, "/")
+	trimmed := strings.Trim(p, "/")
 	if trimmed == "" {
-		trimmed = "."
+		return ".", false
 	}
-	return trimmed, trimmed != p && p != "/"
+	return trimmed, strings.HasSuffix(p, "/")
 }
 
 // errno is what the program hears of an error. What isn't the system's is os.Root's "path escapes".

@@ -343,6 +343,25 @@ func TestLinksInside(t *testing.T) {
 	}
 }
 
+// A program opens its folder as ".", and looks for what is in it from there, as a C library's readdir does.
+func TestFromAnOpenedFolder(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "sub", "deep"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, opened := range []string{".", "sub", "./", "sub/"} {
+		var p assembler.Program
+		below := map[bool]string{true: "deep", false: "sub"}[strings.HasPrefix(opened, "sub")]
+		r := run(t, p.Assemble(
+			p.Open(opened, 2, false)+assembler.Drop,
+			p.Exit(p.Call("path_filestat_get", assembler.Load(assembler.Opened), assembler.I32(0), p.Text(below), assembler.I32(128))),
+		), wasi.Config{Folders: []wasi.Folder{{Host: dir, Guest: "/"}}})
+		if r.Status != 0 {
+			t.Errorf("%s from %s: errno %d", below, opened, r.Status)
+		}
+	}
+}
+
 // What a run took is given back when it ends, however it ends.
 func TestNothingStays(t *testing.T) {
 	var p assembler.Program
