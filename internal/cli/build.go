@@ -33,7 +33,8 @@ another build which ends first, this one goes on by itself.`,
   wasmill build --recipes ./recipes lz4 xxhash   # recipes by name
   wasmill build '*' --json | jq '.actions[] | select(.status == "failed")'
   wasmill build '*' '!tag:rust'                  # all but those with a tag
-  wasmill build tag:core --no-cache`,
+  wasmill build tag:core --no-cache
+  wasmill build --toolchain wasip1_cp313 markupsafe --out wasi    # for WASI: archives to be linked, no wheel`,
 		Args: command.Arguments(1, -1, "a recipe, a release or a project's folder"),
 		RunE: a.outliving(func(ctx context.Context, farm api.Farm, args []string) error {
 			req, err := t.request(ctx, a, farm, args)

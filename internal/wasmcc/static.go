@@ -88,7 +88,10 @@ func planStatic(all []arg, cxx bool, env Env) Command {
 }
 
 func staticCompile(cxx bool, env Env) []string {
-	ours := slices.Concat(werror, StaticCFlags, env.Settings.CFlags)
+	ours := slices.Concat(StaticCFlags, env.Settings.CFlags)
+	if env.Settings.Exports != "" { // in a library's script, the compiler does what it is told, as Emscripten's own does
+		ours = append(ours, werror...)
+	}
 	if cxx {
 		ours = append(ours, env.Settings.CXXFlags...)
 	}

@@ -193,3 +193,33 @@ func marshal(t *testing.T, v any) string {
 	}
 	return string(data)
 }
+
+// Where nothing is loaded, Python is among the libraries, and nothing claims to be Pyodide.
+func TestEnvironmentForAStaticTarget(t *testing.T) {
+	j := job.Job{
+		Name: "x", Version: "1.0", Dir: job.Source + "/x-1.0", Target: "wasm32-wasip1", Python: "3.13", PlatformTag: "wasi_wasm32", Jobs: 3,
+	}
+	env := environment(j)
+	for name, want := range map[string]string{
+		"PYTHONINCLUDE": "/work/libs/include/python3.13", "PLATFORM_TRIPLET": "wasm32-wasi", "SIDE_MODULE_CFLAGS": "-O2 -g0 -I/work/libs/include/python3.13",
+		"PKG_CONFIG_LIBDIR": "/work/libs/lib/pkgconfig:/work/libs/share/pkgconfig", "SYSCONFIG_NAME": "_sysconfigdata__wasi_wasm32-wasi", "PYODIDE_JOBS": "3",
+	} {
+		if env[name] != want {
+			t.Errorf("%s is %q, want %q", name, env[name], want)
+		}
+	}
+	for _, name := range []string{"PYODIDE", "PYODIDE_ABI_VERSION", "PYTHONPATH"} {
+		if v, ok := env[name]; ok {
+			t.Errorf("%s is %q", name, v)
+		}
+	}
+	cross(env, j)
+	for name, want := range map[string]string{
+		"_PYTHON_HOST_PLATFORM": "wasi_wasm32", "_PYTHON_SYSCONFIGDATA_NAME": "_sysconfigdata__wasi_wasm32-wasi", "PYTHONPATH": "/work/libs/lib/sysconfigdata",
+		"CC": "/opt/wasmill/cross/cc",
+	} {
+		if env[name] != want {
+			t.Errorf("across, %s is %q, want %q", name, env[name], want)
+		}
+	}
+}
