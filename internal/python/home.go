@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/fetch"
@@ -74,18 +75,28 @@ func (h home) unpacked(ctx context.Context, name string, src fetch.Source) (stri
 	}
 	archive, err := h.fetcher().Get(ctx, src)
 	if err != nil {
-		return "", err
+		return "", cacheError(err)
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return "", err
+		return "", cacheError(err)
 	}
 	if err := fetch.Unpack(archive, dir, fetch.Unpacking{}); err != nil {
 		if _, there := os.Stat(dir); there == nil {
 			return dir, nil // another process was faster
 		}
-		return "", err
+		return "", cacheError(err)
 	}
 	return dir, nil
+}
+
+// cacheError says what to do where the cache can't be written.
+func cacheError(err error) error {
+	for _, reason := range []error{fs.ErrPermission, fs.ErrNotExist, syscall.EROFS, syscall.ENOTDIR} {
+		if fault.KindOf(err) == fault.Internal && errors.Is(err, reason) {
+			return fault.Errorf(fault.Invalid, "%w (%s names another folder for what is kept)", err, envCache)
+		}
+	}
+	return err
 }
 
 //go:embed all:boot
@@ -113,7 +124,7 @@ func (h home) scripts() (string, error) {
 		return dir, nil
 	}
 	if err := h.writeScripts(dir); err != nil {
-		return "", fmt.Errorf("writing the scripts that start Python (%s names another folder): %w", envCache, err)
+		return "", fmt.Errorf("writing the scripts that start Python: %w", cacheError(err))
 	}
 	return dir, nil
 }

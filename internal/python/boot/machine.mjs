@@ -6,7 +6,7 @@ import * as signals from "./signals.mjs";
 
 export function attach(M, job) {
   const { FS } = M;
-  // Old ones of Emscripten take a link's target for a path in node's own current folder.
+  // Old ones of Emscripten take a link's target for a path in node's own current folder, and make it absolute.
   const { NODEFS } = FS.filesystems;
   NODEFS.node_ops.readlink = (node) => {
     try {
@@ -14,6 +14,11 @@ export function attach(M, job) {
     } catch (error) {
       throw translated(M, error);
     }
+  };
+  FS.readlink = (path) => {
+    const { node } = FS.lookupPath(path);
+    if (!node?.node_ops.readlink) throw new FS.ErrnoError(M.ERRNO_CODES.EINVAL);
+    return node.node_ops.readlink(node);
   };
   if (job.readonly) refuseWrites(M);
   for (const [folder, root] of job.mounts) {
