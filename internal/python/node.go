@@ -2,7 +2,10 @@ package python
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -31,7 +34,7 @@ var pinned = map[string]pin{
 // node is a program that runs JavaScript.
 type node struct{ program, version string }
 
-var versionLine = regexp.MustCompile(`^v(\d+)\.\d+\.\d+`)
+var versionLine = regexp.MustCompile(`^v(\d+)\.\d+\.\d+\S*\n`)
 
 func (h home) node(ctx context.Context, o options) (node, error) {
 	switch o.node {
@@ -42,13 +45,13 @@ func (h home) node(ctx context.Context, o options) (node, error) {
 		if err != nil {
 			return h.pinnedNode(ctx)
 		}
-		n, err := probeNode(ctx, found)
+		n, err := h.probeNode(ctx, found)
 		if err != nil {
 			return h.pinnedNode(ctx)
 		}
 		return n, nil
 	default:
-		n, err := probeNode(ctx, o.node)
+		n, err := h.probeNode(ctx, o.node)
 		if err != nil {
 			return node{}, fault.Errorf(fault.Invalid, "--node %s: %w", o.node, err)
 		}
@@ -56,14 +59,34 @@ func (h home) node(ctx context.Context, o options) (node, error) {
 	}
 }
 
-// probeNode asks a program which node it is.
-func probeNode(ctx context.Context, program string) (node, error) {
-	out, err := exec.CommandContext(ctx, program, "--version").Output()
+// probeNode finds out which node a program is. Starting it for that takes as long as a tenth of all, so the answer is kept for as long
+// as the program stays the same file.
+func (h home) probeNode(ctx context.Context, program string) (node, error) {
+	info, err := os.Stat(program)
+	if err != nil {
+		return node{}, err
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %d", program, info.Size(), info.ModTime().UnixNano()))
+	kept := filepath.Join(h.cache, "nodes", hex.EncodeToString(sum[:8]))
+	out, _ := os.ReadFile(kept)
+	if n, err := readVersion(program, out); err == nil {
+		return n, nil
+	}
+	out, err = exec.CommandContext(ctx, program, "--version").Output()
 	if err != nil {
 		return node{}, fmt.Errorf("asking it for its version: %w", err)
 	}
+	n, err := readVersion(program, out)
+	if err == nil && os.MkdirAll(filepath.Dir(kept), 0o755) == nil {
+		_ = os.WriteFile(kept, out, 0o644) // half of it is no version, and is asked for again
+	}
+	return n, err
+}
+
+// readVersion reads what node prints for --version.
+func readVersion(program string, out []byte) (node, error) {
 	version := strings.TrimSpace(string(out))
-	m := versionLine.FindStringSubmatch(version)
+	m := versionLine.FindStringSubmatch(string(out))
 	if m == nil {
 		return node{}, fmt.Errorf("it calls itself %.40q, which is no version of node", version)
 	}
