@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/wasmill/wasmill/internal/audit"
@@ -40,7 +41,7 @@ func (in *installation) audit(ctx context.Context) error {
 		fmt.Fprintf(&out, "%s can't be loaded by %s:\n", filepath.Base(file), in.p.Release)
 		for _, f := range found {
 			if f.Severity == audit.Error {
-				fmt.Fprintf(&out, "  %s: %s\n", f.File, f.Reason)
+				fmt.Fprintf(&out, "  %s: %s\n", strings.TrimSpace(f.File+" "+f.Symbol), f.Reason)
 			}
 		}
 	}
@@ -93,11 +94,7 @@ func forAny(file string) bool {
 
 // local finds the compiled wheel of a version in the folders that were named.
 func (in *installation) local(c change) string {
-	places := in.r.findLinks
-	if len(in.built) > 0 {
-		places = append(places, in.p.builtWheels())
-	}
-	for _, dir := range places {
+	for _, dir := range append(slices.Clone(in.r.findLinks), in.p.builtWheels()) {
 		entries, _ := os.ReadDir(strings.TrimPrefix(dir, "file://")) // an address, or not there: uv says so
 		for _, e := range entries {
 			name, err := wheel.ParseFilename(e.Name())

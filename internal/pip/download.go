@@ -86,9 +86,7 @@ func (in *installation) lock(ctx context.Context, file string) ([]fetch.LockedWh
 	}
 	args := slices.Concat([]string{"pip", "compile", list, "--no-deps", "--format", "pylock.toml", "--output-file", file, "--quiet"},
 		in.u.common(in.r), in.r.indexes(), []string{"--only-binary", ":all:", "--prerelease", "allow"})
-	if len(in.built) > 0 {
-		args = append(args, "--find-links", in.p.builtWheels())
-	}
+	args = append(args, in.p.builtBefore()...)
 	if err := in.u.work(ctx, in.r, args...); err != nil {
 		return nil, err
 	}

@@ -28,7 +28,6 @@ type installation struct {
 
 	sources []string // projects that may be built from source, in the runtime
 	looked  map[string]bool
-	built   map[string]bool
 	changes []change
 }
 
@@ -58,7 +57,7 @@ func (p *Python) prepare(u *uv, r *request) (*installation, error) {
 		s.constraints[name] = append(s.constraints[name], c.Specifier)
 	}
 	return &installation{
-		p: p, u: u, r: r, w: w, s: s, sources: slices.Concat(w.projects, r.sources), looked: map[string]bool{}, built: map[string]bool{},
+		p: p, u: u, r: r, w: w, s: s, sources: slices.Concat(w.projects, r.sources), looked: map[string]bool{},
 	}, nil
 }
 
@@ -91,9 +90,7 @@ func (in *installation) arguments() []string {
 	for _, name := range in.sources {
 		args = append(args, "--no-binary", name)
 	}
-	if len(in.built) > 0 {
-		args = append(args, "--find-links", in.p.builtWheels())
-	}
+	args = append(args, in.p.builtBefore()...)
 	for _, file := range r.files {
 		args = append(args, "--requirements", file)
 	}
@@ -168,15 +165,21 @@ func (in *installation) decide(ctx context.Context) error {
 		}
 		var olds []older
 		if ok {
-			if olds, err = in.s.compare(ctx, in.changes, in.w.requirements); err != nil || len(olds) == 0 {
-				return err
+			if olds, err = in.s.compare(ctx, in.changes, in.w.requirements); err != nil {
+				return in.unread(ctx, err)
+			}
+			if len(olds) == 0 {
+				return nil
 			}
 		} else if !strings.Contains(said, "No solution found") || in.r.noIndex {
 			return in.unless(false, said)
 		}
 		lacks, err := in.s.findLacks(ctx, in.w.requirements)
-		if err != nil {
-			return err
+		switch {
+		case err != nil && !ok && ctx.Err() == nil:
+			return in.unless(false, said) // which tells the same of the index, and more
+		case err != nil:
+			return in.unread(ctx, err)
 		}
 		lacks = in.missing(lacks, ok)
 		if len(lacks) == 0 {
@@ -203,6 +206,14 @@ func (in *installation) unless(ok bool, said string) error {
 		return nil
 	}
 	return failed("%s\nNothing was changed.", strings.TrimPrefix(said, "error: "))
+}
+
+// unread is for indexes that answer uv, and not this program: then nobody knows whether there is a newer version.
+func (in *installation) unread(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	return failed("%v\nNothing was changed.", err)
 }
 
 // missing are the lacks that make a difference to uv's answer.
@@ -250,7 +261,7 @@ func (in *installation) provide(ctx context.Context, lacks []lack) (again bool, 
 		if err := in.buildWheel(ctx, l); err != nil {
 			return false, err
 		}
-		in.built[l.name], again = true, true
+		again = true
 	}
 	return again, nil
 }
@@ -398,6 +409,14 @@ func (u *uv) work(ctx context.Context, r *request, args ...string) error {
 		cmd.Stdout, cmd.Stderr = nil, &said
 	}
 	return status(run(ctx, cmd), strings.TrimPrefix(strings.TrimSpace(withoutUsing(said.String())), "error: "))
+}
+
+// builtBefore names the wheels that --build has made, now or for another environment.
+func (p *Python) builtBefore() []string {
+	if _, err := os.Stat(p.builtWheels()); err != nil {
+		return nil
+	}
+	return []string{"--find-links", p.builtWheels()}
 }
 
 func (p *Python) builtWheels() string { return filepath.Join(p.Cache, "built", p.Release.PlatformTag) }

@@ -46,7 +46,7 @@ func openHome(_ options, r pyodide.Release) (home, error) {
 			}
 			data = filepath.Join(dir, ".local", "share")
 		}
-		prefix = filepath.Join(data, "wasmill", "python", r.PlatformTag)
+		prefix = filepath.Join(data, "python-wasm", r.PlatformTag)
 	}
 	if prefix, err = filepath.Abs(prefix); err != nil {
 		return home{}, fault.Errorf(fault.Invalid, "finding the folder for packages: %w", err)
