@@ -13,6 +13,7 @@ import (
 	"github.com/wasmill/wasmill/internal/fetch"
 	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/wheel"
+	"github.com/wasmill/wasmill/internal/world"
 )
 
 // audit looks into the wheels with compiled modules, and refuses those that the runtime could not load.
@@ -31,24 +32,42 @@ func (in *installation) audit(ctx context.Context) error {
 	}
 	var out strings.Builder
 	for _, file := range files {
-		found, err := audit.Wheel(file, audit.Target{ABI: abi, Runtime: runtime})
+		found, requires, err := audit.Examine(file, audit.Target{ABI: abi, Runtime: runtime})
 		if err != nil {
 			return err
 		}
-		if audit.Errors(found) == 0 {
-			continue
-		}
-		fmt.Fprintf(&out, "%s can't be loaded by %s:\n", filepath.Base(file), in.p.Release)
+		var why []string
 		for _, f := range found {
 			if f.Severity == audit.Error {
-				fmt.Fprintf(&out, "  %s: %s\n", strings.TrimSpace(f.File+" "+f.Symbol), f.Reason)
+				why = append(why, strings.TrimSpace(f.File+" "+f.Symbol)+": "+f.Reason)
 			}
+		}
+		if host, known := in.p.host(ctx); known && requires != nil {
+			for _, m := range world.Check(*requires, host) {
+				if m.Call {
+					fmt.Fprintf(in.p.Stderr, "WARNING: %s: %s lacks %s\n", filepath.Base(file), host.Name, m)
+				} else {
+					why = append(why, host.Name+" lacks "+m.String())
+				}
+			}
+		}
+		if len(why) > 0 {
+			fmt.Fprintf(&out, "%s can't be loaded by %s:\n  %s\n", filepath.Base(file), in.p.Release, strings.Join(why, "\n  "))
 		}
 	}
 	if out.Len() > 0 {
 		return failed("%sNothing was changed.", out.String())
 	}
 	return nil
+}
+
+// host is what was measured of the runtime as this machine has it; known is false where nothing was.
+func (p *Python) host(ctx context.Context) (host world.Runtime, known bool) {
+	if p.Host == nil {
+		return host, false
+	}
+	host, err := world.Find(p.Host(ctx))
+	return host, err == nil && slices.Contains(host.Loaders, p.Release.PlatformTag)
 }
 
 // compiled are the wheels with compiled modules among what is to be installed, as files: those of indexes are fetched by their hash.

@@ -62,6 +62,12 @@ func (p *Python) prepare(u *uv, r *request) (*installation, error) {
 }
 
 func (p *Python) install(ctx context.Context, u *uv, r *request) error {
+	if dropped := r.withoutPip(); dropped {
+		fmt.Fprintln(p.Stdout, "Requirement already satisfied: pip (it is part of python-wasm)")
+		if len(r.words)+len(r.files)+len(r.editables) == 0 {
+			return nil
+		}
+	}
 	in, err := p.prepare(u, r)
 	if err != nil {
 		return err
@@ -81,6 +87,19 @@ func (p *Python) install(ctx context.Context, u *uv, r *request) error {
 		return in.tell("Would install")
 	}
 	return in.carryOut(ctx)
+}
+
+// withoutPip drops pip from what is asked for: `pip install --upgrade pip` is the first line of many scripts.
+func (r *request) withoutPip() (dropped bool) {
+	if r.target != "" || r.prefix != "" {
+		return false
+	}
+	words := r.words
+	r.words = slices.DeleteFunc(slices.Clone(words), func(word string) bool {
+		q, err := wheel.ParseRequirement(word)
+		return err == nil && wheel.Normalize(q.Name) == "pip" && q.URL == ""
+	})
+	return len(r.words) < len(words)
 }
 
 // arguments are uv's for this installation, without the command's name.

@@ -31,7 +31,8 @@ type Python struct {
 	Prefix     string // of what is installed into: the virtual environment, or the folder for what is outside of any
 	Venv       bool   // Prefix is a virtual environment
 	Release    pyodide.Release
-	Cache      string // folder; may be lost
+	Host       func(context.Context) string // the runtime's name in package world; empty where there is none, nil where it doesn't matter
+	Cache      string                       // folder; may be lost
 	Environ    []string
 	Stdin      io.Reader
 	Stdout     io.Writer

@@ -306,6 +306,15 @@ func TestModulesThatCantBeLoaded(t *testing.T) {
 	}
 }
 
+// What the runtime could load, but not this machine's node.
+func TestModulesThatThisNodeCantLoad(t *testing.T) {
+	module := wasmtest.Module{Shared: true, Exports: []wasm.Export{{Name: "PyInit_threads", Kind: wasm.Func, Signature: ":i"}}}
+	f := openFarm(t, wheeltest.Spec{Name: "threads", Version: "1", Tag: "cp315-cp315-pyemscripten_2026_5_wasm32", Files: map[string]string{
+		"threads.cpython-315-wasm32-emscripten.so": string(module.Bytes()),
+	}})
+	wants(t, pip(t, "install", "-i", f.address, "threads"), 1, "can't be loaded by pyodide", "lacks wasm.shared-memory", "Nothing was changed.")
+}
+
 func TestFilesOfRequirements(t *testing.T) {
 	f := openFarm(t, greet("1.0"), greet("1.1"), greet("1.2"))
 	dir := t.TempDir()
@@ -524,6 +533,19 @@ func cache(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return filepath.Join(dir, "wasmill", "python")
+}
+
+// pip upgrades itself in many scripts, and comes as a library with some packages; bin/pip stays what it is.
+func TestPipStaysWhatItIs(t *testing.T) {
+	wants(t, pip(t, "install", "--upgrade", "pip"), 0, "already satisfied: pip")
+	list := filepath.Join(t.TempDir(), "requirements.txt")
+	if err := os.WriteFile(list, []byte("pip\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, pip(t, "install", "-r", list), 0, "Successfully installed pip-")
+	wants(t, pip(t, "--version"), 0, "+uv")
+	wants(t, pip(t, "uninstall", "-y", "pip"), 0)
+	wants(t, pip(t, "--version"), 0, "+uv")
 }
 
 func TestVenvs(t *testing.T) {

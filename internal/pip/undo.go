@@ -44,7 +44,12 @@ func (p *Python) change(ctx context.Context, dir string, work func() error) erro
 		_ = os.RemoveAll(filepath.Join(dir, undoFolder))
 		return fault.Errorf(fault.KindOf(err), "nothing was changed: making sure that the installation can be taken back: %w", err)
 	}
-	if err := work(); err != nil {
+	scripts := p.ours(dir)
+	err = work()
+	if err == nil {
+		err = p.writeScripts(dir, scripts)
+	}
+	if err != nil {
 		if _, undo := takeBack(dir); undo != nil {
 			return fmt.Errorf("%w; and %s could not be put back as it was (the next installation tries again): %w", err, dir, undo)
 		}

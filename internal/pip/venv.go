@@ -105,14 +105,47 @@ func (p *Python) makeVenv(ctx context.Context, u *uv, dir string, options []stri
 	if err != nil || !pip {
 		return 0, err
 	}
-	script := "#!/bin/sh\nexec " + quoted(filepath.Join(dir, "bin", "python")) + " -m pip \"$@\"\n"
-	for _, name := range []string{"pip", "pip3", "pip" + p.Release.Python} {
-		path := filepath.Join(dir, "bin", name)
-		if err := errors.Join(os.WriteFile(path, []byte(script), 0o755), os.Chmod(path, 0o755)); err != nil {
-			return 0, fmt.Errorf("venv: %w", err)
-		}
+	if err := p.writeScripts(dir, p.scripts(dir)); err != nil {
+		return 0, fmt.Errorf("venv: %w", err)
 	}
 	return 0, nil
+}
+
+// script is what bin/pip of a virtual environment is.
+func script(dir string) string {
+	return "#!/bin/sh\nexec " + quoted(filepath.Join(dir, "bin", "python")) + " -m pip \"$@\"\n"
+}
+
+// scripts are the names of pip in a virtual environment.
+func (p *Python) scripts(dir string) []string {
+	var out []string
+	for _, name := range []string{"pip", "pip3", "pip" + p.Release.Python} {
+		out = append(out, filepath.Join(dir, "bin", name))
+	}
+	return out
+}
+
+// ours are those of them that lead to this pip.
+func (p *Python) ours(dir string) (out []string) {
+	for _, path := range p.scripts(dir) {
+		if text, err := os.ReadFile(path); err == nil && string(text) == script(dir) {
+			out = append(out, path)
+		}
+	}
+	return out
+}
+
+// writeScripts makes them again: who installs pip as a library of another package does not mean to lose this one.
+func (p *Python) writeScripts(dir string, paths []string) error {
+	for _, path := range paths {
+		if text, err := os.ReadFile(path); err == nil && string(text) == script(dir) {
+			continue
+		}
+		if err := errors.Join(os.RemoveAll(path), os.WriteFile(path, []byte(script(dir)), 0o755), os.Chmod(path, 0o755)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

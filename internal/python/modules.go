@@ -2,6 +2,7 @@ package python
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -9,17 +10,18 @@ import (
 
 	"github.com/wasmill/wasmill/internal/pip"
 	"github.com/wasmill/wasmill/internal/pyodide"
+	"github.com/wasmill/wasmill/internal/world"
 )
 
 // install runs a module that works on this machine rather than in Python.
-func (h home) install(ctx context.Context, executable string, c commandLine, environ []string, r pyodide.Release, stdout io.Writer) (int, error) {
+func (h home) install(ctx context.Context, o options, executable string, c commandLine, environ []string, r pyodide.Release, stdout io.Writer) (int, error) {
 	program, err := os.Executable()
 	if err != nil {
 		program = executable
 	}
 	p := &pip.Python{
 		Program: program, Executable: executable, Prefix: h.prefix, Release: r, Cache: h.cache, Environ: environ,
-		Stdout: stdout, Stderr: os.Stderr,
+		Stdout: stdout, Stderr: os.Stderr, Host: func(ctx context.Context) string { return h.world(ctx, o) },
 	}
 	if folder, ok := venvFolder(executable); ok {
 		p.Prefix, p.Venv = folder, true
@@ -36,4 +38,23 @@ func venvFolder(executable string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// world is the name under which what this machine's node can do was measured: that of the last version before it, if not its own.
+func (h home) world(ctx context.Context, o options) string {
+	n, err := h.node(ctx, o)
+	if err != nil {
+		return ""
+	}
+	var major, best int
+	if _, err := fmt.Sscanf(n.version, "v%d", &major); err != nil {
+		return ""
+	}
+	for _, r := range world.Runtimes() {
+		var measured int
+		if _, err := fmt.Sscanf(r.Name, "node%d", &measured); err == nil && measured <= major && r.Name == fmt.Sprintf("node%d", measured) {
+			best = max(best, measured)
+		}
+	}
+	return fmt.Sprintf("node%d", best)
 }

@@ -48,7 +48,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) (int, er
 		return 0, err
 	}
 	if c := readCommandLine(rest); pip.Provides(c.module) {
-		return home.install(ctx, executable, c, environ, release, stdout)
+		return home.install(ctx, own, executable, c, environ, release, stdout)
 	}
 	node, err := home.node(ctx, own)
 	if err != nil {
