@@ -4,6 +4,7 @@ package suites
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,7 +23,10 @@ import (
 	"github.com/wasmill/wasmill/internal/runtimes"
 )
 
-var lock = flag.Bool("lock", false, "lock the packages that these tests need anew")
+var (
+	update = flag.Bool("update", false, "write docs/python-wasm-suites.md and the table of differences anew")
+	lock   = flag.Bool("lock", false, "lock the packages that these tests need anew")
+)
 
 // The test program is the command, when it is told so.
 func TestMain(m *testing.M) {
@@ -38,11 +42,16 @@ var day = time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
 // locks are the environments, each in testdata/NAME.json: pure wheels for the runtime, or programs for this machine.
 var locks = map[string]struct {
 	requirements []string
+	python       string // the machine's; empty for one of the runtime's version
 	machine      bool
 }{
 	"pytest": {requirements: []string{
 		"pytest", "pytest-mock", "pytest-randomly", "pytest-timeout", "pytest-asyncio", "pytest-benchmark", "pytest-cov", "pytest-xdist",
 	}},
+	"suites": {requirements: []string{"pytest", "pretend", "tomli-w", "hypothesis", "toolz==1.2.0", "packaging==26.3", "click==8.5.1"}},
+	"native": {requirements: []string{"pytest", "pretend", "tomli-w", "hypothesis", "markupsafe==3.0.4", "msgpack==1.2.4", "simplejson==4.3.0", "toolz==1.2.0", "packaging==26.3", "click==8.5.1"}, machine: true},
+	"tox":    {requirements: []string{"tox", "tox-uv", "nox"}, python: "3.11", machine: true},
+	"turtle": {requirements: []string{"basthon-turtle"}},
 }
 
 // tool is uv, with which locks are made and tox and nox make environments.
@@ -83,7 +92,7 @@ func TestLocks(t *testing.T) {
 	}
 	r := fetch.Resolver{UV: tool(t, fetcher(t)), Cache: t.TempDir()}
 	for name, l := range locks {
-		target := fetch.Target{Python: "3.15", Glibc: 40, Arch: "x86_64", Pure: !l.machine, ExcludeNewer: day}
+		target := fetch.Target{Python: cmp.Or(l.python, "3.15"), Glibc: 40, Arch: "x86_64", Pure: !l.machine, ExcludeNewer: day}
 		got, err := r.Resolve(t.Context(), l.requirements, nil, target)
 		if err != nil {
 			t.Fatal(err)

@@ -1,0 +1,5 @@
+import tiny_project
+
+
+def test():
+    assert tiny_project.platform() == "emscripten"
