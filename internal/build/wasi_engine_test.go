@@ -123,7 +123,7 @@ func TestPackagesForWASIAreLinkedTogether(t *testing.T) {
 	var modules []static.Module
 	names := []string{"markupsafe", "simplejson"}
 	if os.Getenv("WASMILL_TEST_NIGHTLY") != "" {
-		names = append(names, "msgpack", "xxhash", "lz4", "ujson", "cytoolz", "toolz")
+		names = append(names, "msgpack", "xxhash", "lz4", "ujson", "cytoolz", "toolz", "swiglpk")
 	}
 	for _, name := range names {
 		hosts := []build.Host{python}
