@@ -5,19 +5,15 @@ package build_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/wasmill/wasmill/internal/audit"
 	"github.com/wasmill/wasmill/internal/build"
-	"github.com/wasmill/wasmill/internal/engine"
-	"github.com/wasmill/wasmill/internal/fetch"
+	"github.com/wasmill/wasmill/internal/build/buildtest"
 	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/toolchain"
@@ -47,67 +43,11 @@ func realFarm(t *testing.T) *farm {
 }
 
 func newFarm() (*farm, error) {
-	docker, err := engine.NewDocker()
+	real, err := buildtest.New(context.Background(), os.Getenv("WASMILL_BUILD_IMAGE"), os.Getenv("WASMILL_RUNTIME_IMAGE"))
 	if err != nil {
 		return nil, err
 	}
-	ref := os.Getenv("WASMILL_BUILD_IMAGE")
-	registry, name, _ := strings.Cut(ref, "/")
-	cache := filepath.Join(os.TempDir(), "wasmill-build-test")
-	f := &farm{image: toolchain.Image{Name: "test", Build: name}}
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return nil, err
-	}
-	for _, image := range []string{ref, os.Getenv("WASMILL_RUNTIME_IMAGE")} {
-		if err := docker.Pull(context.Background(), image); err != nil {
-			return nil, err
-		}
-	}
-	facts, err := cat(docker, ref, "/opt/wasmill/etc/toolchain.json")
-	if err != nil {
-		return nil, err
-	}
-	if err := json.Unmarshal(facts, &f.image.Facts); err != nil {
-		return nil, err
-	}
-	mainModule, err := cat(docker, os.Getenv("WASMILL_RUNTIME_IMAGE"), "/opt/pyodide/pyodide.asm.wasm")
-	if err != nil {
-		return nil, err
-	}
-	script, err := cat(docker, os.Getenv("WASMILL_RUNTIME_IMAGE"), "/opt/pyodide/pyodide.asm.mjs")
-	if err != nil {
-		return nil, err
-	}
-	if f.image.Symbols, err = audit.ReadRuntime(mainModule, script); err != nil {
-		return nil, err
-	}
-	uv, err := cat(docker, ref, "/opt/wasmill/bin/uv")
-	if err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(filepath.Join(cache, "uv"), uv, 0o755); err != nil {
-		return nil, err
-	}
-	wasmcc := filepath.Join(cache, "wasmcc")
-	compile := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", wasmcc, "github.com/wasmill/wasmill/cmd/wasmcc")
-	compile.Env = append(os.Environ(), "CGO_ENABLED=0")
-	compile.Stderr = os.Stderr
-	if err := compile.Run(); err != nil {
-		return nil, err
-	}
-	f.builder = build.Builder{
-		Engine: docker, Fetcher: &fetch.Fetcher{Cache: filepath.Join(cache, "fetch")},
-		Resolver: &fetch.Resolver{UV: filepath.Join(cache, "uv"), Cache: filepath.Join(cache, "resolve")},
-		Registry: registry, Envs: filepath.Join(cache, "envs"), Work: filepath.Join(cache, "work"), Wasmcc: wasmcc,
-	}
-	return f, nil
-}
-
-// cat reads a file out of an image.
-func cat(e engine.Engine, image, file string) ([]byte, error) {
-	var out bytes.Buffer
-	_, err := e.Run(context.Background(), engine.Spec{Image: image, Command: []string{"cat", file}, User: "1000:1000"}, &out)
-	return out.Bytes(), err
+	return &farm{real.Builder, real.Image}, nil
 }
 
 // built is one build and what it printed.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/wasmill/wasmill/internal/build"
+	"github.com/wasmill/wasmill/internal/build/buildtest"
 	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/toolchain"
@@ -28,7 +29,7 @@ func rustFarm(t *testing.T) *farm {
 	if err := f.builder.Engine.Pull(t.Context(), ref); err != nil {
 		t.Fatal(err)
 	}
-	text, err := cat(f.builder.Engine, ref, "/opt/wasmill/etc/toolchain.json")
+	text, err := buildtest.Cat(t.Context(), f.builder.Engine, ref, "/opt/wasmill/etc/toolchain.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/wasmill/wasmill/internal/audit"
 	"github.com/wasmill/wasmill/internal/build"
+	"github.com/wasmill/wasmill/internal/build/buildtest"
 	"github.com/wasmill/wasmill/internal/engine"
 	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
@@ -41,7 +42,7 @@ func wasiFarm(t *testing.T) (f *farm, python build.Host) {
 	c.image = toolchain.Image{Name: "wasi", Symbols: &audit.Runtime{}}
 	_, c.image.Build, _ = strings.Cut(ref, "/")
 	for file, into := range map[string]any{"toolchain.json": &c.image.Facts, "abi.json": c.image.Symbols} {
-		text, err := cat(c.builder.Engine, ref, "/opt/wasmill/etc/"+file)
+		text, err := buildtest.Cat(t.Context(), c.builder.Engine, ref, "/opt/wasmill/etc/"+file)
 		if err != nil {
 			t.Fatal(err)
 		}

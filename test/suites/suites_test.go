@@ -1,0 +1,337 @@
+//go:build engine && integration
+
+package suites
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/wasmill/wasmill/internal/build"
+	"github.com/wasmill/wasmill/internal/build/buildtest"
+	"github.com/wasmill/wasmill/internal/engine"
+	"github.com/wasmill/wasmill/internal/fetch"
+	"github.com/wasmill/wasmill/internal/recipe"
+	"github.com/wasmill/wasmill/internal/runtimes"
+)
+
+// suite is the own tests of a package, from its source on PyPI.
+type suite struct {
+	name, version string
+	source        fetch.Source
+	tests         string   // the folder in the source that holds them
+	config        string   // pytest's settings, beside it; may be empty
+	args          []string // of pytest
+	recipe        bool     // the wheel has compiled code, and is built from recipes/
+	how           string   // what is left out, and why
+}
+
+func sdist(path, sha string) fetch.Source {
+	return fetch.Source{URL: "https://files.pythonhosted.org/packages/" + path, SHA256: sha}
+}
+
+var all = []suite{
+	{
+		name: "markupsafe", version: "3.0.4", tests: "tests", config: "pyproject.toml", recipe: true,
+		source: sdist("38/9b/e422a865e1d5d57d0e509b4e0bf1c1a70a7f6382c29a5aa428df994c8bc8/markupsafe-3.0.4.tar.gz", "2e9ad7dd851bf45fab9f75cbff4cb493fee9979e8d8c7c9c3ee119022518edd6"),
+	},
+	{
+		name: "msgpack", version: "1.2.4", tests: "test", recipe: true,
+		source: sdist("cc/52/1ec7ead2c7528bf3d1db73e886fa4df10f9e6f0eb7854a448b7090cfcef7/msgpack-1.2.4.tar.gz", "475c44e12f2a5de766a8448783f149c9b33f3f49b88953c6cd739a77d93c732c"),
+	},
+	{
+		name: "simplejson", version: "4.3.0", tests: "simplejson/tests", recipe: true,
+		source: sdist("8c/c1/33e537d655a55e983c247cd794378d8206228621f1420f889f4643315adc/simplejson-4.3.0.tar.gz", "ffe34ab51a0d37e6d1c661a5672df00d2d5e18804e38eac07abffb83fa5ec3d7"),
+	},
+	{
+		name: "toolz", version: "1.2.0", tests: "toolz/tests",
+		source: sdist("31/6f/ae20c212a07aa2d156c787383d8088a5e045ee39628661edb190c97e1659/toolz-1.2.0.tar.gz", "9667a038e9d6ecba37995e26cb2f59ec6420b6ad8dd9677de59db9b956b08490"),
+	},
+}
+
+// outcome of a test, in the words of the JUnit XML.
+type outcome string
+
+const (
+	passed  outcome = "passed"
+	failed  outcome = "failed"
+	skipped outcome = "skipped"
+	missing outcome = "not there"
+)
+
+// difference is a test that ends otherwise in the runtime than natively, and why.
+type difference struct {
+	Suite  string  `json:"suite"`
+	Test   string  `json:"test"` // with a parameter's value left out where all of them differ alike
+	Native outcome `json:"native"`
+	Wasm   outcome `json:"wasm"`
+	Times  int     `json:"times"`
+	Reason string  `json:"reason"`
+}
+
+func (d difference) id() string {
+	return fmt.Sprintf("%s %s: %s, %s", d.Suite, d.Test, d.Native, d.Wasm)
+}
+
+const differencesFile = "testdata/differences.json"
+
+// source unpacks a suite into a folder: its tests and settings alone, so that what is tested is what is installed.
+func (s suite) unpack(t *testing.T) string {
+	t.Helper()
+	archive, err := fetcher(t).Get(t.Context(), s.source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := filepath.Join(t.TempDir(), "source")
+	if err := fetch.Unpack(archive, whole, fetch.Unpacking{}); err != nil {
+		t.Fatal(err)
+	}
+	if inner := filepath.Join(whole, s.name+"-"+s.version); exists(inner) {
+		whole = inner
+	}
+	dir := t.TempDir()
+	if err := os.CopyFS(filepath.Join(dir, path.Base(s.tests)), os.DirFS(filepath.Join(whole, s.tests))); err != nil {
+		t.Fatal(err)
+	}
+	if folder := path.Dir(s.tests); folder != "." {
+		// Tests that are part of the package, which the wheel leaves out, import one another as such.
+		text := fmt.Sprintf("import os\nimport %s as package\npackage.__path__.append(os.path.dirname(__file__))\n", folder)
+		if err := os.WriteFile(filepath.Join(dir, "conftest.py"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	settings := []byte("[pytest]\n")
+	if s.config != "" {
+		if settings, err = os.ReadFile(filepath.Join(whole, s.config)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, cmp.Or(s.config, "pytest.ini")), settings, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	// For the user in the container.
+	if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chmod(dir, 0o777)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func (s suite) arguments(report string) []string {
+	return slices.Concat([]string{"-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml", report, "-o", "junit_family=xunit2"}, s.args, []string{path.Base(s.tests)})
+}
+
+// wheels builds those of the suites that have compiled code, on the real engine, and returns a folder with them installed beside the
+// lock's packages.
+func wheels(t *testing.T) string {
+	t.Helper()
+	farm, err := buildtest.New(t.Context(), os.Getenv("WASMILL_BUILD_IMAGE"), os.Getenv("WASMILL_RUNTIME_IMAGE"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	site := t.TempDir()
+	if err := os.CopyFS(site, os.DirFS(installed(t, "suites"))); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range all {
+		if !s.recipe {
+			continue
+		}
+		r, err := recipe.Load(filepath.Join("../../recipes", s.name, recipe.MetaFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Version != s.version {
+			t.Errorf("the recipe of %s has version %s, the suite is that of %s", s.name, r.Version, s.version)
+		}
+		var log bytes.Buffer
+		out, err := farm.Builder.Build(t.Context(), build.Job{
+			Recipe: r, Toolchain: farm.Image, Limits: build.LimitsOf(r, r.Wasmill.Class), Attempt: "suites-" + s.name + time.Now().Format("-150405.000000"),
+			Out: t.TempDir(), Log: &log,
+		})
+		if err != nil || out.Path == "" {
+			t.Fatalf("building %s: %v\n%s", s.name, err, &log)
+		}
+		if err := runtimes.InstallWheel(out.Path, site); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return site
+}
+
+// results are a suite's tests by their names, and what each came to.
+func results(t *testing.T, file string) map[string]outcome {
+	t.Helper()
+	ends := map[string]outcome{}
+	for _, s := range readReport(t, file).Suites {
+		for _, c := range s.Cases {
+			end := passed
+			switch {
+			case c.Failure != nil || c.Error != nil:
+				end = failed
+			case c.Skipped != nil:
+				end = skipped
+			}
+			id := c.Class + "::" + c.Name
+			if ends[id] != failed { // a test and its teardown
+				ends[id] = end
+			}
+		}
+	}
+	return ends
+}
+
+type tally struct{ Passed, Failed, Skipped int }
+
+func count(ends map[string]outcome) (n tally) {
+	for _, o := range ends {
+		switch o {
+		case passed:
+			n.Passed++
+		case failed:
+			n.Failed++
+		case skipped:
+			n.Skipped++
+		}
+	}
+	return n
+}
+
+// differ lists what differs, by test and outcomes; parameters are told together.
+func differ(name string, native, wasm map[string]outcome) []difference {
+	found := map[string]*difference{}
+	note := func(test string, n, w outcome) {
+		bare, _, _ := strings.Cut(test, "[")
+		d := difference{Suite: name, Test: bare, Native: n, Wasm: w}
+		if found[d.id()] == nil {
+			found[d.id()] = &d
+		}
+		found[d.id()].Times++
+	}
+	for test, n := range native {
+		if w := cmp.Or(wasm[test], missing); w != n {
+			note(test, n, w)
+		}
+	}
+	for test, w := range wasm {
+		if native[test] == "" {
+			note(test, missing, w)
+		}
+	}
+	var out []difference
+	for _, d := range found {
+		out = append(out, *d)
+	}
+	slices.SortFunc(out, func(a, b difference) int { return strings.Compare(a.id(), b.id()) })
+	return out
+}
+
+// natively runs a suite in the Python of the machine inside the Build image.
+func natively(t *testing.T, docker engine.Engine, s suite, site, dir string) map[string]outcome {
+	t.Helper()
+	var log bytes.Buffer
+	_, err := docker.Run(t.Context(), engine.Spec{
+		Image: os.Getenv("WASMILL_BUILD_IMAGE"), Command: append([]string{"python3.15"}, s.arguments("/suite/native.xml")...),
+		Env: []string{"PYTHONPATH=/site", "HOME=/tmp", "PYTHONDONTWRITEBYTECODE=1", "LANG=C.UTF-8"}, WorkDir: "/suite", User: "1000:1000",
+		Mounts: []engine.Mount{{Source: site, Target: "/site"}, {Source: dir, Target: "/suite", Writable: true}},
+		Tmpfs:  map[string]int64{"/tmp": 256 << 20}, Memory: 2 << 30, Pids: 512, Time: 5 * time.Minute,
+	}, &log)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &log)
+	}
+	if !exists(filepath.Join(dir, "native.xml")) {
+		t.Fatalf("pytest wrote no report natively:\n%s", &log)
+	}
+	t.Log(lastLine(log.String()))
+	return results(t, filepath.Join(dir, "native.xml"))
+}
+
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return lines[len(lines)-1]
+}
+
+// The own tests of packages come to the same as natively, but for what testdata/differences.json explains.
+func TestSuites(t *testing.T) {
+	if os.Getenv("WASMILL_BUILD_IMAGE") == "" {
+		t.Skip("WASMILL_BUILD_IMAGE does not name a Build image; `make test` sets it")
+	}
+	docker, err := engine.NewDocker()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer docker.Close()
+	site, nativeSite := wheels(t), installed(t, "native")
+	text, err := os.ReadFile(differencesFile)
+	if err != nil && !*update {
+		t.Fatal(err)
+	}
+	var known []difference
+	if err := json.Unmarshal(text, &known); err != nil && !*update {
+		t.Fatal(err)
+	}
+	reasons := map[string]string{}
+	for _, d := range known {
+		reasons[d.id()] = d.Reason
+	}
+	page := newPage()
+	var now []difference
+	for _, s := range all {
+		t.Run(s.name, func(t *testing.T) {
+			dir := s.unpack(t)
+			begun := time.Now()
+			out, status := run(t, wasm(t, dir, site, s.arguments("wasm.xml")...))
+			took := time.Since(begun)
+			if status > 1 || !exists(filepath.Join(dir, "wasm.xml")) {
+				t.Fatalf("pytest ended with status %d\n%s", status, out)
+			}
+			inside := results(t, filepath.Join(dir, "wasm.xml"))
+			begun = time.Now()
+			native := natively(t, docker, s, nativeSite, s.unpack(t))
+			t.Logf("in the runtime %s (%.1f s, natively %.1f s)", lastLine(out), took.Seconds(), time.Since(begun).Seconds())
+			differences := differ(s.name, native, inside)
+			for i := range differences {
+				d := &differences[i]
+				d.Reason = reasons[d.id()]
+				if d.Reason == "" {
+					t.Errorf("%s: nobody has said why (in %s)", d.id(), differencesFile)
+				}
+			}
+			if t.Failed() {
+				t.Log(out)
+			}
+			now = append(now, differences...)
+			page.add(s, count(native), count(inside), differences)
+		})
+	}
+	if t.Failed() && !*update {
+		return // a suite that did not end has no differences to compare
+	}
+	if *update {
+		text, err := json.MarshalIndent(now, "", "  ")
+		if err := errors.Join(err, os.WriteFile(differencesFile, append(text, '\n'), 0o644), os.WriteFile(pageFile, page.bytes(), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := gocmp.Diff(known, now); diff != "" {
+		t.Errorf("%s is not true any more; -update writes it anew, and reasons are yours to write:\n%s", differencesFile, diff)
+	}
+	want, err := os.ReadFile(pageFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := gocmp.Diff(string(want), string(page.bytes())); diff != "" {
+		t.Errorf("%s (-update writes it anew):\n%s", pageFile, diff)
+	}
+}
