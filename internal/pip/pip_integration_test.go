@@ -40,8 +40,18 @@ func TestMain(m *testing.M) {
 	if os.Getenv("TEST_AS_PYTHON_WASM") != "" {
 		os.Exit(python.Main(os.Args))
 	}
-	os.Exit(m.Run())
+	dir, err := os.MkdirTemp("", "wasmill-pip-")
+	if err != nil {
+		panic(err)
+	}
+	scratch = dir
+	status := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(status)
 }
+
+// scratch is a folder that outlives single tests.
+var scratch string
 
 // farm is an index of wheels made on the spot.
 type farm struct {
@@ -139,10 +149,7 @@ func self(t *testing.T) string {
 
 // One environment serves all tests, which tell by its contents whether they were left in peace.
 var environment = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "wasmill-venv-")
-	if err != nil {
-		return "", err
-	}
+	dir := filepath.Join(scratch, "venv")
 	program, err := os.Executable()
 	if err != nil {
 		return "", err

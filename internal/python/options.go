@@ -13,6 +13,8 @@ import (
 // programs that start a python themselves.
 type options struct {
 	help       bool
+	info       bool     // say what runs Python here
+	json       bool     // say it as JSON
 	toolchain  string   // an ABI, by its platform tag or the part 2026_5 of it; empty: what else there is to go by
 	node       string   // a program, or "npm" for the pinned one; empty: the one on PATH, if it will do
 	readonly   bool     // nothing on this machine is written
@@ -43,6 +45,7 @@ given on the right.
   --fs-readonly      write nothing on this machine                         WASMILL_PYTHON_FS_READONLY=1
   --fs-exclude DIR   hide this folder from Python; may be repeated         WASMILL_PYTHON_FS_EXCLUDE=DIR:DIR
   --no-snapshot      start anew, which takes seconds                       WASMILL_PYTHON_NO_SNAPSHOT=1
+  --wasm-info        say which node, runtime and folders these are, and fetch what is missing; --json behind it: as JSON
   --wasm-help        this text
 
 Examples:
@@ -98,6 +101,12 @@ func parseOptions(args, environ []string) (options, []string, error) {
 			o.noSnapshot, args = true, args[1:]
 		case args[0] == "--wasm-help":
 			o.help, args = true, args[1:]
+		case args[0] == "--wasm-info":
+			o.info, args = true, args[1:]
+		case args[0] == "--json" && o.info:
+			o.json, args = true, args[1:]
+		case o.info:
+			return o, nil, fault.Errorf(fault.Invalid, "behind --wasm-info stands nothing or --json, and not %q", args[0])
 		default:
 			return o, args, nil
 		}

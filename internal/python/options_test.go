@@ -47,6 +47,12 @@ func TestOwnOptionsComeFirst(t *testing.T) {
 	if _, _, err := parseOptions([]string{"--toolchain"}, nil); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("an option without its value: %v", err)
 	}
+	if o, _, err := parseOptions([]string{"--wasm-info", "--json"}, nil); err != nil || !o.info || !o.json {
+		t.Errorf("--wasm-info --json: %+v %v", o, err)
+	}
+	if _, _, err := parseOptions([]string{"--wasm-info", "x.py"}, nil); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("--wasm-info with something to run: %v", err)
+	}
 }
 
 func TestWhichReleaseIsMeant(t *testing.T) {

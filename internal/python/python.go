@@ -47,6 +47,9 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) (int, er
 	if err != nil {
 		return 0, err
 	}
+	if own.info {
+		return 0, home.tell(ctx, own, executable, release, stdout)
+	}
 	if c := readCommandLine(rest); pip.Provides(c.module) {
 		return home.install(ctx, own, executable, c, environ, release, stdout)
 	}

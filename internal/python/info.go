@@ -1,0 +1,107 @@
+package python
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/wasmill/wasmill/internal/pyodide"
+	"github.com/wasmill/wasmill/internal/term"
+	"github.com/wasmill/wasmill/internal/version"
+	"github.com/wasmill/wasmill/internal/world"
+)
+
+// info is what runs Python here, as --wasm-info tells it.
+type info struct {
+	Version    string `json:"version"` // of python-wasm
+	Executable string `json:"executable"`
+	Toolchain  string `json:"toolchain"` // the ABI's platform tag
+	Python     string `json:"python"`
+	Pyodide    string `json:"pyodide"`
+	Runtime    string `json:"runtime"` // folder
+	Node       struct {
+		Program string `json:"program"`
+		Version string `json:"version"`
+	} `json:"node"`
+	Environment string `json:"virtual_environment,omitempty"` // folder
+	Prefix      string `json:"prefix"`                        // of packages outside of virtual environments
+	Cache       string `json:"cache"`
+	Snapshot    string `json:"snapshot,omitempty"` // file that a plain start begins with, where it is there and whole
+	// Measured is the name under which such a node was measured (wasmill runtime show NAME), and Features what was found of what a
+	// host may offer, whichever ABI is chosen: "host.jspi". Both are empty where no such node was.
+	Measured string          `json:"measured,omitempty"`
+	Features map[string]bool `json:"features,omitempty"`
+}
+
+// tell says what runs Python here. What is missing of it is fetched: after it, no start needs the network.
+func (h home) tell(ctx context.Context, o options, executable string, r pyodide.Release, out io.Writer) error {
+	n, err := h.node(ctx, o)
+	if err != nil {
+		return err
+	}
+	runtime, err := h.runtime(ctx, r)
+	if err != nil {
+		return err
+	}
+	scripts, err := h.scripts()
+	if err != nil {
+		return err
+	}
+	i := info{
+		Version: version.Version, Executable: executable, Toolchain: r.PlatformTag, Python: r.Python, Pyodide: r.Version, Runtime: runtime,
+		Prefix: h.prefix, Cache: h.cache,
+	}
+	i.Node.Program, i.Node.Version = n.program, n.version
+	if folder, ok := venvFolder(executable); ok {
+		i.Environment = folder
+	}
+	s := h.snapshotFor(filepath.Base(runtime), n.version, filepath.Base(scripts), planStart(nil, nil))
+	if _, err := s.check(); err == nil {
+		i.Snapshot = s.file
+	}
+	if measured, err := world.Find(h.world(ctx, o)); err == nil {
+		i.Measured, i.Features = measured.Name, map[string]bool{}
+		for name, answer := range measured.Answers {
+			if strings.HasPrefix(name, "host.") {
+				i.Features[name] = answer.Has
+			}
+		}
+	}
+	if o.json {
+		e := json.NewEncoder(out)
+		e.SetIndent("", "  ")
+		return e.Encode(i)
+	}
+	return i.print(out)
+}
+
+func (i info) print(out io.Writer) error {
+	snapshot := i.Snapshot
+	if snapshot == "" {
+		snapshot = "none yet: the next start makes it"
+	}
+	rows := [][]string{
+		{"python-wasm", i.Version + ", " + i.Executable},
+		{"toolchain", i.Toolchain + ": Python " + i.Python},
+		{"runtime", "pyodide " + i.Pyodide + ", " + i.Runtime},
+		{"node", i.Node.Version + ", " + i.Node.Program},
+		{"cache", i.Cache},
+		{"snapshot", snapshot},
+	}
+	if i.Environment != "" {
+		rows = append(rows, []string{"virtual environment", i.Environment})
+	} else {
+		rows = append(rows, []string{"packages", i.Prefix})
+	}
+	if i.Measured != "" {
+		jspi := "no: asyncio waits for time only"
+		if i.Features["host.jspi"] {
+			jspi = "yes"
+		}
+		rows = append(rows, []string{"JSPI", fmt.Sprintf("%s (wasmill runtime show %s)", jspi, i.Measured)})
+	}
+	return term.Table(out, rows)
+}
