@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export CGO_ENABLED := 0
 TOOL := go tool -modfile=tools/go.mod
 
-.PHONY: build demo stop test test-scaled test-deploy images nightly unit lint bench soak fuzz clean
+.PHONY: build demo stop test test-scaled test-deploy images wheels nightly unit lint bench soak fuzz clean
 
 build: ## the programs, static, into bin/
 	@echo "building the programs (the first time the Temporal server is compiled: some minutes)"
@@ -33,6 +33,9 @@ test-deploy: ## alerts, dashboard and Kubernetes manifests, by Prometheus' and K
 
 images: ## container images of the daemons, pushed to REGISTRY, their digests noted in deploy/k8s/images
 	go run ./deploy/images --registry $(REGISTRY) --kustomization deploy/k8s/images/kustomization.yaml
+
+wheels: ## python-wasm for `pip install`, one wheel for each platform, into dist/
+	go run ./deploy/pypi --out dist
 
 lint: ## formatting, layers of imports, static checks, determinism of the workflows
 	$(TOOL) golangci-lint run ./...

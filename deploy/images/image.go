@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -20,7 +19,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 
-	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/deploy/internal/program"
 )
 
 // user is who the programs run as; the number is the one that images without a distribution use for nobody in particular.
@@ -37,29 +36,22 @@ type file struct {
 
 // makeImage compiles programs of this project, and makes an image of them.
 func makeImage(ctx context.Context, programs []string) (v1.Image, error) {
-	root, err := module()
-	if err != nil {
-		return nil, err
-	}
 	dir, err := os.MkdirTemp("", "wasmill-images-*")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
 	files := []file{{"usr/", 0o755, nil}, {"usr/local/", 0o755, nil}, {"usr/local/bin/", 0o755, nil}}
-	for _, program := range programs {
-		path := filepath.Join(dir, program)
-		// Neither the folder nor the state of the work tree gets into the program.
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-buildid=", "-o", path, "./cmd/"+program)
-		cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOFLAGS=")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return nil, fault.Errorf(fault.Invalid, "compiling %s: %w\n%s", program, err, out)
+	for _, name := range programs {
+		path := filepath.Join(dir, name)
+		if err := program.Build(ctx, name, "linux", runtime.GOARCH, path); err != nil {
+			return nil, err
 		}
 		data, err := os.ReadFile(path)
 		if err != nil {
 			return nil, err
 		}
-		files = append(files, file{"usr/local/bin/" + program, 0o755, data})
+		files = append(files, file{"usr/local/bin/" + name, 0o755, data})
 	}
 	return assemble(files, programs[0])
 }

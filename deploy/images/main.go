@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -106,20 +105,4 @@ func note(file, image, where string, digest v1.Hash) error {
 	}
 	now := fmt.Sprintf("  - {name: wasmill/%s, newName: %s, digest: %q}", image, where, digest)
 	return os.WriteFile(file, line.ReplaceAllLiteral(text, []byte(now)), 0o644)
-}
-
-// module is the root of the project, from wherever in it the program runs.
-func module() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for at := dir; ; at = filepath.Dir(at) {
-		if text, err := os.ReadFile(filepath.Join(at, "go.mod")); err == nil && strings.HasPrefix(string(text), "module github.com/wasmill/wasmill\n") {
-			return at, nil
-		}
-		if at == filepath.Dir(at) {
-			return "", fault.Errorf(fault.Invalid, "%s does not belong to wasmill's sources", dir)
-		}
-	}
 }

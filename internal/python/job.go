@@ -19,6 +19,7 @@ type job struct {
 	Executable string   `json:"executable"`
 	Real       string   `json:"real"` // with all links resolved
 	Prefix     string   `json:"prefix"`
+	InVenv     bool     `json:"inVenv"` // it is the Python of the virtual environment around it
 	Cwd        string   `json:"cwd"`
 	PID        int      `json:"pid"`
 	PPID       int      `json:"ppid"`

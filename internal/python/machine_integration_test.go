@@ -181,3 +181,39 @@ func TestWhatCantBeginSaysWhy(t *testing.T) {
 		})
 	}
 }
+
+// pip has put the command into a virtual environment of this machine's Python: that is none of the command's own.
+func TestInstalledIntoAnotherPythonsEnvironment(t *testing.T) {
+	dir := t.TempDir()
+	self := command(t)
+	if err := os.MkdirAll(filepath.Join(dir, "bin"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"pyvenv.cfg": "home = /usr/bin\nversion = 3.11.2\n", "lib/python3.15/site-packages/alien.py": "", "lib/python3.13/site-packages/alien.py": "",
+	} {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"python-wasm", "python"} {
+		if err := os.Symlink(self.Path, filepath.Join(dir, "bin", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const tell = "import sys, importlib.util as u; print(sys.prefix == sys.base_prefix, u.find_spec('alien') is None, sys.executable)"
+	for _, toolchain := range []string{"2026_5", "2025_0"} {
+		for name, want := range map[string]string{"python-wasm": "True True ", "python": "False False "} {
+			cmd := *self
+			cmd.Path, cmd.Args = filepath.Join(dir, "bin", name), []string{filepath.Join(dir, "bin", name), "--toolchain", toolchain, "-c", tell}
+			got := finish(t, &cmd)
+			if strings.TrimSpace(got.out) != want+cmd.Path || got.status != 0 {
+				t.Errorf("%s of %s: %+v", name, toolchain, got)
+			}
+		}
+	}
+}

@@ -29,8 +29,12 @@ func (h home) install(ctx context.Context, o options, executable string, c comma
 	return p.Run(ctx, c.module, c.arguments)
 }
 
-// venvFolder is the virtual environment that an executable belongs to.
+// venvFolder is the virtual environment that an executable is the Python of. The command by its own name is of none: around it
+// there may be one of this machine's Python, where pip has put it.
 func venvFolder(executable string) (string, bool) {
+	if strings.HasPrefix(filepath.Base(executable), "python-wasm") {
+		return "", false
+	}
 	folder := filepath.Dir(executable)
 	for _, dir := range []string{folder, filepath.Dir(folder)} {
 		if _, err := os.Stat(filepath.Join(dir, "pyvenv.cfg")); err == nil {

@@ -142,6 +142,9 @@ func chooseRelease(o options, executable string) (pyodide.Release, error) {
 
 // venvVersion is the language version of the virtual environment that an executable belongs to; empty where it is in none.
 func venvVersion(executable string) string {
+	if _, ok := venvFolder(executable); !ok {
+		return ""
+	}
 	folder := filepath.Dir(executable)
 	for _, dir := range []string{folder, filepath.Dir(folder)} {
 		text, err := os.ReadFile(filepath.Join(dir, "pyvenv.cfg"))

@@ -71,6 +71,7 @@ func TestWhichReleaseIsMeant(t *testing.T) {
 		{"by its platform tag", "pyemscripten_2024_0_wasm32", "/usr/bin/python-wasm", "3.12"},
 		{"the name's", "", "/usr/bin/python3.14", "3.14"},
 		{"the virtual environment's", "", filepath.Join(venv, "bin", "python"), "3.13"},
+		{"that of another Python, into which the command was installed", "", filepath.Join(venv, "bin", "python-wasm"), "3.15"},
 		{"the option outweighs the virtual environment", "2026_0", filepath.Join(venv, "bin", "python"), "3.14"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -80,9 +80,10 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) (int, er
 	if folders.Scratch != "" {
 		environ = append(slices.Clone(environ), "TMPDIR="+folders.Scratch)
 	}
+	_, inVenv := venvFolder(executable)
 	begin := planStart(rest, environ)
 	j := job{
-		Runtime: runtime, Executable: executable, Real: real, Prefix: home.prefix, Cwd: cwd, PID: os.Getpid(), PPID: os.Getppid(),
+		Runtime: runtime, Executable: executable, Real: real, Prefix: home.prefix, InVenv: inVenv, Cwd: cwd, PID: os.Getpid(), PPID: os.Getppid(),
 		Argv: encode(append([]string{args[0]}, rest...)), Env: encodeBlock(environ), folders: folders,
 		StartArguments: begin.arguments, StartEnvironment: begin.environment,
 	}

@@ -55,7 +55,7 @@ def configure(job):
         if name in live:
             config[name] = live[name]
     executable, prefix = job["executable"], job["prefix"]
-    folder, settings = _venv(executable)
+    folder, settings = _venv(executable) if job["inVenv"] else (None, {})
     base = executable
     if folder is not None:
         base = os.path.join(settings.get("home", ""), os.path.basename(executable))
@@ -94,7 +94,7 @@ def _flags(config):
     return flags | {"dev_mode": bool(config["dev_mode"]), "safe_path": bool(config["safe_path"])}
 
 
-def begin(host):
+def begin(host, in_venv):
     """Makes sys, warnings, the standard streams and site what CPython's initialisation would have made them."""
     import builtins
 
@@ -124,7 +124,7 @@ def begin(host):
     machine(host)
     sys.meta_path.insert(0, _Own)
     if config["site_import"]:
-        _site()
+        _site(config["executable"] if in_venv else _LIBRARY + "/python")
 
 
 class _Own:
@@ -150,7 +150,10 @@ class _Own:
         return MetadataPathFinder.find_distributions(DistributionFinder.Context(name=context.name, path=[cls.folder]))
 
 
-def _site():
+def _site(executable):
+    # site looks for a virtual environment around sys.executable. That of another Python may be around python-wasm itself, where
+    # pip has put it.
+    executable, sys.executable = sys.executable, executable
     # site puts all modules into a set, which those of JavaScript can't be in.
     aside = {name: module for name, module in sys.modules.items() if type(module).__hash__ is None or type(module).__name__ == "JsProxy"}
     for name in aside:
@@ -165,6 +168,8 @@ def _site():
         traceback.print_exc()
         sys.stderr.flush()
         raise
+    finally:
+        sys.executable = executable
     sys.modules.update(aside)
 
 

@@ -36,7 +36,7 @@ export function configure(py, job, host) {
   const live = M.__Py_GetConfig();
   give("_python_wasm", M.__PyConfig_AsDict(config));
   give("_python_wasm_live", M.__PyConfig_AsDict(live));
-  const flags = ours.configure(py.toPy({ executable: job.executable, real: job.real, prefix: job.prefix })).toJs();
+  const flags = ours.configure(py.toPy({ executable: job.executable, real: job.real, prefix: job.prefix, inVenv: job.inVenv })).toJs();
   if (M.__PyConfig_FromDict(live, M._PySys_GetObject(named("_python_wasm"))) < 0) {
     M._PyErr_Print();
     throw new Error("the configuration of this Python is not what python-wasm knows");
@@ -44,5 +44,5 @@ export function configure(py, job, host) {
   // sys.flags can't be made anew; but nobody has seen it yet.
   const sysFlags = M._PySys_GetObject(named("flags"));
   for (const [i, value, bool] of flags) M._PyStructSequence_SetItem(sysFlags, i, bool ? M._PyBool_FromLong(value) : M._PyLong_FromLong(value));
-  ours.begin(host);
+  ours.begin(host, job.inVenv);
 }
