@@ -146,6 +146,7 @@ var parts = []struct {
 	{"scale", (*bench).scale},
 	{"crash", (*bench).crash},
 	{"burst", (*bench).burst},
+	{"python", (*bench).python},
 }
 
 func names() (list []string) {
