@@ -58,6 +58,18 @@ func (h home) fetcher() *fetch.Fetcher {
 	return &fetch.Fetcher{Cache: filepath.Join(h.cache, "downloads")}
 }
 
+// parts are what every start needs: node, and the folders of the runtime and of our scripts. What is missing is fetched or written.
+func (h home) parts(ctx context.Context, o options, r pyodide.Release) (n node, runtime, scripts string, err error) {
+	if n, err = h.node(ctx, o); err != nil {
+		return n, "", "", err
+	}
+	if runtime, err = h.runtime(ctx, r); err != nil {
+		return n, "", "", err
+	}
+	scripts, err = h.scripts()
+	return n, runtime, scripts, err
+}
+
 // runtime is the folder of a release, unpacked.
 func (h home) runtime(ctx context.Context, r pyodide.Release) (string, error) {
 	dir, err := h.unpacked(ctx, "pyodide-"+r.Version, r.Source())

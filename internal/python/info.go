@@ -38,15 +38,7 @@ type info struct {
 
 // tell says what runs Python here. What is missing of it is fetched: after it, no start needs the network.
 func (h home) tell(ctx context.Context, o options, executable string, r pyodide.Release, out io.Writer) error {
-	n, err := h.node(ctx, o)
-	if err != nil {
-		return err
-	}
-	runtime, err := h.runtime(ctx, r)
-	if err != nil {
-		return err
-	}
-	scripts, err := h.scripts()
+	n, runtime, scripts, err := h.parts(ctx, o, r)
 	if err != nil {
 		return err
 	}
@@ -62,7 +54,7 @@ func (h home) tell(ctx context.Context, o options, executable string, r pyodide.
 	if _, err := s.check(); err == nil {
 		i.Snapshot = s.file
 	}
-	if measured, err := world.Find(h.world(ctx, o)); err == nil {
+	if measured, err := world.Find(n.world()); err == nil {
 		i.Measured, i.Features = measured.Name, map[string]bool{}
 		for name, answer := range measured.Answers {
 			if strings.HasPrefix(name, "host.") {

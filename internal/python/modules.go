@@ -21,7 +21,13 @@ func (h home) install(ctx context.Context, o options, executable string, c comma
 	}
 	p := &pip.Python{
 		Program: program, Executable: executable, Prefix: h.prefix, Release: r, Cache: h.cache, Environ: environ,
-		Stdout: stdout, Stderr: os.Stderr, Host: func(ctx context.Context) string { return h.world(ctx, o) },
+		Stdout: stdout, Stderr: os.Stderr, Host: func(ctx context.Context) string {
+			n, err := h.node(ctx, o)
+			if err != nil {
+				return ""
+			}
+			return n.world()
+		},
 	}
 	if folder, ok := venvFolder(executable); ok {
 		p.Prefix, p.Venv = folder, true
@@ -44,12 +50,8 @@ func venvFolder(executable string) (string, bool) {
 	return "", false
 }
 
-// world is the name under which what this machine's node can do was measured: that of the last version before it, if not its own.
-func (h home) world(ctx context.Context, o options) string {
-	n, err := h.node(ctx, o)
-	if err != nil {
-		return ""
-	}
+// world is the name under which what such a node can do was measured: that of the last version before it, if not its own.
+func (n node) world() string {
 	var major, best int
 	if _, err := fmt.Sscanf(n.version, "v%d", &major); err != nil {
 		return ""

@@ -53,15 +53,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) (int, er
 	if c := readCommandLine(rest); pip.Provides(c.module) {
 		return home.install(ctx, own, executable, c, environ, release, stdout)
 	}
-	node, err := home.node(ctx, own)
-	if err != nil {
-		return 0, err
-	}
-	runtime, err := home.runtime(ctx, release)
-	if err != nil {
-		return 0, err
-	}
-	scripts, err := home.scripts()
+	node, runtime, scripts, err := home.parts(ctx, own, release)
 	if err != nil {
 		return 0, err
 	}
