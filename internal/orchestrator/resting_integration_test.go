@@ -11,7 +11,9 @@ import (
 	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/workflows"
@@ -31,12 +33,12 @@ func TestADrainedWorkerIsGivenNothingBeforeItHasHeardOfIt(t *testing.T) {
 		}
 		return o
 	}
-	// asks waits for a task as the worker does.
+	// asks waits for a task as the worker does. It runs beside the test, too, and so it ends by itself and says what went wrong.
 	asks := func(o *Orchestrator, limit time.Duration) (given bool) {
-		t.Helper()
 		conn, err := grpc.NewClient(strings.TrimPrefix(o.URL(), "http://"), grpc.WithTransportCredentials(insecure.NewCredentials()))
 		if err != nil {
-			t.Fatal(err)
+			t.Error(err)
+			return false
 		}
 		defer conn.Close()
 		ctx, cancel := context.WithTimeout(t.Context(), limit)
@@ -45,8 +47,10 @@ func TestADrainedWorkerIsGivenNothingBeforeItHasHeardOfIt(t *testing.T) {
 			task, err := workflowservice.NewWorkflowServiceClient(conn).PollActivityTaskQueue(ctx, &workflowservice.PollActivityTaskQueueRequest{
 				Namespace: o.cfg.Namespace, Identity: "w1", TaskQueue: &taskqueuepb.TaskQueue{Name: workflows.Small.Queue()},
 			})
-			if err != nil && ctx.Err() == nil {
-				t.Fatal(err)
+			// The end of the time may be told by the server a moment before the clock here has come to it.
+			if err != nil && status.Code(err) != codes.DeadlineExceeded && ctx.Err() == nil {
+				t.Error(err)
+				return false
 			}
 			given = len(task.GetTaskToken()) > 0
 		}
