@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -152,13 +151,11 @@ func TestPackagesForWASIAreLinkedTogether(t *testing.T) {
 			t.Errorf("two builds of %s differ", name)
 		}
 	}
-	var declare, adding, archives strings.Builder
-	for i, m := range modules {
-		fmt.Fprintf(&declare, "extern PyObject *init%d(void) __asm__(\"%s\");\n", i, m.Init)
-		fmt.Fprintf(&adding, "PyImport_AppendInittab(\"%s\", init%d);\n", m.Name, i)
-		fmt.Fprintf(&archives, " %s", m.Archive)
+	table, err := static.Table(modules)
+	if err != nil {
+		t.Fatal(err)
 	}
-	program := "#include <Python.h>\n" + declare.String() + "int main(int n, char **a) {\n" + adding.String() + "return Py_BytesMain(n, a);\n}\n"
+	program := static.Program{Python: "/work/python", Modules: modules, Sources: []string{"/work/main.c", "/work/table.c"}, Out: "/tmp/app.wasm"}
 	tests := map[string]string{
 		"markupsafe": "import markupsafe._speedups as m; print('markupsafe', m._escape_inner('<a>'))",
 		"simplejson": "import simplejson, simplejson._speedups as s; print('simplejson', s.encode_basestring_ascii('\\xe4'))",
@@ -174,17 +171,12 @@ func TestPackagesForWASIAreLinkedTogether(t *testing.T) {
 	for _, name := range names {
 		script.WriteString(tests[name] + "\n")
 	}
-	writeFiles(t, work, map[string]string{"main.c": program, "test.py": script.String()})
+	writeFiles(t, work, map[string]string{"main.c": static.Main, "table.c": table, "test.py": script.String()})
 	unpacked(t, python.Files[0].Path, filepath.Join(work, "python"))
 	var out bytes.Buffer
 	result, err := f.builder.Engine.Run(t.Context(), engine.Spec{
 		Image: os.Getenv("WASMILL_WASI_IMAGE"), WorkDir: "/work", User: "1000:1000", Env: []string{"HOME=/tmp"},
-		Command: []string{"bash", "-euc", `
-			tools=` + f.image.Facts.LLVM + `
-			flags="` + strings.Join(f.image.Facts.ClangFlags, " ") + `"
-			$tools/clang $flags -O2 -c main.c -o /tmp/main.o -Ipython/include/python3.13
-			$tools/clang++ $flags -z stack-size=8388608 -Wl,--stack-first -Wl,--initial-memory=20971520 -o /tmp/app.wasm /tmp/main.o` + archives.String() + ` \
-				python/lib/libpython3.13.a -ldl ` + strings.Join(f.image.Facts.LinkFlags, " ") + `
+		Command: []string{"bash", "-euc", f.image.Facts.Linker().Script(program) + `
 			export PYTHONPATH=/work/python/lib/python313.zip PYTHONHOME=/work/python
 			/opt/wasmill/bin/run /tmp/app.wasm /work/test.py` + func() (s string) {
 			for _, name := range names {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/wasmill/wasmill/internal/static"
 )
 
 // Target is what a toolchain compiles for, in the compiler's words (a target triple).
@@ -28,6 +30,11 @@ func (t Target) Or() Target {
 
 // Static says that nothing is loaded at run time: what would be a shared library is linked into the interpreter.
 func (t Target) Static() bool { return t == WASI }
+
+// Linker links the toolchain's Python with packages, where nothing is loaded.
+func (f Facts) Linker() static.Linker {
+	return static.Linker{LLVM: f.LLVM, ClangFlags: f.ClangFlags, LinkFlags: f.LinkFlags, Python: f.Python}
+}
 
 // checkTarget demands the facts that each target needs, and refuses those that mean nothing there.
 func (s *Spec) checkTarget() error {
