@@ -108,6 +108,12 @@ print(asyncio.run(main()))
 	if got := call(t, "", "-c", code); got.out != "[1, 2]\n" || got.status != 0 {
 		t.Errorf("%+v", got)
 	}
+	// A traceback says it, too: Python has words of its own for missing modules there.
+	for _, module := range []string{"curses", "_multiprocessing"} {
+		if got := call(t, "", "-c", "import "+module); got.status != 1 || !strings.Contains(got.err, "docs/python-wasm.md#") {
+			t.Errorf("import %s: %+v", module, got)
+		}
+	}
 }
 
 func TestFolders(t *testing.T) {

@@ -213,16 +213,30 @@ if sys.version_info < (3, 14):
         _MISSING[_name] = ("older", "the runtime of this ABI on npm comes without it")
 
 
+def _why_missing(name):
+    section, words = _MISSING[name]
+    return f"No module named {name!r}: {words} ({_MANUAL}{section})"
+
+
 class _Missing:
     """The last of the finders, which says why nobody has found a module."""
 
     @staticmethod
     def find_spec(name, path=None, target=None):
         if name in _MISSING:
-            section, words = _MISSING[name]
-            raise ModuleNotFoundError(f"No module named {name!r}: {words} ({_MANUAL}{section})", name=name)
+            raise ModuleNotFoundError(_why_missing(name), name=name)
+
+
+def _say_in_tracebacks():
+    """From 3.15 on, a traceback takes its words for a missing module of the standard library from here, not from the exception."""
+    try:
+        from _missing_stdlib_info import _MISSING_STDLIB_MODULE_MESSAGES as messages
+    except ImportError:
+        return
+    messages.update((name, _why_missing(name)) for name in _MISSING)
 
 
 _no_threads()
 _no_processes()
 sys.meta_path.append(_Missing)
+_say_in_tracebacks()
