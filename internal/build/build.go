@@ -174,6 +174,8 @@ func (a *attempt) run(ctx context.Context) error {
 	switch r := a.job.Recipe; {
 	case r.Library() || r.Build.Type == recipe.CPythonModule:
 		return a.install(ctx, src)
+	case r.Build.Type == recipe.App:
+		return a.link(ctx)
 	case r.Wheel():
 		return a.rehost(ctx, src)
 	}

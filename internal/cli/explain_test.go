@@ -121,7 +121,7 @@ func TestWhatAnotherLockChanges(t *testing.T) {
 
 // reading are the commands that change nothing that stays, so that a dry run of them would be the run itself.
 var reading = []string{
-	"audit", "check", "compare", "diff", "explain", "index check", "journal", "logs", "plan", "quarantine list", "recipe check", "run show", "runs", "runtime list", "runtime probe", "runtime show", "schedule list", "schedule releases", "source get", "source list",
+	"app show", "audit", "check", "compare", "diff", "exec", "explain", "index check", "journal", "logs", "plan", "quarantine list", "recipe check", "run show", "runs", "runtime list", "runtime probe", "runtime show", "schedule list", "schedule releases", "source get", "source list",
 	"tests", "token list", "toolchain list", "toolchain verify", "top", "up", "workers",
 }
 

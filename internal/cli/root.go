@@ -60,7 +60,7 @@ server that is needed does not answer, or a disk is full · 70 a defect of wasmi
 	cmd.AddCommand(a.buildCommand(), a.submitCommand(), a.planCommand(), a.runsCommand(), a.runCommand(), a.logsCommand(), a.testsCommand(),
 		a.recipeCommand(), a.sourceCommand(), a.toolchainCommand(), a.scheduleCommand(), a.workersCommand(), a.workerCommand(), a.topCommand(), a.upCommand(), a.indexCommand(),
 		a.auditCommand(), a.explainCommand(), a.compareCommand(), a.diffCommand(), a.gcCommand(), a.pinCommand(), a.unpinCommand(), a.tokenCommand(),
-		a.journalCommand(), a.quarantineCommand(), a.checkCommand(), a.runtimeCommand())
+		a.journalCommand(), a.quarantineCommand(), a.checkCommand(), a.runtimeCommand(), a.appCommand(), a.execCommand())
 	return cmd
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -32,23 +33,49 @@ type targets struct {
 // which are the flags that say what is meant; flags, all of a command that builds.
 func (t *targets) which(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&t.recipes, "recipes", "recipes", "folder of recipes")
-	cmd.Flags().StringVar(&t.toolchain, "toolchain", defaultToolchain, "toolchain to build with")
+	cmd.Flags().StringVar(&t.toolchain, "toolchain", cmp.Or(t.toolchain, defaultToolchain), "toolchain to build with")
 }
 
 func (t *targets) flags(cmd *cobra.Command) {
 	t.which(cmd)
 	cmd.Flags().StringSliceVar(&t.runtimes, "runtime", nil, "test in this runtime, too, whatever the recipes say: chromium (repeatable)")
+	t.how(cmd)
+}
+
+// how are the flags that say what counts as built.
+func (t *targets) how(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&t.noCache, "no-cache", false, "build even what was built before")
 	cmd.Flags().BoolVar(&t.retry, "retry-failed", false, "build again what failed before with the same inputs; the lane interactive always does")
 	cmd.Flags().StringVar(&t.reproduce, "reproduce", "", "which builds are made twice, to see whether the same comes out, instead of what the farm does in this lane: "+reproduce.Form)
 }
 
-// request loads and checks the recipes here, before anything is sent, so that a mistake in one is told at once.
+// request is a run of what is named.
 func (t *targets) request(ctx context.Context, a *app, farm api.Farm, args []string) (api.RunRequest, error) {
-	req := api.RunRequest{Toolchain: t.toolchain, Lane: t.lane, NoCache: t.noCache, RetryFailed: t.retry, Publish: t.publish, Runtimes: t.runtimes, Reproduce: t.reproduce}
+	req := t.options()
+	n, err := t.find(ctx, a, farm, args)
+	if err != nil {
+		return req, err
+	}
+	return req, n.upload(ctx, farm, &req)
+}
+
+func (t *targets) options() api.RunRequest {
+	return api.RunRequest{Toolchain: t.toolchain, Lane: t.lane, NoCache: t.noCache, RetryFailed: t.retry, Publish: t.publish, Runtimes: t.runtimes, Reproduce: t.reproduce}
+}
+
+// named is what targets come to.
+type named struct {
+	set    *recipe.Set      // of the folder, on the toolchain
+	chosen []*recipe.Recipe // of the set
+	given  []*recipe.Recipe // that were made for targets
+	found  []*recipe.Recipe // that were made for what these need
+}
+
+// find loads and checks the recipes here, before anything is sent, so that a mistake in one is told at once.
+func (t *targets) find(ctx context.Context, a *app, farm api.Farm, args []string) (n named, err error) {
 	if t.reproduce != "" {
 		if _, err := reproduce.Parse(t.reproduce); err != nil {
-			return req, err
+			return n, err
 		}
 	}
 	var given []*recipe.Recipe
@@ -60,7 +87,7 @@ func (t *targets) request(ctx context.Context, a *app, farm api.Farm, args []str
 		case isProject(arg):
 			r, err := recipe.FromProject(arg)
 			if err != nil {
-				return req, err
+				return n, err
 			}
 			given = append(given, r)
 		default:
@@ -69,30 +96,30 @@ func (t *targets) request(ctx context.Context, a *app, farm api.Farm, args []str
 	}
 	set, err := t.set(len(patterns) > 0)
 	if err != nil {
-		return req, err
+		return n, err
 	}
 	if set, err = t.on(ctx, farm, set); err != nil {
-		return req, err
+		return n, err
 	}
 	for _, project := range given {
 		project.CompileAgainst(set)
 	}
 	chosen, err := set.Select(patterns...)
 	if err != nil {
-		return req, err
+		return n, err
 	}
 	for _, release := range releases {
 		s, err := a.skeleton(ctx, release, set, direct)
 		if err != nil {
-			return req, err
+			return n, err
 		}
 		given = append(given, s.Recipe)
 	}
 	found, err := a.fromIndex(ctx, set, given)
 	if err != nil {
-		return req, err
+		return n, err
 	}
-	return req, upload(ctx, farm, set, given, found, chosen, &req)
+	return named{set, chosen, given, found}, nil
 }
 
 // isProject says whether an argument is a folder rather than the name of a recipe: it looks like a path, or there is a
@@ -138,17 +165,18 @@ func (t *targets) on(ctx context.Context, farm api.Farm, set *recipe.Set) (*reci
 	return set, nil
 }
 
-// upload sends what was chosen and all that it needs, and nothing else of the folder. given are recipes that were made
-// for targets, found those that were made for what they need.
-func upload(ctx context.Context, farm api.Farm, set *recipe.Set, given, found, chosen []*recipe.Recipe, req *api.RunRequest) error {
-	if len(given) > 0 {
+// upload sends what was chosen and all that it needs, and nothing else of the folder.
+func (n named) upload(ctx context.Context, farm api.Farm, req *api.RunRequest) error {
+	set := n.set
+	if len(n.given)+len(n.found) > 0 {
 		var err error
 		// A recipe that was made for a target goes before one of the same name in the folder.
-		if set, err = set.With(append(slices.Clone(given), found...)...); err != nil {
+		if set, err = set.With(append(slices.Clone(n.given), n.found...)...); err != nil {
 			return err
 		}
 	}
-	all, err := set.Closure(append(given, chosen...))
+	named := append(slices.Clone(n.given), n.chosen...)
+	all, err := set.Closure(named)
 	if err != nil {
 		return err
 	}
@@ -161,7 +189,7 @@ func upload(ctx context.Context, farm api.Farm, set *recipe.Set, given, found, c
 		return err
 	}
 	req.Recipes = blob.Digest
-	for _, r := range append(given, chosen...) {
+	for _, r := range named {
 		req.Select = append(req.Select, r.Name)
 	}
 	return nil

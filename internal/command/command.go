@@ -26,6 +26,19 @@ import (
 // status is 1.
 var ErrFailed = errors.New("some recipes or wheels failed")
 
+// Status is the exit status of a program that a command has run, and so the command's own.
+type Status int
+
+func (s Status) Error() string { return fmt.Sprintf("the program ended with status %d", int(s)) }
+
+// Ended is the end of a command that has run a program.
+func Ended(status int) error {
+	if status == 0 {
+		return nil
+	}
+	return Status(status)
+}
+
 // Prepare lets errors be ours to print, and gives those of flags a kind.
 func Prepare(cmd *cobra.Command) {
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
@@ -42,9 +55,12 @@ func Run(cmd *cobra.Command, args []string) int {
 	Prepare(cmd)
 	cmd.SetArgs(args)
 	err := execute(ctx, cmd)
+	var program Status
 	switch {
 	case err == nil:
 		return 0
+	case errors.As(err, &program):
+		return int(program)
 	case errors.Is(err, ErrFailed):
 		return 1
 	case ctx.Err() != nil:

@@ -63,6 +63,9 @@ func (d Dir) Scratch() string { return filepath.Join(d.root, "scratch") }
 // Programs holds what runs in builds' containers, by digest.
 func (d Dir) Programs() string { return filepath.Join(d.root, "programs") }
 
+// Compiled holds the machine code of programs for WASI. Only who owns the folder can write to it.
+func (d Dir) Compiled() string { return filepath.Join(d.root, "compiled") }
+
 // Packs holds packs of recipes, unpacked, by their digest.
 func (d Dir) Packs() string { return filepath.Join(d.root, "packs") }
 

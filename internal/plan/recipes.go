@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wasmill/wasmill/internal/app"
 	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
 )
@@ -76,11 +77,17 @@ func fromRecipe(set *recipe.Set, r *recipe.Recipe, d *recipe.Digests) Recipe {
 			p.Parts = append(p.Parts, Input{Name: part.Name, Digest: part.Digest})
 		}
 	}
+	if r.Build.Type == recipe.App {
+		p.Parts = append(p.Parts, Input{Name: LinkerPart, Digest: app.LinkerDigest()})
+	}
 	for _, name := range r.Source.Patches {
 		p.Patches = append(p.Patches, Input{Name: name, Digest: patches[path.Clean(name)]})
 	}
 	return p
 }
+
+// LinkerPart names the linker among the parts of an app's recipe: it is no part of the image.
+const LinkerPart = "linker"
 
 // kindOf says what a recipe is alike with in the time that it takes.
 func kindOf(r *recipe.Recipe) string {

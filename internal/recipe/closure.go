@@ -91,10 +91,11 @@ func (w *walk) cycle(name string) string {
 // Hosts are the recipes of which a build of r uses what came out, each after those that it uses itself: the host
 // dependencies, those of a library among them, since whoever links a static library links what it needs too; the Python
 // that a package is compiled against, where that is a recipe (Platform); and packages with build.cross-build-env among what r and they run with, whose headers a build sees even where nobody lists
-// them as host dependencies. All that r needs must be in the set (Closure tells).
+// them as host dependencies. An app uses all that it and they run with. All that r needs must be in the set (Closure tells).
 func (s *Set) Hosts(r *Recipe) []*Recipe {
 	var order []*Recipe
 	seen := map[*Recipe]bool{r: true}
+	app := r.Build.Type == App
 	var visit func(r *Recipe, host bool)
 	visit = func(r *Recipe, host bool) {
 		next := func(h *Recipe) {
@@ -113,7 +114,7 @@ func (s *Set) Hosts(r *Recipe) []*Recipe {
 			}
 		}
 		for _, name := range r.Requirements.Run {
-			if h := s.Get(name); h != nil && h.Build.CrossBuildEnv {
+			if h := s.Get(name); h != nil && (app || h.Build.CrossBuildEnv) {
 				next(h)
 			}
 		}

@@ -153,8 +153,10 @@ func (r *Recipe) canonicalWasmill() any {
 		Pure, DynamicVersion bool
 		ExtensionModules     []string
 		ExcludeNewer         string
-		MaxSize              Size `json:",omitempty"` // came later; recipes without one keep their digests
-	}{r.Wasmill.Pure, r.Wasmill.DynamicVersion, orEmpty(modules), exclude, r.Wasmill.MaxSize}
+		// What came later; recipes without it keep their digests.
+		MaxSize Size     `json:",omitempty"`
+		App     *AppSpec `json:",omitempty"`
+	}{r.Wasmill.Pure, r.Wasmill.DynamicVersion, orEmpty(modules), exclude, r.Wasmill.MaxSize, r.Wasmill.App}
 }
 
 // canonicalNames are the recipes that are required: each once, whatever the spelling and the order.

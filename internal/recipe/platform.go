@@ -9,7 +9,7 @@ import (
 // Platform is what a toolchain means for the graph of recipes. The zero value knows no toolchain: no recipe is foreign.
 type Platform struct {
 	Target string // the compiler's name of what is compiled for, "wasm32-wasip1"
-	// Interpreter is the recipe that makes the target's Python; empty where the toolchain has it. Packages that are compiled need
+	// Interpreter is the recipe that makes the target's Python; empty where the toolchain has it. Packages that are built need
 	// it like a host dependency that nobody lists.
 	Interpreter string
 }
@@ -29,11 +29,12 @@ func (s *Set) On(p Platform) *Set {
 	return on
 }
 
-// interpreters is the edge from a package to the Python that it is compiled against: none where the toolchain has it, from
-// libraries, and from what is not compiled.
+// interpreters is the edge from a package to the Python that it is built for, and from an app to its own: none where the toolchain
+// has it, from libraries, and from what is not built. What is pure has it too: setuptools asks the target's sysconfig whatever it
+// builds.
 func (s *Set) interpreters(r *Recipe) []dependency {
-	compiled := r.Build.Type == Package && !r.Wheel() && !r.Wasmill.Pure
-	if s.platform.Interpreter == "" || !compiled || Canonical(r.Name) == Canonical(s.platform.Interpreter) {
+	built := r.Build.Type == Package && !r.Wheel() || r.Build.Type == App
+	if s.platform.Interpreter == "" || !built || Canonical(r.Name) == Canonical(s.platform.Interpreter) {
 		return nil
 	}
 	return []dependency{{s.platform.Interpreter, "package.name"}}

@@ -45,7 +45,7 @@ func TestWhatAPlatformMeansForTheGraph(t *testing.T) {
 	}{
 		{"a package needs Python, and what that is linked with", wasi, "compiled", "zlib python compiled", "zlib python"},
 		{"one that needs another, too", wasi, "above", "zlib python compiled above", "zlib python"},
-		{"what is not compiled needs none", wasi, "pure", "pure", ""},
+		{"what is pure needs it, too: its build asks for sysconfig", wasi, "pure", "zlib python pure", "zlib python"},
 		{"a library needs none", wasi, "zlib", "zlib", ""},
 		{"Python does not need itself", wasi, "python", "zlib python", "zlib"},
 		{"where the toolchain has Python, nobody needs a recipe for it", other, "above", "compiled above", ""},

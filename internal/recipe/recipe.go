@@ -81,12 +81,15 @@ type Extra struct {
 // Type is what a build yields.
 type Type string
 
-// The types of the schema. All but Package may set only type, script, exports and unvendor-tests in the build section.
+// The types. All but Package may set only type, script, exports and unvendor-tests in the build section.
 const (
 	Package       Type = "package"
 	StaticLibrary Type = "static_library"
 	SharedLibrary Type = "shared_library"
 	CPythonModule Type = "cpython_module"
+	// App is Wasmill's own: a program for a target on which nothing is loaded, linked of an interpreter and all that Requirements.Run
+	// names, with what these need.
+	App Type = "app"
 )
 
 // Build says how to build. Flags may use variables that Script exports, so they are substituted after it has run.
@@ -192,6 +195,8 @@ type Wasmill struct {
 	NotReproducible string
 	// Test is what is tested beside imports and the recipe's own tests.
 	Test TestSuite
+	// App is what an app runs; nil for what is none, and for one that is the interpreter itself.
+	App *AppSpec
 }
 
 // PatchNote is the life of a patch.
@@ -224,7 +229,7 @@ func (r *Recipe) TestImports() []string {
 	switch {
 	case len(r.Test.Imports) > 0:
 		return r.Test.Imports
-	case r.Build.Type == StaticLibrary, r.Build.Type == SharedLibrary:
+	case r.Build.Type == StaticLibrary, r.Build.Type == SharedLibrary, r.Build.Type == App:
 		return nil
 	}
 	return r.Imports()

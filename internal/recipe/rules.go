@@ -31,6 +31,7 @@ func rules(d *decoder) {
 	c.requirements()
 	c.wasmill()
 	c.testSuite()
+	c.app()
 }
 
 type checker struct {
@@ -92,7 +93,7 @@ func (c checker) source() {
 	case s.URL != "" && s.Path != "":
 		c.add("source.path", "remove one of them", "`source.path` and `source.url` exclude each other")
 	case c.failed["source"], c.failed["source.url"], c.failed["source.path"]:
-	case s.URL == "" && s.Path == "":
+	case s.URL == "" && s.Path == "" && c.Build.Type != App:
 		at := "source"
 		if !c.given(at) {
 			at = "package"

@@ -39,7 +39,7 @@ var schema = []section{
 		{"extras", extras},
 	}},
 	{"build", []key{
-		{"type", choice(func(r *Recipe) *Type { return &r.Build.Type }, Package, StaticLibrary, SharedLibrary, CPythonModule)},
+		{"type", choice(func(r *Recipe) *Type { return &r.Build.Type }, Package, StaticLibrary, SharedLibrary, CPythonModule, App)},
 		{"script", optional(func(r *Recipe) *string { return &r.Build.Script })},
 		{"cross-script", optional(func(r *Recipe) *string { return &r.Build.CrossScript })},
 		{"post", optional(func(r *Recipe) *string { return &r.Build.Post })},
@@ -84,6 +84,7 @@ var schema = []section{
 		{"not-reproducible", optional(func(r *Recipe) *string { return &r.Wasmill.NotReproducible })},
 		{"patches", patchNotes},
 		{"test", testSuite},
+		{"app", appSection},
 	}},
 }
 

@@ -54,6 +54,7 @@ const (
 	Requirements   FailureKind = "requirements"    // build requirements can't be resolved from wheels
 	ScriptFailed   FailureKind = "script-failed"   // the recipe's script ended with a status other than 0
 	CompileFailed  FailureKind = "compile-failed"  // the backend's hook failed
+	LinkFailed     FailureKind = "link-failed"     // an app can't be made of what it is to hold
 	SilentFallback FailureKind = "silent-fallback" // a wheel came out, without the platform tag or an extension module
 	AuditFailed    FailureKind = "audit-failed"    // the wheel can't load on the ABI it is tagged for
 	OutOfMemory    FailureKind = "out-of-memory"
@@ -198,6 +199,8 @@ const (
 	KindModule  = "module"  // .tar.gz: parts of the standard library
 	// KindStatic is a .tar.gz: a package for a target on which nothing is loaded, with its modules as static libraries (package static).
 	KindStatic = "static-package"
+	// KindApp is a .wasm: an interpreter with all that it is to run, linked (package app).
+	KindApp = "app"
 )
 
 // Wheel is what an index says of a wheel.

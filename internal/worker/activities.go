@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/app"
 	"github.com/wasmill/wasmill/internal/build"
 	"github.com/wasmill/wasmill/internal/engine"
 	"github.com/wasmill/wasmill/internal/fault"
@@ -213,6 +214,9 @@ func (s *step) make(ctx context.Context, job build.Job) (*build.Output, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.sameLinker(); err != nil {
+		return nil, err
+	}
 	builder, err := s.builder(ctx, s.job.Builder, s.job.UV)
 	if err != nil {
 		return nil, err
@@ -223,6 +227,15 @@ func (s *step) make(ctx context.Context, job build.Job) (*build.Output, error) {
 	job.Recipe, job.Toolchain, job.Limits = s.recipe, *image, build.LimitsOf(s.recipe, recipe.Class(s.task.Class))
 	job.Attempt, job.Labels, job.Log = s.told.ID, s.labels(), s.log
 	return builder.Build(ctx, job)
+}
+
+// sameLinker refuses to link an app with another linker than the one that its key names, which a worker of another version has.
+func (s *step) sameLinker() error {
+	i := slices.IndexFunc(s.job.Inputs.Recipe, func(in plan.Input) bool { return in.Name == plan.LinkerPart })
+	if i < 0 || s.job.Inputs.Recipe[i].Digest == app.LinkerDigest() {
+		return nil
+	}
+	return fault.Errorf(fault.Unavailable, "the worker %s (%s) has another linker of apps than the orchestrator: run the same version of wasmill on both", s.cfg.Name, version.Version)
 }
 
 // fetchHosts brings what the build uses of other recipes' builds.
