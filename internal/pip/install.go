@@ -29,10 +29,15 @@ type installation struct {
 	sources []string // projects that may be built from source, in the runtime
 	looked  map[string]bool
 	changes []change
+
+	excludes string // a file that has uv not look for what is linked in
 }
 
 func (p *Python) prepare(u *uv, r *request) (*installation, error) {
 	environment := wheel.Emscripten(p.Release.Python)
+	if p.Static {
+		environment = wheel.WASI(p.Release.Python)
+	}
 	w, err := r.wanted(environment)
 	if err != nil {
 		return nil, err
@@ -50,7 +55,11 @@ func (p *Python) prepare(u *uv, r *request) (*installation, error) {
 			bases: bases, client: &http.Client{Transport: p.transport()}, python: p.Release.Python, platforms: p.platforms(), wheel: p.wheel,
 			pages: map[string]*page{}, texts: map[string]*wheel.Metadata{},
 		},
-		environment: environment, constraints: map[string][]wheel.Specifier{}, pre: r.pre,
+		environment: environment, constraints: map[string][]wheel.Specifier{}, pre: r.pre, linked: map[string]bool{},
+	}
+	for _, pin := range p.Linked {
+		name, _, _ := strings.Cut(pin, "==")
+		s.linked[wheel.Normalize(name)] = true
 	}
 	for _, c := range w.constraints {
 		name := wheel.Normalize(c.Name)
@@ -72,6 +81,13 @@ func (p *Python) install(ctx context.Context, u *uv, r *request) error {
 	if err != nil {
 		return err
 	}
+	if err := in.refuseCompiled(); err != nil {
+		return err
+	}
+	if err := in.exclude(); err != nil {
+		return err
+	}
+	defer os.Remove(in.excludes)
 	if err := in.decide(ctx); err != nil {
 		return err
 	}
@@ -110,6 +126,9 @@ func (in *installation) arguments() []string {
 		args = append(args, "--no-binary", name)
 	}
 	args = append(args, in.p.builtBefore()...)
+	if in.excludes != "" {
+		args = append(args, "--excludes", in.excludes)
+	}
 	for _, file := range r.files {
 		args = append(args, "--requirements", file)
 	}
@@ -329,6 +348,14 @@ func (in *installation) refuse(lacks []lack, ok bool, olds []older) error {
 		for _, o := range olds {
 			fmt.Fprintf(&out, "  %s %s instead of %s\n", o.name, o.taken, o.newest)
 		}
+	}
+	if in.p.Static {
+		fmt.Fprintf(&out, "Link it in:     %s\n", linkedIn(strings.Join(pins, " ")))
+		if ok {
+			fmt.Fprintf(&out, "Older anyway:   the same command with --allow-older %s\n", strings.Join(names, ","))
+		}
+		out.WriteString("Nothing was changed.")
+		return failed("%s", out.String())
 	}
 	fmt.Fprintf(&out, "Build it:       wasmill build %s   (on a farm: wasmill submit %s)\n", strings.Join(pins, " "), strings.Join(pins, " "))
 	out.WriteString("Build at once:  the same command with --build\n")

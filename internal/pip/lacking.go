@@ -42,6 +42,9 @@ const envServer = "WASMILL_SERVER"
 // buildWheel has wasmill build a version: in this machine's own containers, or on the farm.
 func (in *installation) buildWheel(ctx context.Context, l lack) error {
 	p := in.p
+	if p.Static {
+		return failed("--build: what is compiled for WASI can't be installed, only linked in. %s\nNothing was changed.", linkedIn(l.name+"=="+l.release.version.String()))
+	}
 	wasmill, err := p.wasmill()
 	if err != nil {
 		return err

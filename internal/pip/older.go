@@ -33,6 +33,7 @@ type search struct {
 	environment wheel.Environment
 	constraints map[string][]wheel.Specifier
 	pre         bool
+	linked      map[string]bool // what is there already
 }
 
 type visit struct {
@@ -77,7 +78,7 @@ func (s *search) walk(ctx context.Context, roots []wheel.Requirement, needs, tol
 		told[name] = append(told[name], q.Specifier)
 		slices.Sort(q.Extras)
 		key := name + "[" + strings.Join(q.Extras, ",") + "]"
-		if seen[key] || q.URL != "" {
+		if seen[key] || q.URL != "" || s.linked[name] {
 			continue
 		}
 		seen[key] = true

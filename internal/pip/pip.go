@@ -31,9 +31,12 @@ type Python struct {
 	Prefix     string // of what is installed into: the virtual environment, or the folder for what is outside of any
 	Venv       bool   // Prefix is a virtual environment
 	Release    pyodide.Release
+	Static     bool                         // Python for WASI, of which Release has the tag and the language alone: nothing is loaded, so no compiled wheel fits
 	Host       func(context.Context) string // the runtime's name in package world; empty where there is none, nil where it doesn't matter
+	Linked     []string                     // NAME==VERSION of what is linked into the interpreter: is there, and in no folder
 	Cache      string                       // folder; may be lost
 	Environ    []string
+	Settings   []string // KEY = VALUE, for the pyvenv.cfg of virtual environments
 	Stdin      io.Reader
 	Stdout     io.Writer
 	Stderr     io.Writer
@@ -137,6 +140,9 @@ func (p *Python) fetcher() *fetch.Fetcher {
 
 // platforms are the platform tags that this runtime takes.
 func (p *Python) platforms() []string {
+	if p.Static {
+		return nil
+	}
 	tags := []string{p.Release.PlatformTag}
 	if legacy := strings.Replace(p.Release.PlatformTag, "pyemscripten_", "pyodide_", 1); p.Release.Python < "3.14" {
 		tags = append(tags, legacy)

@@ -78,7 +78,7 @@ func (p *Python) runVenv(ctx context.Context, args []string) (int, error) {
 		return 0, fmt.Errorf("venv: %w", err)
 	}
 	// What the environment links to is what was called, where that is the same Python under all circumstances.
-	if all := pyodide.All(); p.Release == all[len(all)-1] {
+	if all := pyodide.All(); p.Static || p.Release == all[len(all)-1] {
 		u.python = p.Executable
 	}
 	for _, dir := range dirs {
@@ -102,6 +102,9 @@ func (p *Python) makeVenv(ctx context.Context, u *uv, dir string, options []stri
 	if e := (*exec.ExitError)(nil); errors.As(err, &e) {
 		return 1, nil
 	}
+	if err == nil {
+		err = p.note(dir)
+	}
 	if err != nil || !pip {
 		return 0, err
 	}
@@ -109,6 +112,22 @@ func (p *Python) makeVenv(ctx context.Context, u *uv, dir string, options []stri
 		return 0, fmt.Errorf("venv: %w", err)
 	}
 	return 0, nil
+}
+
+// note writes into pyvenv.cfg what the command goes by when it is started from there.
+func (p *Python) note(dir string) error {
+	if len(p.Settings) == 0 {
+		return nil
+	}
+	file := filepath.Join(dir, "pyvenv.cfg")
+	text, err := os.ReadFile(file)
+	if err == nil {
+		err = os.WriteFile(file, append(text, []byte(strings.Join(p.Settings, "\n")+"\n")...), 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("venv: %w", err)
+	}
+	return nil
 }
 
 // script is what bin/pip of a virtual environment is.

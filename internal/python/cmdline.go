@@ -15,6 +15,8 @@ type commandLine struct {
 	x                 []string // -X
 	module            string   // -m; empty where something else is run
 	arguments         []string // of the module
+	code              string   // -c
+	script            int      // which of the words names the file or folder that is run; -1: none does
 }
 
 const (
@@ -24,10 +26,16 @@ const (
 
 // readCommandLine goes through the words as CPython's own getopt does. What it does not know it passes by: CPython will complain.
 func readCommandLine(args []string) commandLine {
-	var c commandLine
+	c := commandLine{script: -1}
 	for i := 0; i < len(args); i++ {
 		word := args[i]
 		if word == "-" || word == "--" || !strings.HasPrefix(word, "-") {
+			if word == "--" {
+				i++
+			}
+			if i < len(args) && args[i] != "-" {
+				c.script = i
+			}
 			break
 		}
 		if strings.HasPrefix(word, "--") {
@@ -54,6 +62,9 @@ func readCommandLine(args []string) commandLine {
 			}
 			if letter == 'm' && i < len(args) && !c.tells {
 				c.module, c.arguments = value, args[i+1:]
+			}
+			if letter == 'c' {
+				c.code = value
 			}
 			if strings.ContainsRune(last, letter) {
 				return c

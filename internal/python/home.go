@@ -23,7 +23,7 @@ type home struct {
 	prefix string // what is installed outside of virtual environments
 }
 
-func openHome(_ options, r pyodide.Release) (home, error) {
+func openHome(platform string) (home, error) {
 	cache := os.Getenv(envCache)
 	if cache == "" {
 		dir, err := os.UserCacheDir()
@@ -46,7 +46,7 @@ func openHome(_ options, r pyodide.Release) (home, error) {
 			}
 			data = filepath.Join(dir, ".local", "share")
 		}
-		prefix = filepath.Join(data, "python-wasm", r.PlatformTag)
+		prefix = filepath.Join(data, "python-wasm", platform)
 	}
 	if prefix, err = filepath.Abs(prefix); err != nil {
 		return home{}, fault.Errorf(fault.Invalid, "finding the folder for packages: %w", err)

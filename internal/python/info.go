@@ -11,29 +11,46 @@ import (
 	"github.com/wasmill/wasmill/internal/pyodide"
 	"github.com/wasmill/wasmill/internal/term"
 	"github.com/wasmill/wasmill/internal/version"
+	"github.com/wasmill/wasmill/internal/wasi"
 	"github.com/wasmill/wasmill/internal/world"
 )
 
 // info is what runs Python here, as --wasm-info tells it.
 type info struct {
-	Version    string `json:"version"` // of python-wasm
-	Executable string `json:"executable"`
-	Toolchain  string `json:"toolchain"` // the ABI's platform tag
-	Python     string `json:"python"`
-	Pyodide    string `json:"pyodide"`
-	Runtime    string `json:"runtime"` // folder
-	Node       struct {
-		Program string `json:"program"`
-		Version string `json:"version"`
-	} `json:"node"`
-	Environment string `json:"virtual_environment,omitempty"` // folder
-	Prefix      string `json:"prefix"`                        // of packages outside of virtual environments
-	Cache       string `json:"cache"`
-	Snapshot    string `json:"snapshot,omitempty"` // file that a plain start begins with, where it is there and whole
+	Version     string   `json:"version"` // of python-wasm
+	Executable  string   `json:"executable"`
+	Kind        string   `json:"kind"`      // of runtime: node, wasi
+	Toolchain   string   `json:"toolchain"` // the ABI's platform tag
+	Python      string   `json:"python"`
+	Pyodide     string   `json:"pyodide,omitempty"`
+	Runtime     string   `json:"runtime"` // Pyodide's folder, or python.wasm
+	Node        *program `json:"node,omitempty"`
+	Environment string   `json:"virtual_environment,omitempty"` // folder
+	Prefix      string   `json:"prefix"`                        // of packages outside of virtual environments
+	Cache       string   `json:"cache"`
+	Snapshot    string   `json:"snapshot,omitempty"` // file that a plain start begins with, where it is there and whole
 	// Measured is the name under which such a node was measured (wasmill runtime show NAME), and Features what was found of what a
 	// host may offer, whichever ABI is chosen: "host.jspi". Both are empty where no such node was.
 	Measured string          `json:"measured,omitempty"`
 	Features map[string]bool `json:"features,omitempty"`
+}
+
+type program struct {
+	Program string `json:"program"`
+	Version string `json:"version"`
+}
+
+// tellWASI is tell for a Python for WASI.
+func (h home) tellWASI(ctx context.Context, o options, executable string, out io.Writer) error {
+	w, err := h.wasiPython(ctx, o, executable)
+	if err != nil {
+		return err
+	}
+	i := info{
+		Version: version.Version, Executable: executable, Kind: runtimeWASI, Toolchain: wasiTag, Python: w.python, Runtime: w.program,
+		Prefix: h.prefix, Cache: h.cache,
+	}
+	return i.tell(o, executable, "wazero", out)
 }
 
 // tell says what runs Python here. What is missing of it is fetched: after it, no start needs the network.
@@ -43,18 +60,22 @@ func (h home) tell(ctx context.Context, o options, executable string, r pyodide.
 		return err
 	}
 	i := info{
-		Version: version.Version, Executable: executable, Toolchain: r.PlatformTag, Python: r.Python, Pyodide: r.Version, Runtime: runtime,
-		Prefix: h.prefix, Cache: h.cache,
-	}
-	i.Node.Program, i.Node.Version = n.program, n.version
-	if folder, ok := venvFolder(executable); ok {
-		i.Environment = folder
+		Version: version.Version, Executable: executable, Kind: runtimeNode, Toolchain: r.PlatformTag, Python: r.Python, Pyodide: r.Version, Runtime: runtime,
+		Prefix: h.prefix, Cache: h.cache, Node: &program{n.program, n.version},
 	}
 	s := h.snapshotFor(filepath.Base(runtime), n.version, filepath.Base(scripts), planStart(nil, nil))
 	if _, err := s.check(); err == nil {
 		i.Snapshot = s.file
 	}
-	if measured, err := world.Find(n.world()); err == nil {
+	return i.tell(o, executable, n.world(), out)
+}
+
+// tell adds what was measured of such a runtime.
+func (i info) tell(o options, executable, runtime string, out io.Writer) error {
+	if folder, ok := venvFolder(executable); ok {
+		i.Environment = folder
+	}
+	if measured, err := world.Find(runtime); err == nil {
 		i.Measured, i.Features = measured.Name, map[string]bool{}
 		for name, answer := range measured.Answers {
 			if strings.HasPrefix(name, "host.") {
@@ -71,24 +92,30 @@ func (h home) tell(ctx context.Context, o options, executable string, r pyodide.
 }
 
 func (i info) print(out io.Writer) error {
-	snapshot := i.Snapshot
-	if snapshot == "" {
-		snapshot = "none yet: the next start makes it"
-	}
 	rows := [][]string{
 		{"python-wasm", i.Version + ", " + i.Executable},
+		{"runtime", i.Kind},
 		{"toolchain", i.Toolchain + ": Python " + i.Python},
-		{"runtime", "pyodide " + i.Pyodide + ", " + i.Runtime},
-		{"node", i.Node.Version + ", " + i.Node.Program},
-		{"cache", i.Cache},
-		{"snapshot", snapshot},
+	}
+	if i.Pyodide != "" {
+		rows = append(rows, []string{"pyodide", i.Pyodide + ", " + i.Runtime})
+	} else {
+		rows = append(rows, []string{"python.wasm", i.Runtime}, []string{"wazero", wasi.Version})
+	}
+	rows = append(rows, []string{"cache", i.Cache})
+	if i.Node != nil {
+		snapshot := i.Snapshot
+		if snapshot == "" {
+			snapshot = "none yet: the next start makes it"
+		}
+		rows = append(rows, []string{"node", i.Node.Version + ", " + i.Node.Program}, []string{"snapshot", snapshot})
 	}
 	if i.Environment != "" {
 		rows = append(rows, []string{"virtual environment", i.Environment})
 	} else {
 		rows = append(rows, []string{"packages", i.Prefix})
 	}
-	if i.Measured != "" {
+	if i.Node != nil && i.Measured != "" {
 		jspi := "no: asyncio waits for time only"
 		if i.Features["host.jspi"] {
 			jspi = "yes"

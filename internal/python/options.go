@@ -3,6 +3,7 @@ package python
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/wasmill/wasmill/internal/fault"
@@ -15,7 +16,9 @@ type options struct {
 	help       bool
 	info       bool     // say what runs Python here
 	json       bool     // say it as JSON
+	runtime    string   // empty: what else there is to go by
 	toolchain  string   // an ABI, by its platform tag or the part 2026_5 of it; empty: what else there is to go by
+	wasiPython string   // a file or folder; empty: the farm's
 	node       string   // a program, or "npm" for the pinned one; empty: the one on PATH, if it will do
 	readonly   bool     // nothing on this machine is written
 	exclude    []string // folders that are not there for Python
@@ -24,33 +27,40 @@ type options struct {
 
 // variables are the names in the environment that stand for options.
 const (
+	envRuntime    = "WASMILL_PYTHON_RUNTIME"
 	envToolchain  = "WASMILL_PYTHON_TOOLCHAIN"
+	envWASIPython = "WASMILL_PYTHON_WASI"
 	envNode       = "WASMILL_PYTHON_NODE"
 	envReadonly   = "WASMILL_PYTHON_FS_READONLY"
 	envExclude    = "WASMILL_PYTHON_FS_EXCLUDE"
 	envNoSnapshot = "WASMILL_PYTHON_NO_SNAPSHOT"
 	envCache      = "WASMILL_PYTHON_CACHE"
 	envPrefix     = "WASMILL_PYTHON_PREFIX"
+	envServer     = "WASMILL_SERVER" // a farm, as for wasmill itself
 )
 
-const help = `python-wasm is Python for WebAssembly (Emscripten) as a command: python, in node, without a browser.
+const help = `python-wasm is Python for WebAssembly as a command: python, in node or under WASI, without a browser.
 
   python-wasm [OWN OPTIONS] [PYTHON'S OPTIONS] [-c CODE | -m MODULE | FILE | -] [ARGUMENTS]
 
 Own options come first; what follows the last of them is Python's (python-wasm --help). In the environment they are called as
 given on the right.
 
+  --runtime NAME     node (the default) or wasi                            WASMILL_PYTHON_RUNTIME
   --toolchain ABI    2026_5, 2026_0, 2025_0 or 2024_0                      WASMILL_PYTHON_TOOLCHAIN
   --node PROGRAM     this node; npm: the pinned one from npm               WASMILL_PYTHON_NODE
+  --wasi-python FILE this Python for WASI: the artifact of cpython-wasi,   WASMILL_PYTHON_WASI
+                     or what wasmill app made; else that of the farm       WASMILL_SERVER
   --fs-readonly      write nothing on this machine                         WASMILL_PYTHON_FS_READONLY=1
   --fs-exclude DIR   hide this folder from Python; may be repeated         WASMILL_PYTHON_FS_EXCLUDE=DIR:DIR
   --no-snapshot      start anew, which takes seconds                       WASMILL_PYTHON_NO_SNAPSHOT=1
-  --wasm-info        say which node, runtime and folders these are, and fetch what is missing; --json behind it: as JSON
+  --wasm-info        say which runtime, programs and folders these are, and fetch what is missing; --json behind it: as JSON
   --wasm-help        this text
 
 Examples:
   python-wasm -c 'import sys; print(sys.platform)'
   python-wasm --fs-readonly -m json.tool data.json
+  python-wasm --runtime wasi --wasi-python python.wasm -m venv .venv
   WASMILL_PYTHON_TOOLCHAIN=2025_0 ./script.py
 `
 
@@ -59,8 +69,12 @@ func parseOptions(args, environ []string) (options, []string, error) {
 	var o options
 	for _, entry := range environ {
 		switch name, value, _ := strings.Cut(entry, "="); name {
+		case envRuntime:
+			o.runtime = value
 		case envToolchain:
 			o.toolchain = value
+		case envWASIPython:
+			o.wasiPython = value
 		case envNode:
 			o.node = value
 		case envReadonly:
@@ -86,9 +100,15 @@ func parseOptions(args, environ []string) (options, []string, error) {
 		}
 		var err error
 		switch {
+		case name == "--runtime":
+			err = take()
+			o.runtime = value
 		case name == "--toolchain":
 			err = take()
 			o.toolchain = value
+		case name == "--wasi-python":
+			err = take()
+			o.wasiPython = value
 		case name == "--node":
 			err = take()
 			o.node = value
@@ -140,8 +160,38 @@ func chooseRelease(o options, executable string) (pyodide.Release, error) {
 	return all[len(all)-1], nil
 }
 
+// What Python runs in.
+const (
+	runtimeNode = "node"
+	runtimeWASI = "wasi"
+)
+
+// chooseRuntime finds what is meant: the option's, that for which the virtual environment of the executable was made, or node.
+func chooseRuntime(o options, executable string) (string, error) {
+	switch o.runtime {
+	case runtimeNode, runtimeWASI:
+		return o.runtime, nil
+	case "":
+	default:
+		return "", fault.Errorf(fault.Invalid, "there is no runtime %q; known are node, wasi", o.runtime)
+	}
+	if venvSetting(executable, "platform") == wasiTag {
+		return runtimeWASI, nil
+	}
+	return runtimeNode, nil
+}
+
 // venvVersion is the language version of the virtual environment that an executable belongs to; empty where it is in none.
 func venvVersion(executable string) string {
+	value := venvSetting(executable, "version", "version_info")
+	if parts := strings.SplitN(value, ".", 3); len(parts) > 1 {
+		return parts[0] + "." + parts[1]
+	}
+	return ""
+}
+
+// venvSetting is what one of the keys has in the pyvenv.cfg of an executable; empty where it is in no virtual environment.
+func venvSetting(executable string, keys ...string) string {
 	if _, ok := venvFolder(executable); !ok {
 		return ""
 	}
@@ -153,10 +203,8 @@ func venvVersion(executable string) string {
 		}
 		for line := range strings.Lines(string(text)) {
 			key, value, _ := strings.Cut(line, "=")
-			if key = strings.TrimSpace(key); key == "version" || key == "version_info" {
-				if parts := strings.SplitN(strings.TrimSpace(value), ".", 3); len(parts) > 1 {
-					return parts[0] + "." + parts[1]
-				}
+			if slices.Contains(keys, strings.TrimSpace(key)) {
+				return strings.TrimSpace(value)
 			}
 		}
 		return ""

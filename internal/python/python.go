@@ -39,11 +39,28 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) (int, er
 	if err != nil {
 		return 0, err
 	}
+	runtime, err := chooseRuntime(own, executable)
+	if err != nil {
+		return 0, err
+	}
+	if runtime == runtimeWASI {
+		home, err := openHome(wasiTag)
+		if err != nil {
+			return 0, err
+		}
+		if own.info {
+			return 0, home.tellWASI(ctx, own, executable, stdout)
+		}
+		if c := readCommandLine(rest); pip.Provides(c.module) {
+			return home.installWASI(ctx, own, executable, c, environ, stdout)
+		}
+		return home.runWASI(ctx, own, executable, append([]string{args[0]}, rest...), environ)
+	}
 	release, err := chooseRelease(own, executable)
 	if err != nil {
 		return 0, err
 	}
-	home, err := openHome(own, release)
+	home, err := openHome(release.PlatformTag)
 	if err != nil {
 		return 0, err
 	}
@@ -53,7 +70,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) (int, er
 	if c := readCommandLine(rest); pip.Provides(c.module) {
 		return home.install(ctx, own, executable, c, environ, release, stdout)
 	}
-	node, runtime, scripts, err := home.parts(ctx, own, release)
+	node, folder, scripts, err := home.parts(ctx, own, release)
 	if err != nil {
 		return 0, err
 	}
@@ -75,7 +92,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) (int, er
 	_, inVenv := venvFolder(executable)
 	begin := planStart(rest, environ)
 	j := job{
-		Runtime: runtime, Executable: executable, Real: real, Prefix: home.prefix, InVenv: inVenv, Cwd: cwd, PID: os.Getpid(), PPID: os.Getppid(),
+		Runtime: folder, Executable: executable, Real: real, Prefix: home.prefix, InVenv: inVenv, Cwd: cwd, PID: os.Getpid(), PPID: os.Getppid(),
 		Argv: encode(append([]string{args[0]}, rest...)), Env: encodeBlock(environ), folders: folders,
 		StartArguments: begin.arguments, StartEnvironment: begin.environment,
 	}

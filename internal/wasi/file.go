@@ -19,6 +19,7 @@ type file struct {
 	append bool
 	moved  bool // the position may be beyond the end
 	closed bool
+	hidden bool // a folder whose entries are not told
 }
 
 func (f *file) Dev() (uint64, experimental.Errno) { return sys.NewStat_t(f.info).Dev, 0 }
@@ -80,6 +81,9 @@ func (f *file) Seek(at offset, whence int) (int64, experimental.Errno) {
 func (f *file) Readdir(n int) ([]experimental.Dirent, experimental.Errno) {
 	if !f.info.IsDir() {
 		return nil, experimental.ENOTDIR
+	}
+	if f.hidden {
+		return nil, 0
 	}
 	entries, err := f.os.ReadDir(n)
 	if err != nil && !errors.Is(err, io.EOF) {

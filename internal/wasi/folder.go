@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -14,12 +15,18 @@ import (
 )
 
 // folder is a folder of the machine as the program sees it. An os.Root keeps every path below it, links followed one by
-// one, so nothing that the program makes, finds or moves leads out.
+// one, so nothing that the program makes, finds or moves leads out. Only the machine as a whole is no os.Root.
 type folder struct {
 	experimental.UnimplementedFS
-	root     *os.Root
+	root     tree
 	writable bool
 	quota    *quota
+}
+
+// all is the machine, where the folder is the machine's root.
+func (f *folder) all() (machine, bool) {
+	m, ok := f.root.(machine)
+	return m, ok
 }
 
 // name is the path as os.Root takes it, and whether it asks for a folder by ending in a slash. wazero puts a slash before what is
@@ -100,11 +107,17 @@ func (f *folder) open(p string, flags int) (*file, experimental.Errno) {
 	case err != nil:
 		_ = o.Close()
 		return nil, errno(err)
-	case !info.IsDir() && !info.Mode().IsRegular():
+	case !info.IsDir() && !info.Mode().IsRegular() && !f.endless(p, info):
 		_ = o.Close()
 		return nil, experimental.EACCES
 	}
-	return &file{folder: f, os: o, path: p, info: info}, 0
+	m, _ := f.all()
+	return &file{folder: f, os: o, path: p, info: info, hidden: info.IsDir() && m.hides(p)}, 0
+}
+
+func (f *folder) endless(p string, info fs.FileInfo) bool {
+	_, all := f.all()
+	return all && info.Mode()&fs.ModeCharDevice != 0 && slices.Contains(endless, p)
 }
 
 func openFlags(flag experimental.Oflag) int {
@@ -221,7 +234,9 @@ func (f *folder) Link(from, to string) experimental.Errno {
 func (f *folder) Symlink(target, link string) experimental.Errno {
 	link, _ = name(link)
 	if out := path.Join(path.Dir(link), target); path.IsAbs(target) || out == ".." || strings.HasPrefix(out, "../") {
-		return experimental.EPERM
+		if _, all := f.all(); !all {
+			return experimental.EPERM
+		}
 	}
 	if e := f.makes(); e != 0 {
 		return e

@@ -32,9 +32,13 @@ type Config struct {
 
 // Folder is a folder of the machine that the program sees under a name of its own, with all that is below it. Links that
 // lead out of it don't, and what is neither file nor folder can't be opened.
+//
+// With "/" for Host it is all that the user can reach, for a program that stands in for one of the machine's own: links lead
+// wherever they lead for others, and /dev/null is there.
 type Folder struct {
 	Host, Guest string
 	Writable    bool
+	Hidden      []string // folders that are empty for the program, with all links resolved; only where Host is "/"
 }
 
 // Run runs the program from its start to its end. Errors: fault.Invalid for a Config that can't be, fault.Canceled when ctx
@@ -73,13 +77,13 @@ type run struct {
 	config  Config
 	memory  *allocator
 	quota   *quota
-	roots   []*os.Root
+	roots   []tree
 }
 
 func (r *run) settings(ctx context.Context) (wazero.ModuleConfig, error) {
 	c := wazero.NewModuleConfig().WithName("").WithArgs(r.config.Args...).
 		WithStdout(&output{r.config.Stdout, r.quota}).WithStderr(&output{r.config.Stderr, r.quota}).
-		WithSysWalltime().WithSysNanotime().WithRandSource(rand.Reader).WithOsyield(runtime.Gosched).
+		WithSysWalltime().WithNanotime(nanotime, 1).WithRandSource(rand.Reader).WithOsyield(runtime.Gosched).
 		WithNanosleep(func(ns int64) { sleep(ctx, time.Duration(ns)) })
 	if r.config.Stdin != nil {
 		c = c.WithStdin(&input{ctx, r.config.Stdin})
@@ -98,7 +102,7 @@ func (r *run) settings(ctx context.Context) (wazero.ModuleConfig, error) {
 	}
 	folders := wazero.NewFSConfig()
 	for _, f := range r.config.Folders {
-		root, err := os.OpenRoot(f.Host)
+		root, err := f.open()
 		if errors.Is(err, os.ErrNotExist) {
 			return nil, fault.Errorf(fault.NotFound, "there is no folder %s to open as %s", f.Host, f.Guest)
 		}
@@ -109,6 +113,13 @@ func (r *run) settings(ctx context.Context) (wazero.ModuleConfig, error) {
 		folders = folders.(sysfs.FSConfig).WithSysFSMount(&folder{root: root, writable: f.Writable, quota: r.quota}, f.Guest)
 	}
 	return c.WithFSConfig(folders), nil
+}
+
+func (f Folder) open() (tree, error) {
+	if f.Host == "/" {
+		return machine{f.Hidden}, nil
+	}
+	return os.OpenRoot(f.Host)
 }
 
 func (r *run) closeFolders() {

@@ -29,6 +29,13 @@ func Emscripten(python string) Environment {
 	}
 }
 
+// WASI is what CPython of this version says of itself under WASI.
+func WASI(python string) Environment {
+	e := Emscripten(python)
+	e["sys_platform"], e["platform_system"] = "wasi", "wasi"
+	return e
+}
+
 // marker is a node: a comparison, or an "and" or "or" of others.
 type marker struct {
 	op          string // and, or, or a comparison
