@@ -158,6 +158,14 @@ func files(t *testing.T, contents map[string]string) string {
 	return dir
 }
 
+// patience is how long a program may take.
+func patience() time.Duration {
+	if os.Getenv("WASMILL_TEST_NIGHTLY") != "" {
+		return 20 * time.Minute
+	}
+	return 5 * time.Minute
+}
+
 // wasm is python-wasm about to run in a folder, with packages from site.
 func wasm(t *testing.T, dir, site string, args ...string) *exec.Cmd {
 	t.Helper()
@@ -165,7 +173,7 @@ func wasm(t *testing.T, dir, site string, args ...string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience())
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, self, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGQUIT) } // which shows what it waited for
