@@ -79,26 +79,13 @@ func (h home) runtime(ctx context.Context, r pyodide.Release) (string, error) {
 	return dir, nil
 }
 
-// unpacked is a folder with an archive's contents, named after its hash.
-func (h home) unpacked(ctx context.Context, name string, src fetch.Source) (string, error) {
-	dir := filepath.Join(h.cache, "npm", name+"-"+src.SHA256[:16])
-	if _, err := os.Stat(dir); err == nil {
-		return dir, nil
+// code is a folder for what the library of an unpacked runtime compiles to; empty where there can be none.
+func (h home) code(runtime string) string {
+	dir := filepath.Join(h.cache, "code", filepath.Base(runtime))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return ""
 	}
-	archive, err := h.fetcher().Get(ctx, src)
-	if err != nil {
-		return "", cacheError(err)
-	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return "", cacheError(err)
-	}
-	if err := fetch.Unpack(archive, dir, fetch.Unpacking{}); err != nil {
-		if _, there := os.Stat(dir); there == nil {
-			return dir, nil // another process was faster
-		}
-		return "", cacheError(err)
-	}
-	return dir, nil
+	return dir
 }
 
 // cacheError says what to do where the cache can't be written.

@@ -1,6 +1,12 @@
 package python
 
 import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -23,6 +29,72 @@ func TestWrongHashFromNpm(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(h.cache, "npm", "*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// archive is an npm package.
+func archive(t *testing.T, files map[string]string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	z := gzip.NewWriter(&out)
+	w := tar.NewWriter(z)
+	for name, text := range files {
+		if err := w.WriteHeader(&tar.Header{Name: "package/" + name, Mode: 0o644, Size: int64(len(text))}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(w.Close(), z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// What was unpacked and is not what it was is noticed, and is unpacked anew, without the network.
+func TestUnpackedIsWhatItWas(t *testing.T) {
+	packed := archive(t, map[string]string{"runtime.wasm": "a module", "lib/a file": "a library"})
+	served := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { served++; _, _ = w.Write(packed) }))
+	defer server.Close()
+	h := home{cache: t.TempDir()}
+	source := fetch.Source{URL: server.URL + "/pyodide.tgz", SHA256: fmt.Sprintf("%x", sha256.Sum256(packed))}
+	for _, c := range []struct {
+		story  string
+		damage func(dir string) error
+		keeps  bool // what was done is no damage
+	}{
+		{"at first", func(string) error { return nil }, false},
+		{"nothing happened", func(dir string) error { return nil }, true},
+		{"a file was cut off", func(dir string) error { return os.Truncate(dir+"/runtime.wasm", 3) }, false},
+		{"a file was cut off by a crash", func(dir string) error {
+			return errors.Join(os.Truncate(dir+"/lib/a file", 0), os.Chtimes(dir+"/lib/a file", fetch.Mtime, fetch.Mtime))
+		}, false},
+		{"a file was changed", func(dir string) error { return os.WriteFile(dir+"/runtime.wasm", []byte("another."), 0o644) }, false},
+		{"a file is gone", func(dir string) error { return os.Remove(dir + "/lib/a file") }, false},
+		{"the list is gone", func(dir string) error { return os.Remove(dir + listSuffix) }, false},
+		{"the list is half", func(dir string) error { return os.Truncate(dir+listSuffix, 12) }, false},
+		{"the folder is gone", os.RemoveAll, false},
+	} {
+		dir := filepath.Join(h.cache, "npm", "pyodide-1-"+source.SHA256[:16])
+		mark := dir + "/mark" // goes with the folder
+		_ = os.WriteFile(mark, nil, 0o644)
+		if err := c.damage(dir); err != nil {
+			t.Fatal(err)
+		}
+		got, err := h.unpacked(t.Context(), "pyodide-1", source)
+		text, _ := os.ReadFile(dir + "/runtime.wasm")
+		other, _ := os.ReadFile(dir + "/lib/a file")
+		if err != nil || got != dir || string(text) != "a module" || string(other) != "a library" {
+			t.Errorf("%s: %s, %v: %q, %q", c.story, got, err, text, other)
+		}
+		if _, err := os.Stat(mark); c.keeps != (err == nil) {
+			t.Errorf("%s: unpacked anew: %v", c.story, err != nil)
+		}
+	}
+	if served != 1 {
+		t.Errorf("downloaded %d times", served)
 	}
 }
 

@@ -7,7 +7,8 @@ import (
 
 // job is what host.mjs is told, as one line of JSON. What need not be UTF-8 is in base64.
 type job struct {
-	Runtime string `json:"runtime"` // folder
+	Runtime string `json:"runtime"`        // folder
+	Code    string `json:"code,omitempty"` // folder of what the library's modules compile to
 
 	// The interpreter begins with these, or with a snapshot that was made with them.
 	StartArguments   []string          `json:"startArguments"`

@@ -92,7 +92,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) (int, er
 	_, inVenv := venvFolder(executable)
 	begin := planStart(rest, environ)
 	j := job{
-		Runtime: folder, Executable: executable, Real: real, Prefix: home.prefix, InVenv: inVenv, Cwd: cwd, PID: os.Getpid(), PPID: os.Getppid(),
+		Runtime: folder, Code: home.code(folder), Executable: executable, Real: real, Prefix: home.prefix, InVenv: inVenv, Cwd: cwd, PID: os.Getpid(), PPID: os.Getppid(),
 		Argv: encode(append([]string{args[0]}, rest...)), Env: encodeBlock(environ), folders: folders,
 		StartArguments: begin.arguments, StartEnvironment: begin.environment,
 	}

@@ -122,9 +122,53 @@ def begin(host, in_venv):
 
         warnings._processoptions(sys.warnoptions)
     machine(host)
+    _keep_code()
     sys.meta_path.insert(0, _Own)
     if config["site_import"]:
         _site(config["executable"] if in_venv else _LIBRARY + "/python")
+
+
+_CODE = "/lib/python-wasm-code"  # a folder of the cache, if there is one that can be written
+
+
+def _keep_code():
+    """What the library's modules compile to is kept from one start to the next: the runtime has their sources alone, in an archive, and
+    Python keeps nothing of what it finds there."""
+    import _imp
+    import marshal
+    import zipimport
+
+    compile_source = zipimport._compile_source
+    size, key = 8, 0x315  # of a hash
+
+    def compiled(path, source, *module):  # which it is, since 3.15
+        if not path.startswith(_ZIP):
+            return compile_source(path, source, *module)
+        file = f"{_CODE}/{path[len(_ZIP) + 1 :].replace('/', '.')}.{sys.flags.optimize}"
+        mark = _imp.source_hash(key, source)
+        try:
+            with open(file, "rb") as kept:
+                data = kept.read()
+            code = data[2 * size :]
+            if data[:size] == mark and data[size : 2 * size] == _imp.source_hash(key, code):
+                return marshal.loads(code)
+        except OSError:
+            pass
+        code = compile_source(path, source, *module)
+        data = marshal.dumps(code)
+        aside = f"{file}.{os.getpid()}"
+        try:
+            with open(aside, "xb") as kept:
+                kept.write(mark + _imp.source_hash(key, data) + data)
+            os.replace(aside, file)
+        except OSError:  # it is to be had without
+            try:
+                os.unlink(aside)
+            except OSError:
+                pass
+        return code
+
+    zipimport._compile_source = compiled
 
 
 class _Own:

@@ -32,6 +32,10 @@ def _prepare(sources):
     for source in sources:
         exec(compile(source, "<python-wasm>", "exec"), module.__dict__)
     sys.modules["_python_wasm"] = module
+    # What there is now stays: no collection need look at it, not the last ones either.
+    import gc
+    gc.collect()
+    gc.freeze()
 _prepare(source)
 del _prepare, source
 `);
@@ -55,21 +59,66 @@ export async function start(job) {
 // The runtime restores a snapshot only into memory that is large enough, and has no setting for that: so memory is made to grow
 // by allocating, of which the restored memory knows nothing. Past its end all must be zero, as fresh memory is.
 async function restore(job) {
-  const file = fs.readFileSync(job.snapshot);
-  const bytes = file.subarray(0, job.snapshotSize); // a checksum follows
-  const begin = new Uint32Array(bytes.buffer, bytes.byteOffset, 2)[1]; // of the memory, after a header
-  const size = bytes.length - begin;
+  const compiled = compileAside(job.runtime + "/pyodide.asm.wasm");
   const [script] = ["/pyodide.asm.mjs", "/pyodide.asm.js"].map((name) => job.runtime + name).filter(fs.existsSync);
   const loaded = await import(pathToFileURL(script));
   const create = globalThis._createPyodideModule ?? loaded.default;
+  const snapshot = new Snapshot(job.snapshot, job.snapshotSize);
   const createPyodideModule = async (settings) => {
+    settings.INITIAL_MEMORY = job.snapshotSize; // which it would take from what it has got
     const module = await create(settings);
-    while (module.HEAP8.length < size) if (!module._PyMem_RawMalloc(1 << 20)) throw new Error("no memory for the interpreter");
-    module.HEAP8.fill(0, size);
+    while (module.HEAP8.length < snapshot.size) if (!module._PyMem_RawMalloc(1 << 20)) throw new Error("no memory for the interpreter");
+    module.HEAP8.fill(0, snapshot.size);
+    snapshot.memory = module.HEAPU8;
     return module;
   };
   globalThis._createPyodideModule = createPyodideModule; // where runtimes before 314 look
-  const py = await load(job, { _loadSnapshot: bytes, createPyodideModule });
+  const py = await load(job, { _loadSnapshot: snapshot.head(), createPyodideModule });
   delete globalThis._createPyodideModule;
+  await compiled;
   return py;
+}
+
+// Threads of the engine compile the runtime's module while its script is read; the runtime gets it when it asks for it.
+function compileAside(file) {
+  const bytes = fs.readFileSync(file);
+  const compiled = WebAssembly.compile(bytes);
+  const { instantiate } = WebAssembly;
+  WebAssembly.instantiate = async (source, imports) => {
+    if (source.byteLength !== bytes.length) return instantiate(source, imports);
+    WebAssembly.instantiate = instantiate;
+    const module = await compiled;
+    return { module, instance: await instantiate(module, imports) };
+  };
+  return compiled;
+}
+
+// A snapshot's file: a header, then the memory. The runtime gets the header alone, and where it would take the memory out of what it
+// has got, the file is read into the interpreter's: 31 MB that need not be held twice.
+class Snapshot {
+  #fd;
+  #begin;
+  constructor(file, length) {
+    this.#fd = fs.openSync(file);
+    this.#begin = new Uint32Array(this.#read(new Uint8Array(8), 0).buffer)[1];
+    this.size = length - this.#begin; // a checksum follows
+  }
+  head() {
+    const head = this.#read(new Uint8Array(this.#begin), 0);
+    head.subarray = (from, to) => {
+      if (from < this.#begin) return Uint8Array.prototype.subarray.call(head, from, to);
+      this.#read(this.memory.subarray(0, this.size), this.#begin);
+      fs.closeSync(this.#fd);
+      return new Uint8Array();
+    };
+    return head;
+  }
+  #read(into, at) {
+    for (let done = 0; done < into.length; ) {
+      const n = fs.readSync(this.#fd, into, done, into.length - done, at + done);
+      if (n === 0) throw new Error("the snapshot is cut off");
+      done += n;
+    }
+    return into;
+  }
 }

@@ -48,6 +48,11 @@ export function attach(M, job) {
   // What python-wasm brings for Python (bootstrap.py finds it).
   FS.mkdirTree("/lib/python-wasm");
   FS.mount(FS.filesystems.NODEFS, { root: fileURLToPath(new URL("site", import.meta.url)) }, "/lib/python-wasm");
+  // And where it keeps what the library's modules compile to.
+  if (job.code) {
+    FS.mkdirTree("/lib/python-wasm-code");
+    FS.mount(FS.filesystems.NODEFS, { root: job.code }, "/lib/python-wasm-code");
+  }
   FS.chdir(job.cwd);
 }
 
