@@ -29,7 +29,9 @@ type children struct {
 	of  *process
 	job job // of the program; a child's is the same but for what childJob has
 
-	mu      sync.Mutex // held while writing to the program
+	telling sync.Mutex // held while writing to the program, which may read late: what it asks for is done meanwhile
+
+	mu      sync.Mutex
 	byName  map[string]*child
 	ended   bool
 	running sync.WaitGroup
@@ -103,8 +105,8 @@ func (c *children) tell(verb, name string, text []byte) {
 		line = append(line, ' ')
 	}
 	line = append(append(line, text...), '\n')
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.telling.Lock()
+	defer c.telling.Unlock()
 	_, _ = c.of.socket.Write(line)
 }
 

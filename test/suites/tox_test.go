@@ -58,6 +58,7 @@ func TestToxAndNox(t *testing.T) {
 	}
 	for _, args := range [][]string{{"tox", "-e", "wasm", "--", "-q"}, {"nox", "-s", "wasm", "--", "-q"}} {
 		t.Run(args[0], func(t *testing.T) {
+			t.Parallel()
 			dir := t.TempDir()
 			if err := os.CopyFS(dir, os.DirFS("../../examples/python-wasm")); err != nil {
 				t.Fatal(err)

@@ -4,9 +4,7 @@ package suites
 
 import (
 	"encoding/xml"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -90,6 +88,7 @@ func TestExitStatuses(t *testing.T) {
 		{"no tests, in a runtime", []string{"-n1", "-k", "nothing", "test_good.py"}, 5, "no tests ran"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			cmd := wasm(t, dir, site, slices.Concat([]string{"-m", "pytest"}, quiet, c.args)...)
 			cmd.Env = append(cmd.Env, "PYTHONPATH="+site+":"+dir)
 			out, status := run(t, cmd)
@@ -113,6 +112,7 @@ func TestDistribution(t *testing.T) {
 		{"loadscope", regexp.MustCompile(`^.*::`)},
 	} {
 		t.Run(c.dist, func(t *testing.T) {
+			t.Parallel()
 			dir := files(t, map[string]string{"conftest.py": whereabouts, "test_a.py": many, "test_b.py": many, "test_c.py": many})
 			out, status := run(t, wasm(t, dir, site, slices.Concat([]string{"-m", "pytest", "-n", "2", "--dist", c.dist, "--junitxml", "x.xml"}, quiet)...))
 			if status != 1 || !strings.Contains(out, "3 failed, 15 passed, 3 skipped") {
@@ -193,34 +193,73 @@ def test_after(i): pass
 	}
 }
 
-// -x ends the other runtimes in the middle of what they do, and so does Ctrl-C.
+// running are the processes of this machine that have this in their environment, which those that they start have from them.
+func running(t *testing.T, entry string) (pids []string) {
+	t.Helper()
+	environs, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil || environs == nil {
+		t.Skipf("this machine does not tell of its processes in /proc: %v", err)
+	}
+	for _, file := range environs {
+		text, _ := os.ReadFile(file) // of another user, or of one that has ended: empty
+		if slices.Contains(strings.Split(string(text), "\x00"), entry) {
+			pids = append(pids, filepath.Base(filepath.Dir(file)))
+		}
+	}
+	return pids
+}
+
+// -x ends the other runtimes in the middle of what they do, and so does Ctrl-C, and so does the death of the command; no process is left.
 func TestAllEnd(t *testing.T) {
 	site := installed(t, "pytest")
-	dir := files(t, map[string]string{
-		"test_a.py": "def test(): assert False\n",
-		"test_b.py": "import time\ndef test():\n    open('sleeping', 'w').close()\n    time.sleep(300)\n",
-	})
-	args := slices.Concat([]string{"-m", "pytest", "-n", "2"}, quiet)
-	begun := time.Now()
-	out, status := run(t, wasm(t, dir, site, append(args, "-x")...))
-	if status != 1 || !strings.Contains(out, "stopping after 1 failures") || time.Since(begun) > 2*time.Minute {
-		t.Errorf("status %d after %v\n%s", status, time.Since(begun), out)
-	}
-	os.Remove(filepath.Join(dir, "sleeping"))
-	cmd := wasm(t, dir, site, append(args, "test_b.py")...)
-	go func() {
-		for cmd.Process == nil || !exists(filepath.Join(dir, "sleeping")) {
-			time.Sleep(100 * time.Millisecond)
-		}
-		_ = cmd.Process.Signal(syscall.SIGINT)
-	}()
-	out, status = run(t, cmd)
-	if status != 2 || !strings.Contains(out, "KeyboardInterrupt") {
-		t.Errorf("status %d\n%s", status, out)
-	}
-	left, _ := exec.Command("pgrep", "-P", fmt.Sprint(cmd.Process.Pid)).Output()
-	if len(left) > 0 {
-		t.Errorf("processes are left: %s", left)
+	for _, c := range []struct {
+		name   string
+		args   []string
+		signal syscall.Signal
+		status int
+		words  string
+	}{
+		{"-x", []string{"-x"}, 0, 1, "stopping after 1 failures"},
+		{"Ctrl-C", []string{"test_b.py"}, syscall.SIGINT, 2, "KeyboardInterrupt"},
+		{"killed", []string{"test_b.py"}, syscall.SIGKILL, -1, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := files(t, map[string]string{
+				"test_a.py": "import os, time\ndef test():\n    while not os.path.exists('counted'): time.sleep(.1)\n    assert False\n",
+				"test_b.py": "import time\ndef test():\n    open('sleeping', 'w').close()\n    time.sleep(300)\n",
+			})
+			cmd := wasm(t, dir, site, slices.Concat([]string{"-m", "pytest", "-n", "2"}, quiet, c.args)...)
+			mark := "TEST_ALL_END=" + dir
+			cmd.Env = append(cmd.Env, mark)
+			cmd.WaitDelay = time.Minute // of the killed one's children, which might hold its output
+			var ran []string
+			go func() {
+				for t.Context().Err() == nil && !exists(filepath.Join(dir, "sleeping")) {
+					time.Sleep(100 * time.Millisecond)
+				}
+				ran = running(t, mark)
+				_ = os.WriteFile(filepath.Join(dir, "counted"), nil, 0o644)
+				if c.signal != 0 {
+					_ = cmd.Process.Signal(c.signal)
+				}
+			}()
+			out, status := run(t, cmd)
+			if status != c.status || !strings.Contains(out, c.words) {
+				t.Errorf("status %d\n%s", status, out)
+			}
+			// The command, its own runtime, and those that it has started.
+			if len(ran) < 4 {
+				t.Errorf("while it ran there were %d processes: this test can't see what is left", len(ran))
+			}
+			var left []string
+			for range 100 {
+				if left = running(t, mark); left == nil {
+					return
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+			t.Errorf("left are %v of %v", left, ran)
+		})
 	}
 }
 
