@@ -30,6 +30,16 @@ func TestSignals(t *testing.T) {
 			name: "a handler of its own", signal: syscall.SIGTERM, out: "got 15", status: 3,
 			code: "import signal, sys, time\ndef f(n, frame):\n  print('got', n); sys.exit(3)\nsignal.signal(signal.SIGTERM, f)\nprint('ready', flush=True)\ntime.sleep(60)",
 		},
+		{
+			name: "an alarm ends a loop", out: "(0.0, 0.0) True True (0.0, 0.0)",
+			code: "import signal\ndef f(n, frame): raise TimeoutError\nsignal.signal(signal.SIGALRM, f)\na = signal.setitimer(signal.ITIMER_REAL, .2)\nb = signal.getitimer(signal.ITIMER_REAL)[0] <= .2\ntry:\n  while True: pass\nexcept TimeoutError: print(a, b, n := True, signal.getitimer(0))",
+		},
+		{
+			name: "alarms at regular times end sleeps", out: "3",
+			code: "import signal, time\nseen = []\nsignal.signal(signal.SIGALRM, lambda n, frame: seen.append(n))\nsignal.setitimer(signal.ITIMER_REAL, .1, .1)\nwhile len(seen) < 3: time.sleep(.01)\nsignal.setitimer(signal.ITIMER_REAL, 0)\ntime.sleep(.5)\nprint(len(seen))",
+		},
+		{name: "an alarm that is called off", code: "import signal, time\nsignal.alarm(1)\nassert signal.alarm(0) == 1\ntime.sleep(1.5)\nprint('alive')", out: "alive"},
+		{name: "an alarm that nobody takes", code: "import signal, time\nsignal.alarm(1)\ntime.sleep(60)", status: 128 + int(syscall.SIGALRM)}, // Go can't die of it
 		{name: "sent to itself", code: "import os\nos.kill(os.getpid(), 15)", killed: syscall.SIGTERM},
 	} {
 		t.Run(c.name, func(t *testing.T) {

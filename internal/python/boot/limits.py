@@ -59,6 +59,8 @@ def machine(host):
     register = _signal.signal
     _replace(_signal, "signal", set_handler)
 
+    _timer(host)
+
     me, parent, user, group = host.pid, host.ppid, host.uid, host.gid
     _replace(os, "getpid", lambda: me, posix)
     _replace(os, "getppid", lambda: parent, posix)
@@ -84,6 +86,40 @@ def machine(host):
         _no_sockets()
     if not host.promises:
         _blocking_loop(host)
+
+
+def _timer(host):
+    """Lets the machine send SIGALRM: WebAssembly has no timers."""
+    import _signal
+    import math
+    import signal
+
+    end, every = 0.0, 0.0  # of time.monotonic
+
+    def getitimer(which, /):
+        if which != 0:  # ITIMER_REAL
+            raise signal.ItimerError(errno.EINVAL, "only ITIMER_REAL is there in WebAssembly")
+        now = time.monotonic()
+        if end <= now and every:
+            return every - (now - end) % every, every
+        return (end - now, every) if end > now else (0.0, 0.0)
+
+    def setitimer(which, seconds, interval=0.0, /):
+        nonlocal end, every
+        before = getitimer(which)
+        if seconds < 0 or interval < 0:
+            raise signal.ItimerError(errno.EINVAL, "Invalid argument")
+        end, every = (time.monotonic() + seconds, interval) if seconds else (0.0, 0.0)
+        host.timer(*(math.ceil(1000 * length) for length in (seconds, interval)))
+        return before
+
+    def alarm(seconds, /):
+        return math.ceil(setitimer(0, int(seconds))[0])
+
+    for function in (getitimer, setitimer, alarm):
+        builtin = _Builtin("signal", function.__name__, function)
+        for module in (_signal, signal):
+            setattr(module, function.__name__, builtin)
 
 
 _MANUAL = "docs/python-wasm.md#"
@@ -126,7 +162,7 @@ def _no_processes():
 
     @functools.wraps(subprocess.Popen.__init__)
     def init(self, args, *more, **options):
-        self.args = args
+        self.args, self.returncode = args, None
         raise error(f"starting {args if isinstance(args, str) else ' '.join(map(os.fsdecode, args))}")
 
     # A Popen that never began has nothing to wait for.

@@ -7,12 +7,12 @@ import { Worker } from "node:worker_threads";
 const shared = new SharedArrayBuffer(8 + 65);
 const pending = new Uint8Array(shared, 0, 1), count = new Int32Array(shared, 4, 1), dispositions = new Uint8Array(shared, 8);
 const byDefault = 0, ignored = 1, handled = 2;
-const SIGINT = 2;
+const SIGINT = 2, SIGALRM = 14;
 
 const names = { 1: "SIGHUP", 2: "SIGINT", 10: "SIGUSR1", 12: "SIGUSR2", 14: "SIGALRM", 15: "SIGTERM", 28: "SIGWINCH" };
 
 const thread = `
-const { workerData } = require("node:worker_threads");
+const { parentPort, workerData } = require("node:worker_threads");
 const fs = require("node:fs");
 const pending = new Uint8Array(workerData, 0, 1), count = new Int32Array(workerData, 4, 1), dispositions = new Uint8Array(workerData, 8);
 const patience = 5000; // ms, for one call of C that looks at no signals
@@ -35,15 +35,29 @@ function take(signal) {
 // No reading of a file: that would be under way when the process ends, which waits for it.
 const stream = new (require("node:net").Socket)({ fd: 3, readable: true, writable: false });
 stream.on("data", (bytes) => bytes.forEach(take));
+// A timer that goes off while Python runs: [milliseconds until then, and from then on between two]; 0 is never.
+let first, regular;
+parentPort.on("message", ([delay, interval]) => {
+  clearTimeout(first);
+  clearInterval(regular);
+  const ring = () => take(${SIGALRM});
+  if (delay) first = setTimeout(() => {
+    if (interval) regular = setInterval(ring, interval);
+    ring();
+  }, delay);
+});
 // Without the command there is nobody to run for.
 stream.on("end", () => process.kill(process.pid, "SIGKILL"));
 `;
+
+let worker;
 
 export function listen() {
   // The terminal sends its signals to node, too; there they mean nothing.
   process.on("SIGINT", () => {});
   dispositions[SIGINT] = handled;
-  new Worker(thread, { eval: true, workerData: shared, stdin: false, stdout: false, stderr: false }).unref();
+  worker = new Worker(thread, { eval: true, workerData: shared, stdin: false, stdout: false, stderr: false });
+  worker.unref();
 }
 
 // Waits, and says whether a signal came meanwhile.
@@ -70,6 +84,7 @@ export function host(py, job, sockets) {
       if (names[signal] && what === handled) process.on(names[signal], () => {});
     },
     wait,
+    timer: (delay, interval) => worker.postMessage([delay, interval]),
     sockets,
     promises: Boolean(py._module.jspiSupported),
     die(signal) {
