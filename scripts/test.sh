@@ -31,7 +31,8 @@ image() { echo "$registry/$(awk -v of="$1" '$1 == of { print $2 }' "$data/baked.
 WASMILL_BUILD_IMAGE=$(image build) WASMILL_RUNTIME_IMAGE=$(image runtime) WASMILL_BROWSER_IMAGE=$(image chromium)
 export WASMILL_BUILD_IMAGE WASMILL_RUNTIME_IMAGE WASMILL_BROWSER_IMAGE WASMILL_TEST_REGISTRY=$registry
 WASMILL_WASI_IMAGE=$registry/$(awk '$1 == "build" { print $2 }' "$data/baked-wasi.txt")
-export WASMILL_WASI_IMAGE WASMILL_BIN=$PWD/bin
+WASMILL_WASI_RUNTIME_IMAGE=$registry/$(awk '$1 == "runtime" { print $2 }' "$data/baked-wasi.txt")
+export WASMILL_WASI_IMAGE WASMILL_WASI_RUNTIME_IMAGE WASMILL_BIN=$PWD/bin
 tags='engine integration' timeout=30m
 if [[ ${WASMILL_TEST_NIGHTLY:-} ]]; then
   # What takes long: Rust's image is minutes in the making, numpy too.

@@ -27,7 +27,7 @@ import (
 
 // images are the programs that each holds; the first is what it runs.
 var images = map[string][]string{
-	"orchestrator": {"orchestrator", "wasmcc"},
+	"orchestrator": {"orchestrator", "wasmcc", "wasirun"},
 	"worker":       {"worker"},
 }
 

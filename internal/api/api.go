@@ -47,13 +47,13 @@ type Farm interface {
 	// nothing happens; one that has ended otherwise is fault.Conflict.
 	CancelRun(ctx context.Context, id string) error
 
-	// Build is the record of a build by its key, or the newest build of a recipe by its name.
+	// Build is the record of a build by its key, or the newest build of a recipe: RECIPE on whichever toolchain, RECIPE@TOOLCHAIN on one.
 	Build(ctx context.Context, keyOrRecipe string) (record.Build, error)
 	// Difference is what differs between the two builds of a key, or of the newest build of a recipe that was made twice and
 	// came out otherwise. fault.NotFound where nothing is known to differ. Who asks has looked: the farm no longer keeps the
 	// build for that reason alone.
 	Difference(ctx context.Context, keyOrRecipe string) (Difference, error)
-	// Log reads the log of a build, by key or of the newest of a recipe, from offset. It returns what is there now.
+	// Log reads the log of a build, which is named as for Build, from offset. It returns what is there now.
 	Log(ctx context.Context, keyOrRecipe string, offset int64) (Log, error)
 	// AppendLog is how a worker streams what a build prints. Appending at an offset that is already written replaces
 	// what follows it: a repeated call does no harm, and another attempt begins anew at 0.

@@ -229,7 +229,11 @@ func (f *Fake) CancelRun(_ context.Context, id string) error {
 
 // Build implements Farm.
 func (f *Fake) Build(_ context.Context, keyOrRecipe string) (record.Build, error) {
+	name, on, _ := strings.Cut(keyOrRecipe, "@")
 	b, ok := f.Builds[keyOrRecipe]
+	if !ok && (on == f.Builds[name].Toolchain.Name || f.Builds[name].Toolchain.Name == "") {
+		b, ok = f.Builds[name]
+	}
 	if !ok {
 		return b, fault.Errorf(fault.NotFound, "no build of %s", keyOrRecipe)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/static"
 	"github.com/wasmill/wasmill/internal/wheel"
 	"github.com/wasmill/wasmill/internal/wheel/wasm"
 	"github.com/wasmill/wasmill/internal/world"
@@ -68,6 +69,9 @@ func LoadersOfModule(file string, m *wasm.Module) []string {
 // Artifact reads the modules of a wheel or of a single module, and who takes it. What is neither, or what nothing takes, is
 // fault.Invalid.
 func Artifact(path string) (loaders []string, modules []world.Module, err error) {
+	if strings.HasSuffix(path, archiveSuffix) {
+		return nil, nil, fault.Errorf(fault.Invalid, "%s is an archive to be linked: its modules import nothing from a runtime before they are", filepath.Base(path))
+	}
 	if strings.HasSuffix(path, ".whl") {
 		name, err := wheel.ParseFilename(filepath.Base(path))
 		if err != nil {
@@ -102,8 +106,35 @@ func Artifact(path string) (loaders []string, modules []world.Module, err error)
 	return loaders, []world.Module{{Size: info.Size(), Module: m}}, nil
 }
 
-// Requires is what a wheel or a module wants of a runtime, for world.Check. Its errors are those of Artifact.
+// archiveSuffix ends the names of packages for WASI.
+const archiveSuffix = ".tar.gz"
+
+// linked reads what a package for WASI says that it requires.
+func linked(path string) (record.Requires, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return record.Requires{}, fault.Errorf(fault.NotFound, "there is no file %s", path)
+	}
+	if err != nil {
+		return record.Requires{}, fmt.Errorf("reading the artifact: %w", err)
+	}
+	defer f.Close()
+	p, err := static.ReadPackage(f)
+	if err != nil {
+		return record.Requires{}, fmt.Errorf("%s: %w", filepath.Base(path), err)
+	}
+	if p.Requires == nil {
+		return record.Requires{}, fault.Errorf(fault.Invalid, "%s does not say what it requires: it is from before this was read, and a new build says it", filepath.Base(path))
+	}
+	return *p.Requires, nil
+}
+
+// Requires is what a wheel, a module, or the program that a package for WASI is linked into wants of a runtime, for world.Check. Its errors
+// are those of Artifact.
 func Requires(path string) (record.Requires, error) {
+	if strings.HasSuffix(path, archiveSuffix) {
+		return linked(path)
+	}
 	loaders, modules, err := Artifact(path)
 	if err != nil {
 		return record.Requires{}, err

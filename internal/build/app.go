@@ -156,6 +156,9 @@ func (a *attempt) keepApp(dist string, contents app.Contents) error {
 	if err != nil {
 		return err
 	}
+	if err := static.Fit(program); err != nil {
+		return err
+	}
 	if program, err = app.Describe(program, contents); err != nil {
 		return err
 	}

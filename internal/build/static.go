@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -18,6 +19,8 @@ import (
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/static"
 	"github.com/wasmill/wasmill/internal/wheel"
+	"github.com/wasmill/wasmill/internal/wheel/wasm"
+	"github.com/wasmill/wasmill/internal/world"
 )
 
 // keepStatic makes of a wheel what a package is where nothing is loaded: its files, and its modules as static libraries. The wheel
@@ -41,10 +44,14 @@ func (a *attempt) keepStatic(w *wheel.Wheel, packed wheel.Packed) error {
 	if modules == nil {
 		modules = []static.Module{}
 	}
+	requires, err := a.requiredLinked(w)
+	if err != nil {
+		return err
+	}
 	facts, r := a.job.Toolchain.Facts, a.job.Recipe
 	about, err := json.MarshalIndent(static.Package{
 		Schema: static.Schema, Name: w.Metadata.Name, Version: w.Metadata.Version, Target: string(facts.Target), PythonTag: facts.PythonTag,
-		Compiler: facts.Compiler, Modules: modules,
+		Compiler: facts.Compiler, Modules: modules, Requires: requires,
 	}, "", "  ")
 	if err != nil {
 		return err
@@ -54,9 +61,9 @@ func (a *attempt) keepStatic(w *wheel.Wheel, packed wheel.Packed) error {
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		entries = append(entries, archive.Entry{Name: name, Open: opener(files[name])})
 	}
-	kept := static.Kept(w)
-	for _, name := range slices.Sorted(maps.Keys(kept)) {
-		data, err := w.ReadFile(kept[name])
+	others := static.Kept(w)
+	for _, name := range slices.Sorted(maps.Keys(others)) {
+		data, err := w.ReadFile(others[name])
 		if err != nil {
 			return err
 		}
@@ -68,6 +75,10 @@ func (a *attempt) keepStatic(w *wheel.Wheel, packed wheel.Packed) error {
 	name := recipe.Canonical(w.Metadata.Name) + "-" + w.Metadata.Version + "-" + facts.PythonTag + "-" + facts.PlatformTag + ".tar.gz"
 	if err := a.keepFile(record.KindStatic, name, func(out io.Writer) error { return archive.Write(out, entries, epoch) }); err != nil {
 		return err
+	}
+	kept := &a.rec.Artifacts[len(a.rec.Artifacts)-1]
+	kept.Requires, kept.Wheel = requires, &record.Wheel{
+		Project: w.Metadata.Name, Version: w.Metadata.Version, RequiresPython: w.Metadata.RequiresPython, Imports: w.TopLevel(), Depends: []string{},
 	}
 	for _, m := range modules {
 		a.log.sayf("module: %s, to be linked from %s", m.Name, m.Archive)
@@ -105,6 +116,38 @@ func (a *attempt) linkedWith() (static.Symbols, error) {
 		_, function := system.Functions[name]
 		return function || system.Data[name] || python[name]
 	}, nil
+}
+
+// requiredLinked is what a program wants of a runtime that the package is linked into: the interpreter's functions of WASI, and the parts of
+// WebAssembly that either uses. Nil where there is no interpreter.
+func (a *attempt) requiredLinked(w *wheel.Wheel) (*record.Requires, error) {
+	f, err := os.Open(filepath.Join(a.libs, "bin", "python.wasm"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	python, err := wasm.ParseAll(f, io.Discard)
+	if err != nil {
+		return nil, fmt.Errorf("reading the interpreter: %w", err)
+	}
+	modules := []world.Module{{Module: python}}
+	for _, e := range w.Extensions() {
+		data, err := w.ReadFile(e.File)
+		if err != nil {
+			return nil, err
+		}
+		m, err := wasm.ParseAll(bytes.NewReader(data), io.Discard)
+		if err != nil {
+			return nil, fail(record.PhaseAudit, record.AuditFailed, "%s: %s", e.File, err)
+		}
+		m.Imports, m.Memories = nil, nil // they are of the other objects, which static.Link has looked at
+		modules = append(modules, world.Module{File: e.File, Module: m})
+	}
+	requires := world.Requires([]string{world.Program}, modules)
+	return &requires, nil
 }
 
 // cannotLink says which symbols nothing defines, and what that means.

@@ -16,14 +16,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/wasmill/wasmill/internal/audit"
 	"github.com/wasmill/wasmill/internal/build"
 	"github.com/wasmill/wasmill/internal/build/buildtest"
 	"github.com/wasmill/wasmill/internal/engine"
 	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/static"
-	"github.com/wasmill/wasmill/internal/toolchain"
 )
 
 // wasiFarm builds in the image for WASI, which WASMILL_WASI_IMAGE names, against the Python that the recipe cpython-wasi has made:
@@ -34,23 +32,13 @@ func wasiFarm(t *testing.T) (f *farm, python build.Host) {
 	if ref == "" || archive == "" {
 		t.Skip("WASMILL_WASI_IMAGE and WASMILL_WASI_PYTHON name no toolchain image for WASI and no Python for it")
 	}
-	c := *realFarm(t)
-	if err := c.builder.Engine.Pull(t.Context(), ref); err != nil {
+	real := realFarm(t)
+	on, err := (&buildtest.Farm{Builder: real.builder, Image: real.image}).On(t.Context(), ref)
+	if err != nil {
 		t.Fatal(err)
 	}
-	c.image = toolchain.Image{Name: "wasi", Symbols: &audit.Runtime{}}
-	_, c.image.Build, _ = strings.Cut(ref, "/")
-	for file, into := range map[string]any{"toolchain.json": &c.image.Facts, "abi.json": c.image.Symbols} {
-		text, err := buildtest.Cat(t.Context(), c.builder.Engine, ref, "/opt/wasmill/etc/"+file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := json.Unmarshal(text, into); err != nil {
-			t.Fatal(err)
-		}
-	}
 	r := ours(t, "cpython-wasi")
-	return &c, build.Host{Recipe: r, Files: []build.File{{Artifact: record.Artifact{Filename: filepath.Base(archive), Kind: record.KindLibrary}, Path: archive}}}
+	return &farm{on.Builder, on.Image}, build.Host{Recipe: r, Files: []build.File{{Artifact: record.Artifact{Filename: filepath.Base(archive), Kind: record.KindLibrary}, Path: archive}}}
 }
 
 // host is a library of this repository, built.

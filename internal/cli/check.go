@@ -36,7 +36,7 @@ func (a *app) checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check ARTIFACT… | check --run ID",
 		Short: "Say on which runtimes an artifact can work, and what the others lack",
-		Long: `Holds what a wheel, a side module (.so) or a program for WASI (.wasm) requires, read from its bytes, against what
+		Long: `Holds what a wheel, a side module (.so), a program for WASI (.wasm) or a package that is linked into one (.tar.gz) requires, read from its bytes, against what
 runtimes provide, as it was measured on them (` + "`wasmill runtime show`" + `). Nothing is run. For each thing that is missing it says
 who in the artifact needs it. Without --runtime all runtimes are in the answer, as a table. With --run it is the table of all wheels
 that a run of the farm has made or reused, from their records.

@@ -138,6 +138,7 @@ func (a *app) orchestratorAt(ctx context.Context, dir datadir.Dir, cfg orchestra
 	if cfg.Roots, err = a.access.Roots(); err != nil {
 		return nil, err
 	}
+	cfg.Runner = command.Runner()
 	if cfg.Wrapper, err = command.Wrapper(); err != nil {
 		return nil, err
 	}

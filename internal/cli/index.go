@@ -90,7 +90,7 @@ func (a *app) checkIndex(ctx context.Context, farm api.Farm, req api.RunRequest,
 	var results []checked
 	for i, name := range req.Select {
 		p.Update("install", int64(i), int64(len(req.Select)), false, name)
-		b, err := farm.Build(ctx, name)
+		b, err := farm.Build(ctx, buildOf(name, req.Toolchain))
 		if err != nil {
 			return nil, err
 		}
@@ -129,6 +129,9 @@ func (a *app) client(ctx context.Context, farm api.Farm, name, runtime string) (
 	for _, t := range list {
 		if t.Name != name || !t.Baked {
 			continue
+		}
+		if toolchain.Target(t.Target).Static() {
+			return nil, fault.Errorf(fault.Invalid, "toolchain %s makes no wheels: what it makes is linked, and no client installs it", name)
 		}
 		image, err := toolchain.Open(ctx, join.Registry, "toolchains/"+t.Name+"@"+t.Digest, a.access.Remote(join).Options()...)
 		if err != nil {

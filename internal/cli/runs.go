@@ -99,11 +99,11 @@ func (a *app) runCommand() *cobra.Command {
 }
 
 func (a *app) logsCommand() *cobra.Command {
-	follow := false
+	follow, on := false, ""
 	cmd := &cobra.Command{
 		Use:     "logs [-f] RECIPE|KEY",
 		Short:   "Print the log of a build: the newest of a recipe, or the one with a key",
-		Example: "  wasmill logs markupsafe\n  wasmill logs -f numpy",
+		Example: "  wasmill logs markupsafe\n  wasmill logs -f numpy\n  wasmill logs markupsafe --toolchain wasip1_cp313",
 		Args:    command.Arguments(1, 1, "a recipe's name or a build's key"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			farm, done, err := a.farm(cmd.Context())
@@ -111,11 +111,25 @@ func (a *app) logsCommand() *cobra.Command {
 				return err
 			}
 			defer done()
-			return printLog(cmd, farm, a.out, args[0], follow)
+			return printLog(cmd, farm, a.out, buildOf(args[0], on), follow)
 		},
 	}
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on until the build has ended")
+	onToolchain(cmd, &on)
 	return cmd
+}
+
+// onToolchain adds the flag that says of which toolchain the newest build is meant.
+func onToolchain(cmd *cobra.Command, on *string) {
+	cmd.Flags().StringVar(on, "toolchain", "", "the newest build on this toolchain, instead of the newest on any")
+}
+
+// buildOf is how the API is asked for the newest build of a recipe on a toolchain; an empty one is any.
+func buildOf(keyOrRecipe, toolchain string) string {
+	if toolchain, _, _ = strings.Cut(toolchain, "@"); toolchain != "" {
+		keyOrRecipe += "@" + toolchain
+	}
+	return keyOrRecipe
 }
 
 func printLog(cmd *cobra.Command, farm api.Farm, out io.Writer, build string, follow bool) error {

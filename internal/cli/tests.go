@@ -17,18 +17,19 @@ import (
 )
 
 func (a *app) testsCommand() *cobra.Command {
-	junit := ""
+	junit, on := "", ""
 	cmd := &cobra.Command{
 		Use:   "tests RECIPE|KEY",
 		Short: "Show what the tests of a build came to: the newest of a recipe, or the one with a key",
 		Long: `Shows which tests of a build did not pass and why, what they needed, what is expected to fail, and, where the recipe
 asks for the comparison (wasmill.test.native), which tests end otherwise under the machine's own CPython.`,
 		Example: `  wasmill tests markupsafe
+  wasmill tests markupsafe --toolchain wasip1_cp313
   wasmill tests markupsafe --junit report.xml   # for a continuous integration
   wasmill tests markupsafe --json | jq '.[].native.differences'`,
 		Args: command.Arguments(1, 1, "a recipe's name or a build's key"),
 		RunE: a.onFarm(func(ctx context.Context, farm api.Farm, args []string) error {
-			b, err := farm.Build(ctx, args[0])
+			b, err := farm.Build(ctx, buildOf(args[0], on))
 			if err != nil {
 				return err
 			}
@@ -43,6 +44,7 @@ asks for the comparison (wasmill.test.native), which tests end otherwise under t
 			return a.print(b.Tests, func(w io.Writer) error { return testReport(w, &b) })
 		}),
 	}
+	onToolchain(cmd, &on)
 	cmd.Flags().StringVar(&junit, "junit", junit, "write the tests as JUnit XML to this file; - is standard output")
 	return cmd
 }

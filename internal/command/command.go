@@ -169,16 +169,33 @@ func DaemonLog() (*zap.Logger, error) {
 
 // Wrapper is the compiler wrapper, which runs in the builds' containers. It is installed beside this program.
 func Wrapper() (string, error) {
+	path, err := beside("wasmcc")
+	if err != nil {
+		return "", fault.Errorf(fault.Unavailable, "the compiler wrapper is missing (%w): install wasmcc beside this program, as `make build` does", err)
+	}
+	return path, nil
+}
+
+// Runner is the program that runs tests under WASI in containers, where it is installed beside this program. Without it nothing is tested
+// there; all else works.
+func Runner() string {
+	path, err := beside("wasirun")
+	if err != nil {
+		return ""
+	}
+	return path
+}
+
+// beside is another program in this one's folder.
+func beside(name string) (string, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return "", fault.Errorf(fault.Unavailable, "finding this program: %w", err)
+		return "", fmt.Errorf("finding this program: %w", err)
 	}
 	if real, err := filepath.EvalSymlinks(self); err == nil {
 		self = real
 	}
-	path := filepath.Join(filepath.Dir(self), "wasmcc")
-	if _, err := os.Stat(path); err != nil {
-		return "", fault.Errorf(fault.Unavailable, "the compiler wrapper is missing (%w): install wasmcc beside %s, as `make build` does", err, filepath.Base(self))
-	}
-	return path, nil
+	path := filepath.Join(filepath.Dir(self), name)
+	_, err = os.Stat(path)
+	return path, err
 }

@@ -34,7 +34,9 @@ type Job struct {
 	Recipe    string        `json:"recipe"`
 	Toolchain string        `json:"toolchain"` // "repository@sha256:…" of the image that builds, without the registry
 	Builder   record.Digest `json:"builder"`   // of the program that drives the build in the container
-	UV        fetch.Source  `json:"uv"`        // the wheel with the program that locks build requirements
+	// Runner is the program that runs tests under WASI; empty where the farm has none, or the toolchain needs none.
+	Runner record.Digest `json:"runner,omitempty"`
+	UV     fetch.Source  `json:"uv"` // the wheel with the program that locks build requirements
 	// Inputs are what the key is made of; Lock is missing in them where LockKey is set and Lock is not.
 	Inputs  plan.Inputs `json:"inputs"`
 	LockKey string      `json:"lock_key,omitempty"`
@@ -45,7 +47,7 @@ type Job struct {
 	ExcludeNewer time.Time `json:"exclude_newer"`
 	// Hosts are the recipes of which the build uses what came out, each after those that it was built with.
 	Hosts []Host `json:"hosts,omitempty"`
-	// Runtimes are where the wheel is tested, by the names of wasmill.test.runtimes; Browser is "repository@sha256:…" of the
+	// Runtimes are where the package is tested, by the names that recipe has for them; Browser is "repository@sha256:…" of the
 	// image with Chromium, where that is one of them.
 	Runtimes []string `json:"runtimes"`
 	Browser  string   `json:"browser,omitempty"`

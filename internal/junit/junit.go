@@ -114,7 +114,7 @@ func (r *report) add(name string, t *record.Test, out testcase, c record.Case) {
 }
 
 func (r *report) suite(name string, t *record.Test) *suite {
-	if t.In != recipe.Node { // where nearly all is tested
+	if t.In != recipe.Node && t.In != recipe.Wazero { // where nearly all is tested, on each of the two targets
 		name += " in " + t.In
 	}
 	for _, s := range r.Suites {

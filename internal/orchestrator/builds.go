@@ -3,10 +3,12 @@ package orchestrator
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/wasmill/wasmill/internal/access"
@@ -24,9 +26,10 @@ var keyForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // Build implements api.Farm.
 func (o *Orchestrator) Build(ctx context.Context, keyOrRecipe string) (record.Build, error) {
-	find := func() (store.Build, error) { return o.db.LatestBuild(ctx, keyOrRecipe, "") }
-	if keyForm.MatchString(keyOrRecipe) {
-		find = func() (store.Build, error) { return o.db.Build(ctx, keyOrRecipe) }
+	name, on, _ := strings.Cut(keyOrRecipe, "@")
+	find := func() (store.Build, error) { return o.db.LatestBuild(ctx, name, on) }
+	if keyForm.MatchString(name) {
+		find = func() (store.Build, error) { return o.db.Build(ctx, name) }
 	}
 	b, err := find()
 	return b.Record, err
@@ -35,12 +38,12 @@ func (o *Orchestrator) Build(ctx context.Context, keyOrRecipe string) (record.Bu
 // Log implements api.Farm. While a build goes on it is what its worker has sent so far; then it is the build's log
 // with the test's behind it, from the registry.
 func (o *Orchestrator) Log(ctx context.Context, keyOrRecipe string, offset int64) (api.Log, error) {
-	attempts, err := o.db.Attempts(ctx, keyOrRecipe, 1)
+	latest, err := o.latestAttempt(ctx, keyOrRecipe)
 	if err != nil {
 		return api.Log{}, err
 	}
-	if len(attempts) > 0 && attempts[0].LogPath != "" {
-		text, err := o.logs.read(attempts[0].LogPath, offset)
+	if latest.LogPath != "" {
+		text, err := o.logs.read(latest.LogPath, offset)
 		if err != nil {
 			return api.Log{}, err
 		}
@@ -48,7 +51,7 @@ func (o *Orchestrator) Log(ctx context.Context, keyOrRecipe string, offset int64
 		if text != nil {
 			return api.Log{Text: text, Offset: offset + int64(len(text))}, nil
 		}
-		if attempts[0].Ended.IsZero() {
+		if latest.Ended.IsZero() {
 			return api.Log{Offset: offset}, nil
 		}
 	}
@@ -57,6 +60,45 @@ func (o *Orchestrator) Log(ctx context.Context, keyOrRecipe string, offset int64
 		return api.Log{}, err
 	}
 	return o.storedLog(ctx, &b, offset)
+}
+
+// recentAttempts are as many as are looked through for one on a toolchain: recipes are seldom built on more than two.
+const recentAttempts = 20
+
+// latestAttempt is the newest attempt at a build; an empty one where there is none.
+func (o *Orchestrator) latestAttempt(ctx context.Context, keyOrRecipe string) (store.Attempt, error) {
+	name, on, _ := strings.Cut(keyOrRecipe, "@")
+	limit := 1
+	if keyForm.MatchString(name) {
+		on = ""
+	}
+	if on != "" {
+		limit = recentAttempts
+	}
+	attempts, err := o.db.Attempts(ctx, name, limit)
+	if err != nil {
+		return store.Attempt{}, err
+	}
+	for _, a := range attempts {
+		if on == "" {
+			return a, nil
+		}
+		run, _, err := o.db.Run(ctx, a.Run)
+		if fault.KindOf(err) == fault.NotFound && err != nil {
+			continue // it is forgotten
+		}
+		if err != nil {
+			return store.Attempt{}, err
+		}
+		var asked api.RunRequest
+		if err := json.Unmarshal(run.Request, &asked); err != nil {
+			return store.Attempt{}, fault.Errorf(fault.Internal, "reading the request of run %s: %w", a.Run, err)
+		}
+		if toolchain, _, _ := strings.Cut(asked.Toolchain, "@"); toolchain == on {
+			return a, nil
+		}
+	}
+	return store.Attempt{}, nil
 }
 
 // storedLog reads a part of what a build and its test have printed. Only the blobs that the part lies in are fetched,

@@ -2,9 +2,14 @@ package orchestrator
 
 import (
 	"bytes"
+	"encoding/json"
 	"math"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/store"
 )
@@ -50,6 +55,62 @@ func TestAStoredLogIsReadInParts(t *testing.T) {
 	for story, b := range map[string]*record.Build{"no log": {}, "no test": {Log: keep([]byte("x"))}} {
 		if got, err := o.storedLog(t.Context(), b, 0); err != nil || !got.Ended {
 			t.Errorf("%s: %+v, %v", story, got, err)
+		}
+	}
+}
+
+// A build for one target does not hide that for another, neither its record nor its log, which may be growing.
+func TestTheNewestBuildOnAToolchain(t *testing.T) {
+	o := start(t, t.TempDir())
+	ctx := t.Context()
+	keys := map[string]string{"wheels": strings.Repeat("a", 64), "linked": strings.Repeat("b", 64)}
+	for i, on := range []string{"wheels", "linked"} {
+		log, err := o.blobs.Put(ctx, store.MediaTypeLog, strings.NewReader("log on "+on))
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := time.Unix(int64(1000+i), 0)
+		b := store.Build{Record: record.Build{Schema: record.Schema, Key: keys[on], Recipe: "h3", Version: "1", Outcome: record.Passed, Toolchain: record.Toolchain{Name: on}, Log: &log, Started: at}, Finished: at, Used: at}
+		if _, err := o.db.PutBuild(ctx, b); err != nil {
+			t.Fatal(err)
+		}
+		request, err := json.Marshal(api.RunRequest{Toolchain: on})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := o.db.CreateRun(ctx, store.Run{ID: "run-" + on, Request: request, Created: at}); err != nil {
+			t.Fatal(err)
+		}
+		if err := o.db.BeginAttempt(ctx, store.Attempt{ID: "attempt-" + on, Key: keys[on], Recipe: "h3", Run: "run-" + on, Number: 1, Started: at}); err != nil {
+			t.Fatal(err)
+		}
+		if err := o.db.EndAttempt(ctx, "attempt-"+on, "passed", nil, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for asked, want := range map[string]string{"h3": "linked", "h3@wheels": "wheels", "h3@linked": "linked", keys["wheels"]: "wheels", keys["wheels"] + "@linked": "wheels"} {
+		b, err := o.Build(ctx, asked)
+		if err != nil || b.Toolchain.Name != want {
+			t.Errorf("%s is the build on %s, %v; want %s", asked, b.Toolchain.Name, err, want)
+		}
+		log, err := o.Log(ctx, asked, 0)
+		if err != nil || string(log.Text) != "log on "+want {
+			t.Errorf("the log of %s is %q, %v", asked, log.Text, err)
+		}
+	}
+	if _, err := o.Build(ctx, "h3@other"); fault.KindOf(err) != fault.NotFound || !strings.Contains(err.Error(), "h3 on other") {
+		t.Errorf("on a toolchain without one: %v", err)
+	}
+	// While it goes on, its log is what has come so far.
+	if err := o.db.BeginAttempt(ctx, store.Attempt{ID: "again", Recipe: "h3", Run: "run-wheels", Number: 1, Started: time.Unix(2000, 0), LogPath: "h3-1"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.logs.append("h3-1", 0, strings.NewReader("so far")); err != nil {
+		t.Fatal(err)
+	}
+	for asked, want := range map[string]string{"h3": "so far", "h3@wheels": "so far", "h3@linked": "log on linked"} {
+		if log, err := o.Log(ctx, asked, 0); err != nil || string(log.Text) != want {
+			t.Errorf("the log of %s is %q, %v; want %q", asked, log.Text, err, want)
 		}
 	}
 }

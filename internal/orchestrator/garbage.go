@@ -210,10 +210,10 @@ func (t temporal) Scheduled(ctx context.Context) (requests [][]byte, err error) 
 	return requests, err
 }
 
-// wanted are the blobs that belong to no build and are needed: the program that drives builds, and what the runs in flight and
+// wanted are the blobs that belong to no build and are needed: the programs that run in containers, and what the runs in flight and
 // the schedules were asked with. The runs in flight come with them.
 func (o *Orchestrator) wanted(ctx context.Context, memory memory) (map[record.Digest]bool, []store.Run, error) {
-	wanted := map[record.Digest]bool{o.builder.Digest: true}
+	wanted := map[record.Digest]bool{o.builder.Digest: true, o.runner: true}
 	asked := func(request []byte) error {
 		var req api.RunRequest
 		if err := json.Unmarshal(request, &req); err != nil {

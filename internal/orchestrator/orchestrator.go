@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ import (
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/oci"
 	"github.com/wasmill/wasmill/internal/plan"
+	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/relay"
 	"github.com/wasmill/wasmill/internal/reproduce"
 	"github.com/wasmill/wasmill/internal/store"
@@ -49,6 +51,7 @@ type Config struct {
 	Listen     string // address of API and index
 	Toolchains string // folder of toolchains
 	Wrapper    string // the program that drives builds in the container (cmd/wasmcc)
+	Runner     string // the program that runs tests under WASI in the container (cmd/wasirun); empty: there is none
 	Log        *zap.Logger
 	// Index is the simple index that workers take sources and build requirements from, empty for PyPI; Mirrors are tried
 	// where all else has failed. See fetch.Fetcher.
@@ -89,6 +92,7 @@ type Orchestrator struct {
 	address  string          // of the registry, as others are told it
 	remote   *oci.Client     // how it is reached
 	builder  plan.Builder
+	runner   record.Digest
 	logs     liveLogs
 	packs    packs
 	plans    plans
@@ -176,6 +180,11 @@ func Start(ctx context.Context, cfg Config) (o *Orchestrator, err error) {
 	if o.builder, err = o.putBuilder(ctx); err != nil {
 		return nil, err
 	}
+	if o.cfg.Runner != "" {
+		if o.runner, err = o.putProgram(ctx, o.cfg.Runner); err != nil {
+			return nil, err
+		}
+	}
 	if err := o.letOperatorIn(ctx); err != nil {
 		return nil, err
 	}
@@ -201,16 +210,19 @@ func openDatabase(ctx context.Context, cfg Config, failed func(error)) (store.DB
 
 // putBuilder gives workers the program that drives builds, so that all of a farm use the same.
 func (o *Orchestrator) putBuilder(ctx context.Context) (plan.Builder, error) {
-	f, err := os.Open(o.cfg.Wrapper)
+	digest, err := o.putProgram(ctx, o.cfg.Wrapper)
+	return plan.Builder{Version: builderVersion, Digest: digest}, err
+}
+
+// putProgram gives workers a program that runs in containers.
+func (o *Orchestrator) putProgram(ctx context.Context, path string) (record.Digest, error) {
+	f, err := os.Open(path)
 	if err != nil {
-		return plan.Builder{}, fault.Errorf(fault.Unavailable, "reading the compiler wrapper: %w", err)
+		return "", fault.Errorf(fault.Unavailable, "reading %s: %w", filepath.Base(path), err)
 	}
 	defer f.Close()
 	blob, err := o.blobs.Put(ctx, "application/octet-stream", f)
-	if err != nil {
-		return plan.Builder{}, err
-	}
-	return plan.Builder{Version: builderVersion, Digest: blob.Digest}, nil
+	return blob.Digest, err
 }
 
 func (o *Orchestrator) serve() error {

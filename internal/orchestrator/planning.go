@@ -119,7 +119,10 @@ func (o *Orchestrator) job(ctx context.Context, req *requested, a *plan.Action, 
 		return "", err
 	}
 	r := req.set.Get(a.Recipe)
-	j.Runtimes = r.Wasmill.Test.In()
+	j.Runtimes = req.toolchain.runtimes(r)
+	if req.toolchain.Spec.Facts.Target.Static() {
+		j.Runner = o.runner
+	}
 	if a.Inputs.Browser != "" {
 		j.Browser = req.toolchain.named(string(a.Inputs.Browser))
 	}
@@ -216,7 +219,7 @@ func (o *Orchestrator) built(ctx context.Context, req *requested, dep, name stri
 		return fmt.Errorf("finding the build of %s, which %s needs: %w", dep, name, err)
 	}
 	for _, a := range b.Record.Artifacts {
-		if a.Kind == record.KindWheel {
+		if a.Kind == record.KindWheel || a.Kind == record.KindStatic {
 			*out = append(*out, a)
 		}
 	}

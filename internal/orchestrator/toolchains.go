@@ -43,9 +43,17 @@ func (k known) imageOf(r *recipe.Recipe) (record.Digest, error) {
 	return k.extended(extension, "recipe "+r.Name+" is built")
 }
 
+// runtimes are where a recipe's package is tested.
+func (k known) runtimes(r *recipe.Recipe) []string {
+	if k.Spec.Facts.Target.Static() {
+		return []string{recipe.Wazero}
+	}
+	return r.Wasmill.Test.In()
+}
+
 // browserOf is the digest of the extension in which a recipe's wheel is tested in a browser; empty where it is not.
 func (k known) browserOf(r *recipe.Recipe) (record.Digest, error) {
-	if !slices.Contains(r.Wasmill.Test.In(), recipe.Chromium) || r.Library() {
+	if !slices.Contains(k.runtimes(r), recipe.Chromium) || r.Library() {
 		return "", nil
 	}
 	extension := k.Spec.Testing(recipe.Chromium)

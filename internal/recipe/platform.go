@@ -29,12 +29,10 @@ func (s *Set) On(p Platform) *Set {
 	return on
 }
 
-// interpreters is the edge from a package to the Python that it is built for, and from an app to its own: none where the toolchain
-// has it, from libraries, and from what is not built. What is pure has it too: setuptools asks the target's sysconfig whatever it
-// builds.
+// interpreters is the edge from a package to the Python that it is built for and tested in, and from an app to its own: none where the
+// toolchain has it, and from libraries. What is pure has it too: setuptools asks the target's sysconfig whatever it builds.
 func (s *Set) interpreters(r *Recipe) []dependency {
-	built := r.Build.Type == Package && !r.Wheel() || r.Build.Type == App
-	if s.platform.Interpreter == "" || !built || Canonical(r.Name) == Canonical(s.platform.Interpreter) {
+	if s.platform.Interpreter == "" || r.Build.Type != Package && r.Build.Type != App || Canonical(r.Name) == Canonical(s.platform.Interpreter) {
 		return nil
 	}
 	return []dependency{{s.platform.Interpreter, "package.name"}}

@@ -15,10 +15,11 @@ import (
 // DefaultTestTimeout ends the commands of a wasmill.test that names no timeout.
 const DefaultTestTimeout = 15 * time.Minute
 
-// Runtimes in which wheels can be tested.
+// Runtimes in which packages can be tested. Recipes name those of wheels; what is linked is tested in Wazero, whatever they name.
 const (
 	Node     = "node"
 	Chromium = "chromium"
+	Wazero   = "wazero"
 )
 
 // TestSuite is wasmill.test: tests beside the imports and the test_*.py of the recipe.

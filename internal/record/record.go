@@ -111,6 +111,17 @@ func (b *Build) Wheel() *Artifact {
 	return nil
 }
 
+// Package is what of a build is tested, and what other packages need of it: its wheel or its static package; nil for a library, and for a
+// build that failed.
+func (b *Build) Package() *Artifact {
+	for i := range b.Artifacts {
+		if k := b.Artifacts[i].Kind; k == KindWheel || k == KindStatic {
+			return &b.Artifacts[i]
+		}
+	}
+	return nil
+}
+
 // Seconds is how long all phases took on the wall, the test's included.
 func (b *Build) Seconds() (sum float64) {
 	for _, p := range b.Phases {
@@ -186,7 +197,7 @@ type Artifact struct {
 	Digest   Digest `json:"digest"`
 	Size     int64  `json:"size_bytes"`
 	Metadata Digest `json:"metadata,omitempty"` // of METADATA (PEP 658), kept as a blob of its own
-	Wheel    *Wheel `json:"wheel,omitempty"`    // nil for what is no wheel
+	Wheel    *Wheel `json:"wheel,omitempty"`    // nil for what is neither a wheel nor a static package
 	// Requires is what the artifact wants of a runtime; nil for what none runs, and in records from before it was read.
 	Requires *Requires `json:"requires,omitempty"`
 }
@@ -203,7 +214,7 @@ const (
 	KindApp = "app"
 )
 
-// Wheel is what an index says of a wheel.
+// Wheel is what an index says of a wheel, and what holds of a static package alike.
 type Wheel struct {
 	Project        string   `json:"project"` // as METADATA spells it
 	Version        string   `json:"version"`

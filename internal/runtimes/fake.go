@@ -37,7 +37,7 @@ func (f *Fake) Test(ctx context.Context, job Job) (*record.Test, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if !strings.HasSuffix(job.Artifact.Path, ".whl") {
+	if !strings.HasSuffix(job.Artifact.Path, ".whl") && job.Interpreter == nil {
 		return nil, fault.Errorf(fault.Invalid, "testing %s: this is not the name of a wheel", job.Artifact.Path)
 	}
 	if f.Play != nil {

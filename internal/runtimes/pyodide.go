@@ -105,6 +105,7 @@ type part struct {
 	host    bool
 	tools   bool // it needs pytest-pyodide
 	apart   bool // what it tells is not of the runtime, and not in the verdict
+	linked  bool // it is wasirun's, and command one of its modes
 	mounts  []engine.Mount
 	time    time.Duration // instead of the job's
 }
@@ -140,15 +141,24 @@ func (t *tester) container(ctx context.Context, p part) (events, error) {
 }
 
 func (t *tester) spec(ctx context.Context, p part) (engine.Spec, error) {
-	spec, err := t.stage.spec(t.job, p.name, "/usr/bin/node", "/job/run.mjs", p.command)
+	program := []string{"/usr/bin/node", "/job/run.mjs", p.command}
+	if p.linked {
+		program = []string{"/wasirun", p.command}
+	}
+	spec, err := t.stage.spec(t.job, p.name, program...)
 	if err != nil {
 		return spec, err
 	}
-	spec.Mounts = append(spec.Mounts, engine.Mount{Source: t.snapshot, Target: "/snapshot"})
 	spec.Memory, spec.Time = t.job.Limits.Memory, t.job.Limits.Time
 	if p.time > 0 {
 		spec.Time = p.time
 	}
+	if p.linked {
+		spec.Mounts = append(spec.Mounts, engine.Mount{Source: t.job.Interpreter.Runner, Target: "/wasirun"})
+		spec.Tmpfs = map[string]int64{"/tmp": 1 << 30}
+		return spec, nil
+	}
+	spec.Mounts = append(spec.Mounts, engine.Mount{Source: t.snapshot, Target: "/snapshot"})
 	spec.Mounts = append(spec.Mounts, p.mounts...)
 	switch {
 	case t.page:

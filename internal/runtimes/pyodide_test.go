@@ -97,6 +97,7 @@ func TestStage(t *testing.T) {
 	}
 	want := []string{
 		"browser.py", "chromium.py", "client.mjs", "client.py", "clientpage.mjs", "host.py", "install.py", "installation.mjs", "job.json", "node.mjs", "page.mjs", "run.mjs", "run.py", "runtime.mjs", "tests/conftest.py", "tests/data/x.bin", "tests/test_tiny.py",
+		"wasi.py",
 		"wheels/Some_Dep-2.0-py3-none-any.whl", "wheels/tiny-1.0-py3-none-any.whl",
 	}
 	if diff := cmp.Diff(want, slices.Sorted(slices.Values(seen))); diff != "" {

@@ -1,7 +1,7 @@
 // Package runtimes is where artifacts are tested: it loads a wheel and what the wheel declares to need, and nothing
 // else, into a fresh WebAssembly runtime, imports its modules, runs the recipe's tests, and the package's own. Runtime is
-// the contract; Pyodide (Pyodide under node, in a container) and Chromium (in a page of it) implement it, Fake is a steerable one for the tests
-// of those who call it. The package builds and publishes nothing. Client, beside it, is one of the served index.
+// the contract; Pyodide (Pyodide under node, in a container), Chromium (in a page of it) and Wazero (an interpreter for WASI that the package is
+// linked into, in a container) implement it, Fake is a steerable one for the tests of those who call it. The package builds and publishes nothing. Client, beside it, is one of the served index.
 package runtimes
 
 import (
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/static"
 )
 
 // Runtime tests artifacts. It is safe for concurrent use.
@@ -41,9 +42,19 @@ type Job struct {
 
 	Suite *Suite // nil: the recipe has no wasmill.test
 
+	Interpreter *Interpreter // what the packages are linked into, for the runtime that loads nothing
+
 	Limits Limits
 	Log    io.Writer         // gets what the runtime prints, while it runs; nil discards it
 	Labels map[string]string // of the container, so that it can be found and reaped
+}
+
+// Interpreter is the Python that packages are linked into where nothing is loaded.
+type Interpreter struct {
+	Archive Wheel  // what its recipe yielded: a library's .tar.gz
+	Version string // 3.13.5
+	Linker  static.Linker
+	Runner  string // the program that runs it in the container: cmd/wasirun
 }
 
 // Suite is what a recipe's section wasmill.test asks for.
@@ -64,10 +75,11 @@ type Native struct {
 	Reason string // why there is no such environment, and no comparison; the rest is empty then
 }
 
-// Wheel is a wheel file that the runtime is given.
+// Wheel is a wheel file that the runtime is given; or a package's archive, for the runtime that packages are linked for.
 type Wheel struct {
-	Path    string // the file is named as PEP 427 says
+	Path    string // the file of a wheel is named as PEP 427 says
 	Digest  record.Digest
+	Project string   // of a package's archive, whose name does not tell
 	Depends []string // what it needs, of the job's other wheels; in any spelling
 }
 

@@ -100,6 +100,10 @@ type described struct {
 	PyodideTests []string          `json:"pyodide_tests"`
 	Commands     [][]string        `json:"commands"`
 	Environment  map[string]string `json:"environment"` // of the commands
+
+	// For an interpreter that packages are linked into:
+	Memory int64    `json:"memory,omitempty"` // bytes that it may have
+	Hidden []string `json:"hidden,omitempty"` // modules in it that only the tests need
 }
 
 type describedWheel struct {
@@ -112,24 +116,22 @@ type describedWheel struct {
 	Tests   bool     `json:"tests"` // only the tests need it
 }
 
-// job lays the job's files out.
+// packages are all that a job installs: what is tested, what that needs, and then what only the tests need.
+func (j Job) packages() []Wheel {
+	all := append([]Wheel{j.Artifact}, j.Deps...)
+	if j.Suite != nil {
+		all = append(all, j.Suite.Wheels...)
+	}
+	return all
+}
+
+// job lays the job's files out, with wheels for a runtime that loads them.
 func (s *stage) job(job Job) (described, error) {
-	d := described{
-		Imports: append([]string{}, job.Imports...), Tests: []string{}, PyodideTests: []string{},
-		Commands: [][]string{}, Environment: map[string]string{},
+	d, err := s.tests(job)
+	if err != nil {
+		return d, err
 	}
-	wheels := append([]Wheel{job.Artifact}, job.Deps...)
-	if job.Suite != nil {
-		wheels = append(wheels, job.Suite.Wheels...)
-		d.Commands = job.Suite.Commands
-		maps.Copy(d.Environment, job.Suite.Env)
-		if job.Suite.Dir != "" {
-			if err := s.copyTree(job.Suite.Dir, "suite", func(string) bool { return false }); err != nil {
-				return d, err
-			}
-		}
-	}
-	for i, w := range wheels {
+	for i, w := range job.packages() {
 		described, err := s.wheel(w)
 		if err != nil {
 			return d, err
@@ -143,6 +145,24 @@ func (s *stage) job(job Job) (described, error) {
 			return d, err
 		}
 		d.Wheels = append(d.Wheels, split)
+	}
+	return d, s.describe(d)
+}
+
+// tests lays out what is run.
+func (s *stage) tests(job Job) (described, error) {
+	d := described{
+		Imports: append([]string{}, job.Imports...), Tests: []string{}, PyodideTests: []string{},
+		Commands: [][]string{}, Environment: map[string]string{},
+	}
+	if job.Suite != nil {
+		d.Commands = job.Suite.Commands
+		maps.Copy(d.Environment, job.Suite.Env)
+		if job.Suite.Dir != "" {
+			if err := s.copyTree(job.Suite.Dir, "suite", func(string) bool { return false }); err != nil {
+				return d, err
+			}
+		}
 	}
 	if len(job.Tests) > 0 {
 		// Tests may need any file of the recipe but the recipe itself and its patches.
@@ -162,14 +182,19 @@ func (s *stage) job(job Job) (described, error) {
 			d.Tests = append(d.Tests, name)
 		}
 	}
+	return d, nil
+}
+
+// describe writes job.json.
+func (s *stage) describe(d described) error {
 	text, err := json.Marshal(d)
 	if err != nil {
-		return d, fmt.Errorf("describing the job: %w", err)
+		return fmt.Errorf("describing the job: %w", err)
 	}
 	if err := os.WriteFile(s.path("in/job.json"), text, 0o644); err != nil {
-		return d, staging(err)
+		return staging(err)
 	}
-	return d, nil
+	return nil
 }
 
 // forPyodide recognizes test files that are written for pytest-pyodide: they import it, or a test takes one of its

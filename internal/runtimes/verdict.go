@@ -47,6 +47,10 @@ func (v *verdict) add(all events, end ending) {
 			v.end(e)
 		case "needs":
 			v.needs(e)
+		case "note":
+			if note := clip(e.Message); !slices.Contains(v.test.Notes, note) {
+				v.test.Notes = append(v.test.Notes, note)
+			}
 		}
 	}
 	if all.done() || v.test.Failure != nil {

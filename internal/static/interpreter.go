@@ -49,7 +49,7 @@ func Table(modules []Module) (string, error) {
 // of overwriting data.
 const stack = 8 << 20
 
-// Script are the commands that compile and link p, for bash -euc.
+// Script are the commands that compile and link p, for bash -euc. What they leave is to be fitted (Fit).
 func (l Linker) Script(p Program) string {
 	var script strings.Builder
 	line := func(words ...string) {

@@ -104,14 +104,24 @@ func Read(data []byte) (*Object, error) {
 // importKinds are the kinds of symbols for the kinds of imports: function, table, memory, global, tag.
 var importKinds = map[byte]byte{0: kindFunction, 1: kindTable, 3: kindGlobal, 4: kindTag}
 
+// readImports reads the names of imports, by the kind of symbol that takes them.
 func readImports(r *reader, names map[byte][]string) {
+	eachImport(r, func(kind byte, name string, _ int) {
+		if k, ok := importKinds[kind]; ok {
+			names[k] = append(names[k], name)
+		}
+	})
+}
+
+// eachImport reads imports. of is the type of a function or a tag.
+func eachImport(r *reader, found func(kind byte, name string, of int)) {
 	for n := r.uint(); n > 0 && !r.bad; n-- {
 		r.string() // the module
 		name := r.string()
-		kind := r.byte()
+		kind, of := r.byte(), 0
 		switch kind {
-		case 0: // a function's type
-			r.uint()
+		case 0:
+			of = r.uint()
 		case 1: // a table: its type, and its limits
 			r.byte()
 			limits(r)
@@ -122,13 +132,11 @@ func readImports(r *reader, names map[byte][]string) {
 			r.byte()
 		case 4:
 			r.byte()
-			r.uint()
+			of = r.uint()
 		default:
 			r.bad = true
 		}
-		if k, ok := importKinds[kind]; ok {
-			names[k] = append(names[k], name)
-		}
+		found(kind, name, of)
 	}
 }
 

@@ -1,11 +1,17 @@
 package static
 
 import (
+	"archive/tar"
+	"compress/gzip"
+	"encoding/json"
 	"fmt"
+	"io"
+	"path"
 	"slices"
 	"strings"
 
 	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/wheel"
 )
 
@@ -28,6 +34,35 @@ type Package struct {
 	PythonTag string   `json:"python_tag"` // cp313
 	Compiler  string   `json:"compiler"`   // in words
 	Modules   []Module `json:"modules"`
+	// Requires is what a program of the interpreter and these modules wants of a runtime; nil where it is not known.
+	Requires *record.Requires `json:"requires,omitempty"`
+}
+
+// maxAbout is far more than a package of a thousand modules has to say.
+const maxAbout = 4 << 20
+
+// ReadPackage reads what a package's archive says of itself. What is no such archive is fault.Invalid.
+func ReadPackage(archive io.Reader) (p Package, err error) {
+	z, err := gzip.NewReader(archive)
+	if err != nil {
+		return p, fault.Errorf(fault.Invalid, "it is no .tar.gz: %w", err)
+	}
+	for r := tar.NewReader(z); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			return p, fault.Errorf(fault.Invalid, "it is no package for WASI: it has no %s", AboutFile)
+		}
+		if err != nil {
+			return p, fault.Errorf(fault.Invalid, "reading the archive: %w", err)
+		}
+		if path.Clean(h.Name) != AboutFile {
+			continue
+		}
+		if err := json.NewDecoder(io.LimitReader(r, maxAbout)).Decode(&p); err != nil {
+			return p, fault.Errorf(fault.Invalid, "reading %s: %w", AboutFile, err)
+		}
+		return p, nil
+	}
 }
 
 // Module is one extension module.

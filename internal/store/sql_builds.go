@@ -118,7 +118,11 @@ func (s *SQL) BuildsOf(ctx context.Context, keys []string) (map[string]Build, er
 
 // LatestBuild implements Builds.
 func (s *SQL) LatestBuild(ctx context.Context, recipe, toolchain string) (b Build, err error) {
-	err = s.look(ctx, "reading the latest build of "+recipe, func(tx tx) error {
+	what := "reading the latest build of " + recipe
+	if toolchain != "" {
+		what += " on " + toolchain
+	}
+	err = s.look(ctx, what, func(tx tx) error {
 		b, err = one(ctx, tx, scanBuild, selectBuilds+` WHERE recipe = ? AND (? = '' OR toolchain = ?)
 			ORDER BY used DESC, key LIMIT 1`, recipe, toolchain, toolchain)
 		return err

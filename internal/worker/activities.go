@@ -271,10 +271,13 @@ func (s *step) keep(ctx context.Context, a *record.Artifact, dir string) error {
 	if _, err := s.blobs.Put(ctx, store.MediaType(*a), f); err != nil {
 		return err
 	}
-	if a.Kind != record.KindWheel {
-		return nil
+	switch a.Kind {
+	case record.KindWheel:
+		return s.describe(ctx, a, path)
+	case record.KindStatic:
+		s.needs(a.Wheel)
 	}
-	return s.describe(ctx, a, path)
+	return nil
 }
 
 // describe puts the wheel's METADATA into the registry beside it, and says what an index needs to know.
@@ -294,16 +297,20 @@ func (s *step) describe(ctx context.Context, a *record.Artifact, path string) er
 	}
 	a.Metadata = metadata.Digest
 	a.Wheel = &record.Wheel{
-		Project: w.Metadata.Name, Version: w.Metadata.Version, RequiresPython: w.Metadata.RequiresPython,
-		Imports: s.recipe.TopLevel, Depends: []string{},
+		Project: w.Metadata.Name, Version: w.Metadata.Version, RequiresPython: w.Metadata.RequiresPython, Imports: w.TopLevel(), Depends: []string{},
 	}
-	if len(a.Wheel.Imports) == 0 {
-		a.Wheel.Imports = topLevel(w.TopLevel())
+	s.needs(a.Wheel)
+	return nil
+}
+
+// needs adds what the recipe says of a package: its modules, where it names them, and what they need.
+func (s *step) needs(about *record.Wheel) {
+	if about.Imports = topLevel(about.Imports); len(s.recipe.TopLevel) > 0 {
+		about.Imports = s.recipe.TopLevel
 	}
 	for _, dep := range s.recipe.Requirements.Run {
-		a.Wheel.Depends = append(a.Wheel.Depends, recipe.Canonical(dep))
+		about.Depends = append(about.Depends, recipe.Canonical(dep))
 	}
-	return nil
 }
 
 // topLevel leaves out what packages ship by mistake beside their modules.
@@ -323,7 +330,7 @@ func (a activities) Test(ctx context.Context, task workflows.Task, attempt workf
 	if err != nil {
 		return out, err
 	}
-	if res.Record.Wheel() == nil { // a library is tested by those that use it
+	if res.Record.Package() == nil { // a library is tested by those that use it
 		return workflows.BuildResult{Outcome: res.Record.Outcome, Key: res.Record.Key, Record: task.Record}, nil
 	}
 	var offset int64
@@ -353,8 +360,13 @@ func (a activities) Test(ctx context.Context, task workflows.Task, attempt workf
 		Image: s.address + "/" + image.Runtime, Host: s.address + "/" + image.Build, Imports: s.imports(res),
 		TestDir: s.recipe.Dir, Tests: s.recipe.Tests, Limits: testLimits, Log: s.log, Labels: s.labels(),
 	}
-	if job.Artifact, err = s.fetch(ctx, dir, *res.Record.Wheel()); err != nil {
+	if job.Artifact, err = s.fetch(ctx, dir, *res.Record.Package()); err != nil {
 		return out, err
+	}
+	if image.Facts.Target.Static() {
+		if job.Interpreter, err = s.interpreter(ctx, image.Facts, dir); err != nil {
+			return out, err
+		}
 	}
 	for _, a := range res.Record.Artifacts {
 		if a.Kind == record.KindTests {
@@ -394,7 +406,7 @@ func (a activities) Test(ctx context.Context, task workflows.Task, attempt workf
 		seconds += t.Seconds
 		if t.Outcome != record.Passed && res.Record.Outcome == record.Passed {
 			res.Record.Outcome, res.Record.Failure = record.Failed, t.Failure
-			if t.In != recipe.Node && t.Failure != nil {
+			if t.In != s.job.Runtimes[0] && t.Failure != nil {
 				in := *t.Failure
 				in.Message = "in " + t.In + ": " + in.Message
 				res.Record.Failure = &in
@@ -407,17 +419,44 @@ func (a activities) Test(ctx context.Context, task workflows.Task, attempt workf
 
 // imports are the modules that must import: those that the recipe names, or else those that the wheel brings.
 func (s *step) imports(res *jobs.Result) []string {
-	about := res.Record.Wheel().Wheel
+	about := res.Record.Package().Wheel
 	if len(s.recipe.Test.Imports) > 0 || len(s.recipe.TopLevel) > 0 || len(about.Imports) == 0 {
 		return s.recipe.TestImports()
 	}
 	return about.Imports
 }
 
+// interpreter brings the Python that packages are linked into for the test, and what runs it.
+func (s *step) interpreter(ctx context.Context, facts toolchain.Facts, dir string) (*runtimes.Interpreter, error) {
+	if s.job.Runner == "" {
+		return nil, fault.Errorf(fault.Unavailable, "the farm has no wasirun, which runs tests under WASI: install it beside the orchestrator's program, as `make build` does")
+	}
+	runner, err := s.program(ctx, s.job.Runner)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range s.job.Hosts {
+		if recipe.Canonical(h.Recipe) != recipe.Canonical(facts.Interpreter) {
+			continue
+		}
+		for _, a := range h.Artifacts {
+			if a.Kind != record.KindLibrary {
+				continue
+			}
+			archive, err := s.fetch(ctx, dir, a)
+			if err != nil {
+				return nil, err
+			}
+			return &runtimes.Interpreter{Archive: archive, Version: s.set.Get(h.Recipe).Version, Linker: facts.Linker(), Runner: runner}, nil
+		}
+	}
+	return nil, fault.Errorf(fault.Internal, "the job of %s brings no build of %s, into which it would be linked", s.recipe.Name, facts.Interpreter)
+}
+
 func (s *step) fetch(ctx context.Context, dir string, a record.Artifact) (runtimes.Wheel, error) {
 	out := runtimes.Wheel{Path: filepath.Join(dir, a.Filename), Digest: a.Digest}
 	if a.Wheel != nil {
-		out.Depends = a.Wheel.Depends
+		out.Project, out.Depends = a.Wheel.Project, a.Wheel.Depends
 	}
 	r, err := s.blobs.Open(ctx, a.Digest)
 	if err != nil {

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -9,10 +10,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/archive"
 	"github.com/wasmill/wasmill/internal/engine"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/fetch"
@@ -21,6 +24,7 @@ import (
 	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/runtimes"
+	"github.com/wasmill/wasmill/internal/toolchain"
 	"github.com/wasmill/wasmill/internal/wasmcc/job"
 )
 
@@ -302,6 +306,59 @@ func TestATestInTwoRuntimes(t *testing.T) {
 	}
 	if report := s.read(b.JUnit.Digest); !strings.Contains(report, `in chromium"`) {
 		t.Errorf("%s", report)
+	}
+}
+
+// Where nothing is loaded, the test gets the Python that the package is to be linked into, and what runs it.
+func TestATestOfWhatIsLinked(t *testing.T) {
+	s := newStage(t, compiles(t))
+	s.tests = map[string]runtimes.Runtime{recipe.Wazero: s.runtime}
+	facts := &s.toolchains[image].Facts
+	facts.Target, facts.Interpreter, facts.PlatformTag, facts.PythonTag, facts.LLVM = toolchain.WASI, "python", "wasi_wasm32", "cp313", "/llvm"
+	s.job.Recipes = s.pack(map[string]string{
+		"python/meta.yaml": "package: {name: python, version: '3.13.5'}\nsource: {path: .}\nbuild: {type: static_library, script: make}\n",
+		"story/meta.yaml":  "package: {name: story, version: '1.0', top-level: [story]}\nsource: {path: src}\nrequirements: {run: [Other_Dep]}\nwasmill: {pure: true}\n",
+	})
+	var library bytes.Buffer
+	if err := archive.Write(&library, nil, time.Unix(0, 0)); err != nil {
+		t.Fatal(err)
+	}
+	python := s.put(library.String())
+	s.job.Runtimes, s.job.Runner = []string{recipe.Wazero}, s.put("the runner").Digest
+	s.job.Hosts = []jobs.Host{{Recipe: "python", Artifacts: []record.Artifact{{Filename: "python.tar.gz", Kind: record.KindLibrary, Digest: python.Digest, Size: python.Size}}}}
+	built, before := s.mustBuild()
+	of := before.Record.Package()
+	if of == nil || of.Kind != record.KindStatic || of.Wheel == nil || before.Record.Wheel() != nil {
+		t.Fatalf("%+v", before.Record)
+	}
+	if diff := cmp.Diff(&record.Wheel{Project: "story", Version: "1.0", Imports: []string{"story"}, Depends: []string{"other-dep"}}, of.Wheel); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	s.runtime.Play = func(_ context.Context, job runtimes.Job) (*record.Test, error) {
+		i := job.Interpreter
+		if i == nil || i.Version != "3.13.5" || i.Linker.LLVM != "/llvm" || i.Archive.Digest != python.Digest || filepath.Base(i.Archive.Path) != "python.tar.gz" {
+			t.Fatalf("%+v", i)
+		}
+		if text, err := os.ReadFile(i.Runner); err != nil || string(text) != "the runner" {
+			t.Errorf("%q, %v", text, err)
+		}
+		return &record.Test{Outcome: record.Failed, Failure: &record.Failure{Phase: record.PhaseTest, Kind: record.ImportFailed, Message: "importing story: no"}}, nil
+	}
+	out, err := s.test(built.Record, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b := s.result(out).Record; b.Outcome != record.Failed || b.Failure.Message != "importing story: no" || b.Tests[0].In != recipe.Wazero || b.TestLog == nil || b.JUnit == nil {
+		t.Errorf("%+v", b)
+	}
+	runner := s.job.Runner
+	s.job.Runner = ""
+	if _, err := s.test(built.Record, 1); err == nil || !strings.Contains(err.Error(), "the farm has no wasirun") {
+		t.Errorf("a farm without a runner: %v", err)
+	}
+	s.job.Runner, s.job.Hosts = runner, nil
+	if _, err := s.test(built.Record, 1); err == nil || !strings.Contains(err.Error(), "brings no build of python") {
+		t.Errorf("a job without Python: %v", err)
 	}
 }
 

@@ -114,7 +114,7 @@ func (p *suite) prepare(ctx context.Context, t *recipe.TestSuite) (*record.Failu
 	if failure, err := p.requirements(ctx, t); err != nil || failure != nil {
 		return failure, err
 	}
-	if !t.Native {
+	if !t.Native || p.image.Facts.Target.Static() { // there is no wheel to compare with
 		return nil, nil
 	}
 	var err error
@@ -169,6 +169,9 @@ func (p *suite) requirements(ctx context.Context, t *recipe.TestSuite) (*record.
 // brought says whether the job has a wheel of this name already.
 func (p *suite) brought(name string) bool {
 	return slices.ContainsFunc(slices.Concat([]runtimes.Wheel{p.job.Artifact}, p.job.Deps, p.job.Suite.Wheels), func(w runtimes.Wheel) bool {
+		if w.Project != "" {
+			return wheel.Normalize(w.Project) == wheel.Normalize(name)
+		}
 		f, err := wheel.ParseFilename(filepath.Base(w.Path))
 		return err == nil && wheel.Normalize(f.Name) == wheel.Normalize(name)
 	})

@@ -163,7 +163,7 @@ func Start(ctx context.Context, cfg Config) (_ *Worker, err error) {
 	w.fetcher = &fetch.Fetcher{Cache: cfg.Dir.Downloads(), Index: join.Index, Mirrors: join.Mirrors, Crates: join.Crates, Store: sources{w.blobs}}
 	w.tools = &runtimes.Tools{Fetcher: w.fetcher, Dir: cfg.Dir.Environments()}
 	pyodide := &runtimes.Pyodide{Engine: cfg.Engine, Cache: cfg.Dir.Environments(), Work: cfg.Dir.Work(), Tools: w.tools.Folder}
-	w.tests = map[string]runtimes.Runtime{recipe.Node: pyodide, recipe.Chromium: runtimes.Chromium{Pyodide: pyodide}}
+	w.tests = map[string]runtimes.Runtime{recipe.Node: pyodide, recipe.Chromium: runtimes.Chromium{Pyodide: pyodide}, recipe.Wazero: &runtimes.Wazero{Engine: cfg.Engine, Work: cfg.Dir.Work()}}
 	if err := w.reap(ctx); err != nil {
 		return nil, err
 	}

@@ -80,6 +80,25 @@ func New(ctx context.Context, ref, runtime string) (*Farm, error) {
 	return f, nil
 }
 
+// On is a farm with the same builder and another image ("host:port/repository@sha256:…"), of the same registry.
+func (f *Farm) On(ctx context.Context, ref string) (*Farm, error) {
+	if err := f.Builder.Engine.Pull(ctx, ref); err != nil {
+		return nil, err
+	}
+	on := &Farm{Builder: f.Builder, Image: toolchain.Image{Name: "wasi", Symbols: &audit.Runtime{}}}
+	_, on.Image.Build, _ = strings.Cut(ref, "/")
+	for file, into := range map[string]any{"toolchain.json": &on.Image.Facts, "abi.json": on.Image.Symbols} {
+		text, err := Cat(ctx, f.Builder.Engine, ref, "/opt/wasmill/etc/"+file)
+		if err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal(text, into); err != nil {
+			return nil, err
+		}
+	}
+	return on, nil
+}
+
 // Cat reads a file out of an image.
 func Cat(ctx context.Context, e engine.Engine, image, file string) ([]byte, error) {
 	var out bytes.Buffer

@@ -47,6 +47,7 @@ func Command() *cobra.Command {
 			if cfg.TemporalTLS, err = temporal.Config(cfg.Temporal, cfg.Roots, cfg.Log); err != nil {
 				return err
 			}
+			cfg.Runner = command.Runner()
 			if cfg.Wrapper, err = command.Wrapper(); err != nil {
 				return err
 			}
