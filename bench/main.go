@@ -147,6 +147,7 @@ var parts = []struct {
 	{"crash", (*bench).crash},
 	{"burst", (*bench).burst},
 	{"python", (*bench).python},
+	{"wasi", (*bench).wasi},
 }
 
 func names() (list []string) {
