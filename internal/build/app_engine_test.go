@@ -4,19 +4,24 @@ package build_test
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wasmill/wasmill/internal/app"
+	"github.com/wasmill/wasmill/internal/archive"
 	"github.com/wasmill/wasmill/internal/build"
 	"github.com/wasmill/wasmill/internal/fetch"
 	"github.com/wasmill/wasmill/internal/probe"
+	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/static"
 	"github.com/wasmill/wasmill/internal/wasi"
 	"github.com/wasmill/wasmill/internal/world"
 )
@@ -185,10 +190,15 @@ func (f *farm) packages(t *testing.T, python build.Host) []build.Host {
 	return hosts
 }
 
-// An app runs alike in wazero, in wasmtime and under node, without any folder.
-func TestAnAppRunsAlikeEverywhere(t *testing.T) {
+func TestApps(t *testing.T) {
 	f, python := wasiFarm(t)
 	hosts := f.packages(t, python)
+	t.Run("run alike everywhere", func(t *testing.T) { runAlike(t, f, hosts) })
+	t.Run("can not be", func(t *testing.T) { cannotBe(t, f, hosts) })
+}
+
+// An app runs alike in wazero, in wasmtime and under node, without any folder.
+func runAlike(t *testing.T, f *farm, hosts []build.Host) {
 	node, wasmtime := outside(t, f)
 	out := f.appOf(t, hosts, "{entry: 'greeter.main:run'}", nil)
 	if out.Record.Outcome != record.Passed {
@@ -249,9 +259,8 @@ func TestAnAppRunsAlikeEverywhere(t *testing.T) {
 }
 
 // What is wrong with an app is told before it is linked.
-func TestAppsThatCannotBe(t *testing.T) {
-	f, python := wasiFarm(t)
-	hosts := f.packages(t, python)
+func cannotBe(t *testing.T, f *farm, hosts []build.Host) {
+	python := hosts[0]
 	for story, c := range map[string]struct{ spec, want string }{
 		"no such module":         {"{entry: 'greeter.mein:run'}", "--entry greeter.mein:run: there is no module greeter.mein in the app; did you mean greeter.main?"},
 		"no such function":       {"{entry: 'greeter.main:ran'}", "--entry greeter.main:ran: greeter.main has no ran; did you mean run?"},
@@ -277,4 +286,40 @@ func TestAppsThatCannotBe(t *testing.T) {
 	if fail := out.Record.Failure; fail == nil || fail.Message != want {
 		t.Errorf("%+v", fail)
 	}
+	// Archives that are damaged, or another's.
+	markupsafe := hosts[1].Files[0].Path
+	for want, second := range map[string][]build.Host{
+		"MarkupSafe and other both have a module markupsafe._speedups: leave one of the two packages out": {hosts[1], changed(t, markupsafe, other, `"name": "MarkupSafe"`, `"name": "other"`)},
+		"MarkupSafe: nothing defines PyInit_nothing, the init function of markupsafe._speedups: its archive is damaged, build it again with --no-cache": {
+			changed(t, markupsafe, ours(t, "markupsafe"), `"PyInit_markupsafe._speedups"`, `"PyInit_nothing"`),
+		},
+	} {
+		out := f.appOf(t, append([]build.Host{python}, second...), "{}", nil)
+		if fail := out.Record.Failure; fail == nil || fail.Message != want {
+			t.Errorf("%+v\nwant %s", fail, want)
+		}
+	}
+}
+
+// changed is a package's archive that says something else of itself.
+func changed(t *testing.T, file string, r *recipe.Recipe, was, is string) build.Host {
+	t.Helper()
+	dir := t.TempDir()
+	var entries []archive.Entry
+	for _, name := range unpacked(t, file, dir) {
+		data := contents(t, filepath.Join(dir, name))
+		if name == static.AboutFile {
+			data = bytes.Replace(data, []byte(was), []byte(is), 1)
+		}
+		entries = append(entries, archive.Entry{Name: name, Open: func() (io.ReadCloser, int64, error) {
+			return io.NopCloser(bytes.NewReader(data)), int64(len(data)), nil
+		}})
+	}
+	kept, err := archive.Keep(dir, filepath.Base(file), func(w io.Writer) error { return archive.Write(w, entries, time.Unix(0, 0)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return build.Host{Recipe: r, Files: []build.File{{
+		Artifact: record.Artifact{Filename: filepath.Base(file), Kind: record.KindStatic, Digest: kept.Digest, Size: kept.Size}, Path: filepath.Join(dir, filepath.Base(file)),
+	}}}
 }

@@ -133,7 +133,7 @@ class App:
                     f"{about['name']}: nothing defines {module['init']}, the init function of {module['name']}: its archive is damaged, build it again with --no-cache"
                 )
             elif module["name"] in self.archives:
-                self.problems.append(f"{about['name']} and {self.owner[module['name']]} both have a module {module['name']}: leave one of the two packages out")
+                self.problems.append(f"{self.owner[module['name']]} and {about['name']} both have a module {module['name']}: leave one of the two packages out")
             else:
                 self.inits[module["name"]], self.archives[module["name"]] = module["init"], str(archive)
                 self.owner[module["name"]] = about["name"]
