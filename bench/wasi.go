@@ -42,6 +42,7 @@ config = wasmtime.WasiConfig()
 config.argv = ["app.wasm", *sys.argv[4:]]
 if folder:
     config.preopen_dir(folder, "/usr/local/lib")
+    config.env = [("PYTHONHOME", "/usr/local")]
 config.inherit_stdout(); config.inherit_stderr()
 store.set_wasi(config)
 try:
@@ -104,7 +105,7 @@ func (b *bench) wasi(ctx context.Context) error {
 	if err := b.inWazero(ctx, dir, "app", app, wasi.Config{Args: []string{"app.wasm"}}); err != nil {
 		return err
 	}
-	if err := b.inWazero(ctx, dir, "python.wasm", python, wasi.Config{Args: []string{"python", "-c", "print(1)"}, Folders: folder}); err != nil {
+	if err := b.inWazero(ctx, dir, "python.wasm", python, wasi.Config{Args: []string{"python", "-c", "print(1)"}, Env: []string{"PYTHONHOME=/usr/local"}, Folders: folder}); err != nil {
 		return err
 	}
 	return b.outside(ctx, dir, app, python, lib)
