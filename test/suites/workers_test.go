@@ -102,7 +102,7 @@ func TestExitStatuses(t *testing.T) {
 // Tests are distributed as asked, each runs once, and the report is the one of a single runtime.
 func TestDistribution(t *testing.T) {
 	site := installed(t, "pytest")
-	many := "import pytest\n@pytest.mark.parametrize('i', range(6))\ndef test(i): assert i != 3\nclass TestOther:\n    def test(self): pytest.skip('not today')\n"
+	many := "import pytest\n@pytest.mark.xdist_group('all')\n@pytest.mark.parametrize('i', range(6))\ndef test(i): assert i != 3\nclass TestOther:\n    def test(self): pytest.skip('not today')\n"
 	for _, c := range []struct {
 		dist string
 		same *regexp.Regexp // tests that agree in this ran in one runtime
@@ -110,6 +110,7 @@ func TestDistribution(t *testing.T) {
 		{"load", nil},
 		{"loadfile", regexp.MustCompile(`^[^:]*`)},
 		{"loadscope", regexp.MustCompile(`^.*::`)},
+		{"loadgroup", regexp.MustCompile(`test\[`)},
 	} {
 		t.Run(c.dist, func(t *testing.T) {
 			t.Parallel()
@@ -135,6 +136,9 @@ func TestDistribution(t *testing.T) {
 					continue
 				}
 				scope := c.same.FindString(test)
+				if scope == "" {
+					continue
+				}
 				if other, ok := where[scope]; ok && other != place {
 					t.Errorf("%s ran in %s and in %s", scope, other, place)
 				}
@@ -301,5 +305,42 @@ def pytest_sessionfinish(session):
 	out, status = run(t, wasm(t, dir, site, "-m", "coverage", "report", "--format=total"))
 	if status != 0 || strings.TrimSpace(out) != "88" {
 		t.Errorf("coverage report: status %d, %s", status, out)
+	}
+}
+
+// What needs a timer, an event loop, or a memory of the last run has it.
+func TestTimeoutsAndLoops(t *testing.T) {
+	site := installed(t, "pytest")
+	for _, node := range [][]string{nil, {"--node", "npm"}} { // of this machine, and the pinned one, which waits for promises
+		t.Run(strings.Join(node, " "), func(t *testing.T) {
+			t.Parallel()
+			dir := files(t, map[string]string{
+				"test_slow.py": "import time\ndef test_sleep(): time.sleep(300)\ndef test_loop():\n    while True: pass\n",
+				"test_async.py": `
+import asyncio, pytest, pytest_asyncio, unittest
+@pytest_asyncio.fixture
+async def two():
+    await asyncio.sleep(.01)
+    yield 2
+@pytest.mark.asyncio
+async def test(two):
+    await asyncio.sleep(.01)
+    assert two == 2
+class Test(unittest.IsolatedAsyncioTestCase):
+    async def test(self): await asyncio.sleep(.01)
+`,
+				"doubled.py": "def double(x):\n    \"\"\"\n    >>> double(2)\n    4\n    >>> double(3)\n    7\n    \"\"\"\n    return 2 * x\n",
+			})
+			pytest := func(args ...string) string {
+				out, _ := run(t, wasm(t, dir, site, slices.Concat(node, []string{"-m", "pytest", "-p", "no:randomly", "-p", "no:benchmark", "-p", "no:pytest_cov"}, args)...))
+				return out
+			}
+			if out := pytest("--timeout", "3", "--doctest-modules"); !strings.Contains(out, "3 failed, 2 passed") || strings.Count(out, "Failed: Timeout (>3.0s)") < 2 || !strings.Contains(out, "Got:") {
+				t.Errorf("%s", out)
+			}
+			if out := pytest("--last-failed", "--timeout", "3", "--doctest-modules", "--deselect", "test_slow.py"); !strings.Contains(out, "1 failed, 2 deselected") {
+				t.Errorf("%s", out)
+			}
+		})
 	}
 }

@@ -84,7 +84,9 @@ def machine(host):
     _replace(os, "kill", kill, posix)
     if not host.sockets:
         _no_sockets()
-    if not host.promises:
+    if host.promises:
+        _shared_loop()
+    else:
         _blocking_loop(host)
 
 
@@ -197,6 +199,45 @@ def _no_sockets():
         raise OSError(errno.ENOSYS, f"socketpair: {words}")
 
     socket.socketpair = pair
+
+
+def _shared_loop():
+    """Makes asyncio.Runner, which frameworks for tests use, work where Python waits for JavaScript: there is one event loop, which always runs."""
+    import asyncio
+    import contextvars
+    from asyncio import events, runners
+
+    shared = events._get_running_loop()
+    if shared is None or not hasattr(runners, "Runner"):
+        return
+
+    class Runner(runners.Runner):
+        def __init__(self, *, debug=None, loop_factory=None):
+            super().__init__(debug=debug, loop_factory=lambda: shared)
+
+        def _lazy_init(self):
+            if self._state is runners._State.CLOSED:
+                raise RuntimeError("Runner is closed")
+            if self._state is runners._State.CREATED:
+                self._loop, self._context = shared, contextvars.copy_context()
+                self._state = runners._State.INITIALIZED
+
+        def close(self):
+            if self._state is runners._State.INITIALIZED:
+                for task in asyncio.all_tasks(shared):
+                    task.cancel()
+                self._loop, self._state = None, runners._State.CLOSED
+
+        def run(self, coro, *, context=None):
+            if asyncio.current_task(shared) is not None:
+                raise RuntimeError("Runner.run() cannot be called from a running event loop")
+            self._lazy_init()
+            if not asyncio.iscoroutine(coro):
+                raise TypeError("a coroutine is required")
+            return shared.run_until_complete(shared.create_task(coro, context=context or self._context))
+
+    Runner.__module__, Runner.__qualname__ = "asyncio.runners", "Runner"
+    asyncio.Runner = runners.Runner = Runner
 
 
 def _blocking_loop(host):

@@ -183,6 +183,7 @@ class Controller:
         self.session.shouldfail = self.session.shouldfail or words
 
     def _crashed(self, test, node, how):
+        index, test = self.schedule.collected.index(test), self.schedule.bare(test)
         path = test.split("::")[0]
         words = f"worker {node.gateway.id!r} crashed while running {test!r}: {how}"
         # The end of the teardown is when the JUnit XML takes a test for ended.
@@ -191,7 +192,7 @@ class Controller:
                 nodeid=test, location=(path, None, test.split("::", 1)[-1]), keywords={}, outcome=outcome, when=when, longrepr=longrepr,
             )
             report.node = node
-            report.worker_id, report.item_index, report.testrun_uid = node.gateway.id, self.schedule.collected.index(test), self.testrunuid
+            report.worker_id, report.item_index, report.testrun_uid = node.gateway.id, index, self.testrunuid
             if outcome == "failed":
                 self.config.hook.pytest_handlecrashitem(crashitem=test, report=report, sched=self.schedule)
             self.config.hook.pytest_runtest_logreport(report=report)

@@ -63,9 +63,13 @@ class Schedule:
             case "loadscope":
                 return name.rsplit("::", 1)[0]
             case "loadgroup":
-                at = name.rfind("@")
-                return name[at:] if at > name.rfind("]") else index
+                return name[len(self.bare(name)) :] or index
         return index
+
+    def bare(self, name):
+        """A test's id without the group that --dist loadgroup has put behind it."""
+        at = name.rfind("@")
+        return name[:at] if self.dist == "loadgroup" and at > name.rfind("]") else name
 
     def fill(self):
         """Gives runtimes more, where they have too little."""

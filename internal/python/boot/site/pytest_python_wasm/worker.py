@@ -76,16 +76,14 @@ class Worker:
         finally:
             self.say("finished", output=output)
 
-    def pytest_collection_modifyitems(self, config, items):
-        if not config.option.loadgroup:
-            return
-        for item in items:
-            names = {str(mark.args[0] if mark.args else mark.kwargs.get("name", "default")) for mark in item.iter_markers("xdist_group")}
-            if names:
-                item._nodeid = f"{item.nodeid}@{'_'.join(sorted(names))}"
-
     def pytest_collection_finish(self, session):
-        self.say("collected", ids=[item.nodeid for item in session.items])
+        self.say("collected", ids=[item.nodeid + self._group(item) for item in session.items])
+
+    def _group(self, item):
+        if not self.config.option.loadgroup:
+            return ""
+        names = {str(mark.args[0] if mark.args else mark.kwargs.get("name", "default")) for mark in item.iter_markers("xdist_group")}
+        return f"@{'_'.join(sorted(names))}" if names else ""
 
     def pytest_collectreport(self, report):
         if not report.passed:
