@@ -229,9 +229,9 @@ func TestAllEnd(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := files(t, map[string]string{
-				"test_a.py": "import os, time\ndef test():\n    while not os.path.exists('counted'): time.sleep(.1)\n    assert False\n",
-				"test_b.py": "import time\ndef test():\n    open('sleeping', 'w').close()\n    time.sleep(300)\n",
-			})
+				"test_a.py": "import os, time\ndef test():\n    while not os.path.exists('counted'): time.sleep(.1)\n    assert False\ndef test_other(): pass\n",
+				"test_b.py": "import time\ndef test():\n    open('sleeping', 'w').close()\n    time.sleep(300)\ndef test_other(): pass\n",
+			}) // two tests each, which is what a runtime is given at first
 			cmd := wasm(t, dir, site, slices.Concat([]string{"-m", "pytest", "-n", "2"}, quiet, c.args)...)
 			mark := "TEST_ALL_END=" + dir
 			cmd.Env = append(cmd.Env, mark)
