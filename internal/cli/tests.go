@@ -98,7 +98,11 @@ func testIn(line func(format string, args ...any), b *record.Build, t *record.Te
 	line("%s %s %s in %s", b.Recipe, b.Version, t.Outcome, t.Runtime)
 	line("%s, %.1f s", counts(t), t.Seconds)
 	if n := t.Needs; n != nil {
-		line("memory %s, stack %s of %s", term.Bytes(n.Memory), term.Bytes(n.Stack), term.Bytes(n.StackLimit))
+		stack := ""
+		if n.StackLimit > 0 { // it can't be seen everywhere
+			stack = fmt.Sprintf(", stack %s of %s", term.Bytes(n.Stack), term.Bytes(n.StackLimit))
+		}
+		line("memory %s%s", term.Bytes(n.Memory), stack)
 	}
 	if t.Failure != nil {
 		line("\n%s: %s", t.Failure.Kind, t.Failure.Message)

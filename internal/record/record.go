@@ -283,7 +283,7 @@ type Case struct {
 // Needs is the most that one runtime of a test used of what WebAssembly bounds.
 type Needs struct {
 	Memory int64 `json:"memory_bytes"` // the module's linear memory, which never shrinks: interpreter, heap and stack
-	// Stack is how far down the stack in linear memory was written, of StackLimit. Calls of WebAssembly functions
+	// Stack is how far down the stack in linear memory was written, of StackLimit; both are 0 where that was not measured. Calls of WebAssembly functions
 	// are on the engine's own stack too, whose use can't be seen: it ends with "Maximum call stack size exceeded".
 	Stack      int64 `json:"stack_bytes"`
 	StackLimit int64 `json:"stack_limit_bytes"`
