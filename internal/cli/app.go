@@ -95,7 +95,7 @@ same bytes. Pure packages that are required and have no recipe are taken from th
 	command.CratesFlag(cmd.Flags(), &a.crates)
 	dryFlag(cmd, &dry, "built", "build")
 	flags := cmd.Flags()
-	flags.StringVar(&spec.Entry, "entry", "", "what the app runs: MODULE, as `python -m` does, or MODULE:FUNCTION")
+	flags.StringVar(&spec.Entry, "entry", "", "what the app runs: MODULE, as python -m does, or MODULE:FUNCTION")
 	flags.StringVar(&spec.Script, "script", "", "what the app runs: a file")
 	flags.StringSliceVar(&spec.ExcludeModules, "exclude-modules", nil, "modules to leave out, with all below them: of the packages, of the standard library, compiled ones too")
 	flags.BoolVar(&spec.StripSources, "strip-sources", false, "keep byte code only: tracebacks are then without the lines")
