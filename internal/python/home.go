@@ -70,6 +70,18 @@ func (h home) parts(ctx context.Context, o options, r pyodide.Release) (n node, 
 	return n, runtime, scripts, err
 }
 
+// browserParts are what every start in Chromium needs.
+func (h home) browserParts(ctx context.Context, o options, r pyodide.Release) (browser, runtime, scripts string, err error) {
+	if browser, err = findChromium(o); err != nil {
+		return "", "", "", err
+	}
+	if runtime, err = h.runtime(ctx, r); err != nil {
+		return "", "", "", err
+	}
+	scripts, err = h.scripts()
+	return browser, runtime, scripts, err
+}
+
 // runtime is the folder of a release, unpacked.
 func (h home) runtime(ctx context.Context, r pyodide.Release) (string, error) {
 	dir, err := h.unpacked(ctx, "pyodide-"+r.Version, r.Source())

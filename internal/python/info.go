@@ -19,12 +19,13 @@ import (
 type info struct {
 	Version     string   `json:"version"` // of python-wasm
 	Executable  string   `json:"executable"`
-	Kind        string   `json:"kind"`      // of runtime: node, wasi
+	Kind        string   `json:"kind"`      // of runtime: node, chromium, wasi
 	Toolchain   string   `json:"toolchain"` // the ABI's platform tag
 	Python      string   `json:"python"`
 	Pyodide     string   `json:"pyodide,omitempty"`
 	Runtime     string   `json:"runtime"` // Pyodide's folder, or python.wasm
 	Node        *program `json:"node,omitempty"`
+	Chromium    *program `json:"chromium,omitempty"`
 	Environment string   `json:"virtual_environment,omitempty"` // folder
 	Prefix      string   `json:"prefix"`                        // of packages outside of virtual environments
 	Cache       string   `json:"cache"`
@@ -51,6 +52,23 @@ func (h home) tellWASI(ctx context.Context, o options, executable string, out io
 		Prefix: h.prefix, Cache: h.cache,
 	}
 	return i.tell(o, executable, "wazero", out)
+}
+
+// tellChromium is tell for a browser.
+func (h home) tellChromium(ctx context.Context, o options, executable string, r pyodide.Release, out io.Writer) error {
+	browser, runtime, _, err := h.browserParts(ctx, o, r)
+	if err != nil {
+		return err
+	}
+	found, err := chromiumVersion(ctx, browser)
+	if err != nil {
+		return err
+	}
+	i := info{
+		Version: version.Version, Executable: executable, Kind: runtimeChromium, Toolchain: r.PlatformTag, Python: r.Python, Pyodide: r.Version,
+		Runtime: runtime, Prefix: h.prefix, Cache: h.cache, Chromium: &program{browser, found},
+	}
+	return i.tell(o, executable, "chromium", out)
 }
 
 // tell says what runs Python here. What is missing of it is fetched: after it, no start needs the network.
@@ -101,6 +119,9 @@ func (i info) print(out io.Writer) error {
 		rows = append(rows, []string{"pyodide", i.Pyodide + ", " + i.Runtime})
 	} else {
 		rows = append(rows, []string{"python.wasm", i.Runtime}, []string{"wazero", wasi.Version})
+	}
+	if i.Chromium != nil {
+		rows = append(rows, []string{"chromium", i.Chromium.Version + ", " + i.Chromium.Program})
 	}
 	rows = append(rows, []string{"cache", i.Cache})
 	if i.Node != nil {

@@ -98,6 +98,9 @@ func testCommandLines(t *testing.T, runtime testRuntime) {
 		{name: "random numbers differ", args: []string{"-c", "import random; print(random.random() == 0.5)"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if runtime.name == "chromium" && !c.cold && os.Getenv("WASMILL_TEST_NIGHTLY") == "" {
+				t.Skip("each start of Chromium takes seconds: WASMILL_TEST_NIGHTLY has all")
+			}
 			run := func(cmd *exec.Cmd) result {
 				cmd.Dir, cmd.Stdin = dir, strings.NewReader(c.stdin)
 				if cmd.Env == nil {

@@ -18,6 +18,7 @@ type options struct {
 	json       bool     // say it as JSON
 	runtime    string   // empty: what else there is to go by
 	toolchain  string   // an ABI, by its platform tag or the part 2026_5 of it; empty: what else there is to go by
+	chromium   string   // a program; empty: one that is found
 	wasiPython string   // a file or folder; empty: the farm's
 	node       string   // a program, or "npm" for the pinned one; empty: the one on PATH, if it will do
 	readonly   bool     // nothing on this machine is written
@@ -29,6 +30,7 @@ type options struct {
 const (
 	envRuntime    = "WASMILL_PYTHON_RUNTIME"
 	envToolchain  = "WASMILL_PYTHON_TOOLCHAIN"
+	envChromium   = "WASMILL_PYTHON_CHROMIUM"
 	envWASIPython = "WASMILL_PYTHON_WASI"
 	envNode       = "WASMILL_PYTHON_NODE"
 	envReadonly   = "WASMILL_PYTHON_FS_READONLY"
@@ -39,16 +41,17 @@ const (
 	envServer     = "WASMILL_SERVER" // a farm, as for wasmill itself
 )
 
-const help = `python-wasm is Python for WebAssembly as a command: python, in node or under WASI, without a browser.
+const help = `python-wasm is Python for WebAssembly as a command: python, in node, in headless Chromium, or under WASI.
 
   python-wasm [OWN OPTIONS] [PYTHON'S OPTIONS] [-c CODE | -m MODULE | FILE | -] [ARGUMENTS]
 
 Own options come first; what follows the last of them is Python's (python-wasm --help). In the environment they are called as
 given on the right.
 
-  --runtime NAME     node (the default) or wasi                            WASMILL_PYTHON_RUNTIME
+  --runtime NAME     node (the default), chromium or wasi                  WASMILL_PYTHON_RUNTIME
   --toolchain ABI    2026_5, 2026_0, 2025_0 or 2024_0                      WASMILL_PYTHON_TOOLCHAIN
   --node PROGRAM     this node; npm: the pinned one from npm               WASMILL_PYTHON_NODE
+  --chromium PROGRAM this Chromium, or another browser made of it          WASMILL_PYTHON_CHROMIUM
   --wasi-python FILE this Python for WASI: the artifact of cpython-wasi,   WASMILL_PYTHON_WASI
                      or what wasmill app made; else that of the farm       WASMILL_SERVER
   --fs-readonly      write nothing on this machine                         WASMILL_PYTHON_FS_READONLY=1
@@ -73,6 +76,8 @@ func parseOptions(args, environ []string) (options, []string, error) {
 			o.runtime = value
 		case envToolchain:
 			o.toolchain = value
+		case envChromium:
+			o.chromium = value
 		case envWASIPython:
 			o.wasiPython = value
 		case envNode:
@@ -106,6 +111,9 @@ func parseOptions(args, environ []string) (options, []string, error) {
 		case name == "--toolchain":
 			err = take()
 			o.toolchain = value
+		case name == "--chromium":
+			err = take()
+			o.chromium = value
 		case name == "--wasi-python":
 			err = take()
 			o.wasiPython = value
@@ -162,18 +170,19 @@ func chooseRelease(o options, executable string) (pyodide.Release, error) {
 
 // What Python runs in.
 const (
-	runtimeNode = "node"
-	runtimeWASI = "wasi"
+	runtimeNode     = "node"
+	runtimeChromium = "chromium"
+	runtimeWASI     = "wasi"
 )
 
 // chooseRuntime finds what is meant: the option's, that for which the virtual environment of the executable was made, or node.
 func chooseRuntime(o options, executable string) (string, error) {
 	switch o.runtime {
-	case runtimeNode, runtimeWASI:
+	case runtimeNode, runtimeChromium, runtimeWASI:
 		return o.runtime, nil
 	case "":
 	default:
-		return "", fault.Errorf(fault.Invalid, "there is no runtime %q; known are node, wasi", o.runtime)
+		return "", fault.Errorf(fault.Invalid, "there is no runtime %q; known are node, chromium, wasi", o.runtime)
 	}
 	if venvSetting(executable, "platform") == wasiTag {
 		return runtimeWASI, nil

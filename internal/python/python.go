@@ -64,14 +64,26 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) (int, er
 	if err != nil {
 		return 0, err
 	}
+	if own.info && runtime == runtimeChromium {
+		return 0, home.tellChromium(ctx, own, executable, release, stdout)
+	}
 	if own.info {
 		return 0, home.tell(ctx, own, executable, release, stdout)
 	}
 	if c := readCommandLine(rest); pip.Provides(c.module) {
+		if runtime == runtimeChromium { // node has the same platform, and answers sooner
+			environ = append(slices.Clone(environ), envRuntime+"="+runtimeNode)
+		}
 		return home.install(ctx, own, executable, c, environ, release, stdout)
 	}
-	node, folder, scripts, err := home.parts(ctx, own, release)
-	if err != nil {
+	begin := planStart(rest, environ)
+	var node node
+	var browser, folder, scripts string
+	if runtime == runtimeChromium {
+		if browser, folder, scripts, err = home.browserParts(ctx, own, release); err != nil {
+			return 0, err
+		}
+	} else if node, folder, scripts, err = home.parts(ctx, own, release); err != nil {
 		return 0, err
 	}
 	folders, err := findFolders(own)
@@ -90,11 +102,13 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) (int, er
 		environ = append(slices.Clone(environ), "TMPDIR="+folders.Scratch)
 	}
 	_, inVenv := venvFolder(executable)
-	begin := planStart(rest, environ)
 	j := job{
 		Runtime: folder, Code: home.code(folder), Executable: executable, Real: real, Prefix: home.prefix, InVenv: inVenv, Cwd: cwd, PID: os.Getpid(), PPID: os.Getppid(),
 		Argv: encode(append([]string{args[0]}, rest...)), Env: encodeBlock(environ), folders: folders,
 		StartArguments: begin.arguments, StartEnvironment: begin.environment,
+	}
+	if browser != "" {
+		return runChromium(ctx, browser, scripts, j)
 	}
 	process, err := node.begin(scripts, os.Stdin, os.Stdout, os.Stderr)
 	if err != nil {

@@ -38,8 +38,12 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cache = filepath.Join(cache, "wasmill-test", "python")
+	if dir := os.Getenv("WASMILL_PYTHON_CACHE"); dir != "" {
+		cache = dir
+	}
 	cmd := exec.Command(self, args...)
-	cmd.Env = append(os.Environ(), "TEST_AS_PYTHON_WASM=1", "WASMILL_PYTHON_CACHE="+filepath.Join(cache, "wasmill-test", "python"))
+	cmd.Env = append(os.Environ(), "TEST_AS_PYTHON_WASM=1", "WASMILL_PYTHON_CACHE="+cache)
 	return cmd
 }
 

@@ -33,6 +33,13 @@ func (r testRuntime) command(t *testing.T, args ...string) *exec.Cmd {
 var runtimes = []testRuntime{
 	{name: "node", needs: func(*testing.T) {}},
 	{name: "wasi", needs: needsWASI},
+	{name: "chromium", needs: needsChromium},
+}
+
+func needsChromium(t *testing.T) {
+	if _, err := exec.LookPath("chromium"); err != nil {
+		t.Skip("there is no chromium on this machine; TestInChromium runs this where there is one")
+	}
 }
 
 func needsWASI(t *testing.T) {

@@ -175,7 +175,7 @@ func TestWASIThatCantBeginSaysWhy(t *testing.T) {
 		{"no program", []string{"--wasi-python", module}, "", 2, "exports no function _start"},
 		{"no archive", []string{"--wasi-python", broken}, "", 2, "broken.tar.gz"},
 		{"no farm", nil, "WASMILL_SERVER=http://127.0.0.1:9", 3, "getting python.wasm from the farm http://127.0.0.1:9"},
-		{"another name", []string{"--runtime", "firefox"}, "", 2, `there is no runtime "firefox"; known are node, wasi`},
+		{"another name", []string{"--runtime", "firefox"}, "", 2, `there is no runtime "firefox"; known are node, chromium, wasi`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cmd := command(t, append(append([]string{"--runtime", "wasi"}, c.args...), "-c", "pass")...)

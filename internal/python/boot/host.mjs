@@ -25,7 +25,7 @@ async function run(job) {
   attach(py._module, job);
   const M = py._module;
   // Waiting for a socket is waiting for node, which is only possible where the engine can put Python's stack aside.
-  const sockets = Boolean(M.jspiSupported && py.useNodeSockFS);
+  const sockets = Boolean(M.jspiSupported && py.useNodeSockFS && process.versions?.node);
   if (sockets) await py.useNodeSockFS();
   configure(py, job, signals.host(py, job, sockets));
   const status = M.jspiSupported ? await M.promisingRunMain() : M._run_main();
