@@ -314,6 +314,7 @@ type Toolchain struct {
 	Digest   string `json:"digest"`
 	Platform string `json:"platform"`
 	Target   string `json:"target"` // what the compiler calls what it compiles for
+	Python   string `json:"python"` // 3.15: it decides, with the target, what packages require
 	// Interpreter is the recipe that makes the target's Python; empty where the image has it.
 	Interpreter string `json:"interpreter,omitempty"`
 	Compiler    string `json:"compiler"`

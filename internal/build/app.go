@@ -110,12 +110,8 @@ func (a *attempt) linkedParts(work string, l *app.Link, contents *app.Contents) 
 		if err := fetch.Unpack(f.Path, dir, fetch.Unpacking{Folder: "."}); err != nil {
 			return fmt.Errorf("unpacking the package %s: %w", h.Recipe.Name, err)
 		}
-		text, err := os.ReadFile(filepath.Join(dir, static.AboutFile))
+		about, err := static.ReadFolder(dir)
 		if err != nil {
-			return err
-		}
-		var about static.Package
-		if err := json.Unmarshal(text, &about); err != nil {
 			return fmt.Errorf("reading the package %s: %w", h.Recipe.Name, err)
 		}
 		l.Packages = append(l.Packages, app.LinkedPackage{About: about, Folder: packagesDir + "/" + name})

@@ -30,8 +30,10 @@ var (
 	toolError     = regexp.MustCompile(`^(wasm-ld|emcc|em\+\+|clang(-\d+)?|clang\+\+|cc|c\+\+|llvm-ar|cmake|ninja|make(\[\d+\])?|CMake|ld|gcc|g\+\+)(: | )?.*\b[Ee]rror\b`)
 	cythonError   = regexp.MustCompile(`^\S+\.(pyx|pxd|py):\d+:\d+: `)
 	rustError     = regexp.MustCompile(`^error(\[E\d+\])?: `)
-	traceback     = regexp.MustCompile(`^\s*(\| )?Traceback \(most recent call last\):`)
-	networkWords  = regexp.MustCompile(`Temporary failure in name resolution|Name or service not known|Network is unreachable|[Cc]ould not resolve host|` +
+	// What configure scripts, CMake, Meson and setup.py compile to see whether it does: that it does not is an answer.
+	probe        = regexp.MustCompile(`^(\./)?(/tmp/|conftest\.|\S*/CMakeScratch/|\S*/meson-private/)`)
+	traceback    = regexp.MustCompile(`^\s*(\| )?Traceback \(most recent call last\):`)
+	networkWords = regexp.MustCompile(`Temporary failure in name resolution|Name or service not known|Network is unreachable|[Cc]ould not resolve host|` +
 		`failed to lookup address information|Failed to establish a new connection|nodename nor servname provided|network is unreachable`)
 )
 
@@ -40,6 +42,9 @@ var (
 func isError(line string) bool {
 	if !strings.Contains(line, ":") {
 		return false // most lines, and matching costs
+	}
+	if probe.MatchString(line) {
+		return false
 	}
 	return compilerError.MatchString(line) || toolError.MatchString(line) || cythonError.MatchString(line) ||
 		rustError.MatchString(line) && !strings.HasPrefix(line, "error: command ")
@@ -87,6 +92,16 @@ func (d *diagnosis) addTrace(line string) {
 		}
 		d.tracing = strings.HasPrefix(line, " ") || strings.TrimSpace(line) == ""
 	}
+}
+
+// lacks is the first error that is about a part which the target lacks, and which.
+func (d *diagnosis) lacks() (why, line string) {
+	for _, line := range d.errors {
+		if why := absent(line); why != "" {
+			return why, strings.TrimSpace(line)
+		}
+	}
+	return "", ""
 }
 
 // first is the one line that tells most, or empty.

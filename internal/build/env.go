@@ -106,7 +106,7 @@ func (a *attempt) makeEnv(ctx context.Context, lock *fetch.Lock, overlays []over
 		return &failed{f}
 	}
 	for _, o := range overlays {
-		a.log.sayf("laying %d files of %s over its native copy", len(o.files), o.wheel.Filename)
+		a.log.sayf("laying %d files of %s over its native copy", len(o.files), o.from.Filename)
 		if err := o.apply(env, a.job.Toolchain.Facts.Python); err != nil {
 			return err
 		}

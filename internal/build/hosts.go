@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"github.com/wasmill/wasmill/internal/fetch"
 	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/static"
 	"github.com/wasmill/wasmill/internal/wasmcc/job"
 	"github.com/wasmill/wasmill/internal/wheel"
 )
@@ -123,10 +125,10 @@ func (a *attempt) pins() (requirements, constraints []string) {
 	return requirements, constraints
 }
 
-// overlay is what of a host's wheel takes the place of the native copy's files.
+// overlay is what of a host's package takes the place of the native copy's files.
 type overlay struct {
 	host  Host
-	wheel File
+	from  File // a wheel, or a package where nothing is loaded
 	files []string
 }
 
@@ -137,6 +139,9 @@ func (a *attempt) overlays(lock *fetch.Lock) ([]overlay, error) {
 	var all []overlay
 	for _, h := range a.job.Hosts {
 		f, ok := h.file(record.KindWheel)
+		if !ok {
+			f, ok = h.file(record.KindStatic)
+		}
 		files := h.Recipe.Build.CrossBuildFiles
 		if !ok || !h.Recipe.Build.CrossBuildEnv || len(files) == 0 {
 			continue
@@ -145,9 +150,9 @@ func (a *attempt) overlays(lock *fetch.Lock) ([]overlay, error) {
 		if i < 0 && !h.Recipe.Build.CrossBuildEnvSkipInstall {
 			continue // nothing in the environment asks for it
 		}
-		o := overlay{host: h, wheel: f, files: slices.Clone(files)}
+		o := overlay{host: h, from: f, files: slices.Clone(files)}
 		if i < 0 || lock.Packages[i].Version != h.Recipe.Version {
-			more, err := developmentFiles(f.Path)
+			more, err := developmentFiles(f)
 			if err != nil {
 				return nil, err
 			}
@@ -160,40 +165,56 @@ func (a *attempt) overlays(lock *fetch.Lock) ([]overlay, error) {
 	return all, nil
 }
 
-func developmentFiles(path string) (files []string, err error) {
-	w, err := wheel.Open(path)
+func developmentFiles(of File) ([]string, error) {
+	brought, err := of.brought(func(name string) bool {
+		return slices.Contains([]string{".h", ".hpp", ".hh", ".pxd", ".pxi", ".a", ".pc"}, path.Ext(name))
+	})
+	return slices.Sorted(maps.Keys(brought)), err
+}
+
+// brought are files of a package by their places in site-packages.
+func (f File) brought(wanted func(name string) bool) (map[string][]byte, error) {
+	if f.Kind == record.KindStatic {
+		return static.SiteFiles(f.Path, wanted)
+	}
+	w, err := wheel.Open(f.Path)
 	if err != nil {
 		return nil, err
 	}
 	defer w.Close()
-	for _, f := range w.Files {
-		if slices.Contains([]string{".h", ".hpp", ".hh", ".pxd", ".pxi", ".a", ".pc"}, filepath.Ext(f.Name)) {
-			files = append(files, f.Name)
+	files := map[string][]byte{}
+	for _, file := range w.Files {
+		if !wanted(file.Name) {
+			continue
+		}
+		if files[file.Name], err = w.ReadFile(file.Name); err != nil {
+			return nil, err
 		}
 	}
 	return files, nil
 }
 
 // id tells overlays apart in the name of an environment.
-func (o overlay) id() string { return string(o.wheel.Digest) + " " + strings.Join(o.files, " ") }
+func (o overlay) id() string { return string(o.from.Digest) + " " + strings.Join(o.files, " ") }
 
 // apply writes the files into an environment's site-packages.
 func (o overlay) apply(env, python string) error {
-	w, err := wheel.Open(o.wheel.Path)
+	brought, err := o.from.brought(func(name string) bool {
+		return slices.ContainsFunc(o.files, func(file string) bool { return path.Clean(file) == name })
+	})
 	if err != nil {
 		return err
 	}
-	defer w.Close()
 	root, err := os.OpenRoot(env)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
 	for _, name := range o.files {
-		data, err := w.ReadFile(path.Clean(name))
-		if err != nil {
-			return fail(record.PhaseEnv, record.CompileFailed, "build.cross-build-files of %s names %s, which its wheel %s does not have",
-				o.host.Recipe.Name, name, o.wheel.Filename)
+		data, ok := brought[path.Clean(name)]
+		if !ok {
+			return fail(record.PhaseEnv, record.CompileFailed, "build.cross-build-files of %s names %s, which its %s %s does not have",
+				o.host.Recipe.Name, name, o.from.Kind, o.from.Filename)
 		}
 		to := path.Join("lib/python"+python+"/site-packages", path.Clean(name))
 		if err := root.MkdirAll(path.Dir(to), 0o755); err != nil {

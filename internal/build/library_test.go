@@ -2,16 +2,19 @@ package build_test
 
 import (
 	"archive/tar"
+	"bytes"
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,6 +26,7 @@ import (
 	"github.com/wasmill/wasmill/internal/fetch"
 	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/static"
 	"github.com/wasmill/wasmill/internal/wasmcc/job"
 	"github.com/wasmill/wasmill/internal/wheel"
 	"github.com/wasmill/wasmill/internal/wheel/wasm"
@@ -175,21 +179,45 @@ func TestASharedLibraryComesIntoTheWheel(t *testing.T) {
 	}
 }
 
+// writePackage writes the files of a package's site-packages as packages for WASI have them.
+func writePackage(t *testing.T, to string, files map[string]string) {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	a := tar.NewWriter(z)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if err := a.WriteHeader(&tar.Header{Name: static.Site + name, Mode: 0o644, Size: int64(len(files[name]))}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(a, files[name]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(a.Close(), z.Close(), os.WriteFile(to, b.Bytes(), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // numpy is compiled against: the environment holds its native copy in the recipe's version with the target's files over
 // it; where the index has none of that version, with all of the target's headers.
 func TestHeadersOfTheTargetLieOverTheNativeCopy(t *testing.T) {
 	numpy := recipeOf(t, "numpy", "source: {path: src}\nbuild: {cross-build-env: true, cross-build-files: [numpy/config.h]}\n")
-	target := wheeltest.Write(t, t.TempDir(), wheeltest.Spec{Name: "numpy", Version: "1.0", Tag: "cp315-cp315-pyemscripten_2026_5_wasm32", Files: map[string]string{
-		"numpy/config.h": "target", "numpy/api.h": "target", "numpy/__init__.py": "target",
-	}})
+	files := map[string]string{"numpy/config.h": "target", "numpy/api.h": "target", "numpy/__init__.py": "target"}
+	target := wheeltest.Write(t, t.TempDir(), wheeltest.Spec{Name: "numpy", Version: "1.0", Tag: "cp315-cp315-pyemscripten_2026_5_wasm32", Files: files})
+	linked := filepath.Join(t.TempDir(), "numpy-1.0-cp313-wasi_wasm32.tar.gz")
+	writePackage(t, linked, files)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, nativeNumpy) }))
 	defer server.Close()
 	for story, c := range map[string]struct {
 		native string // version of the native copy
+		kind   string
+		target string
 		want   map[string]string
 	}{
-		"of the same version": {"1.0", map[string]string{"config.h": "target", "api.h": "native", "__init__.py": "native"}},
-		"of another version":  {"2.0", map[string]string{"config.h": "target", "api.h": "target", "__init__.py": "native"}},
+		"of the same version":                          {"1.0", record.KindWheel, target, map[string]string{"config.h": "target", "api.h": "native", "__init__.py": "native"}},
+		"of another version":                           {"2.0", record.KindWheel, target, map[string]string{"config.h": "target", "api.h": "target", "__init__.py": "native"}},
+		"of the same version, where nothing is loaded": {"1.0", record.KindStatic, linked, map[string]string{"config.h": "target", "api.h": "native", "__init__.py": "native"}},
+		"of another version, where nothing is loaded":  {"2.0", record.KindStatic, linked, map[string]string{"config.h": "target", "api.h": "target", "__init__.py": "native"}},
 	} {
 		got := map[string]string{}
 		s := newStage(t, func(_ context.Context, j job.Job, work string, _ io.Writer) (job.Result, engine.Result) {
@@ -220,7 +248,7 @@ func TestHeadersOfTheTargetLieOverTheNativeCopy(t *testing.T) {
 		resolver := &pinned{version: c.native, url: server.URL + "/numpy.whl"}
 		s.builder.Resolver = resolver
 		s.job.Recipe = recipeOf(t, "story", "source: {path: src}\nrequirements: {host: [numpy]}\nwasmill: {pure: true}\n")
-		s.job.Hosts = []build.Host{{Recipe: numpy, Files: []build.File{{Artifact: record.Artifact{Filename: filepath.Base(target), Kind: record.KindWheel, Digest: "sha256:1"}, Path: target}}}}
+		s.job.Hosts = []build.Host{{Recipe: numpy, Files: []build.File{{Artifact: record.Artifact{Filename: filepath.Base(c.target), Kind: c.kind, Digest: "sha256:1"}, Path: c.target}}}}
 		out, err := s.build()
 		if err != nil || out.Record.Failure != nil {
 			t.Fatalf("%s: %v %+v", story, err, out.Record.Failure)

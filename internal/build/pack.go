@@ -175,6 +175,10 @@ func isModule(file, suffix string) bool {
 func (a *attempt) fallback(f *record.Failure) error {
 	if d := a.log.diagnosis(); d.found > 0 {
 		f.Detail = clip(f.Detail+"\n"+d.detail(), maxDetail)
+		if why, line := d.lacks(); why != "" && a.job.Toolchain.Facts.Target.Static() {
+			f.Kind = record.Unsupported
+			f.Message += ": " + clip(line, 300) + " (" + why + ")"
+		}
 	}
 	return &failed{*f}
 }

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -171,17 +172,31 @@ func (a *attempt) cannotLink(missing []static.Missing) error {
 }
 
 // absentParts are what compilers say where a target lacks a part of the language or of the C library, and what that means.
-var absentParts = []struct{ said, why string }{
-	{"with exceptions disabled", "C++ exceptions: the target's C++ library is built without them, so the symbol __cxa_throw is nowhere"},
-	{"Setjmp/longjmp support requires Exception handling support", "setjmp and longjmp need WebAssembly's exceptions, which engines for preview 1 lack"},
+var absentParts = []struct {
+	said *regexp.Regexp
+	why  string
+}{
+	{regexp.MustCompile(`with exceptions disabled`), "C++ exceptions: the target's C++ library is built without them, so the symbol __cxa_throw is nowhere"},
+	{regexp.MustCompile(`Setjmp/longjmp support requires Exception handling support`), "setjmp and longjmp need WebAssembly's exceptions, which engines for preview 1 lack"},
+	{regexp.MustCompile(`without support for threads|no (type|member|template) named '(thread|jthread|this_thread|mutex|recursive_mutex|timed_mutex|shared_mutex|condition_variable|future|async|promise|lock_guard|scoped_lock)' in namespace 'std'`),
+		"threads in C++: the target's C++ library is built without std::thread and std::mutex"},
+	{regexp.MustCompile(`without support for filesystem|no (type|member) named 'filesystem' in namespace 'std'`), "std::filesystem: the target's C++ library is built without it"},
+	{regexp.MustCompile(`fatal error: '(linux|asm|net|netpacket|sys/(wait|shm|ipc|sem|msg|prctl|ptrace|inotify|epoll|eventfd|signalfd|timerfd|sendfile|sysinfo|mount|vfs|statfs|sysctl|syscall)|spawn|pwd|grp|shadow|termios|pty|utmpx?|ifaddrs|netdb|syslog|execinfo|ucontext|mqueue|wait)(/[\w/.-]+)?(\.h)?' file not found`),
+		"WASI has nothing of what this header of the system is about"},
 }
 
-// absent says what the target lacks, by the first error of a compiler; empty for any other error.
+// undeclared is what compilers say where a function of the C library is missing, or a constant of it.
+var undeclared = regexp.MustCompile(`(?:call to undeclared (?:library )?function|use of undeclared identifier) '(\w+)'`)
+
+// absent says what the target lacks, by an error of a compiler; empty for any other error.
 func absent(line string) string {
 	for _, p := range absentParts {
-		if strings.Contains(line, p.said) {
+		if p.said.MatchString(line) {
 			return p.why
 		}
+	}
+	if m := undeclared.FindStringSubmatch(line); m != nil {
+		return static.Lacking(m[1])
 	}
 	return ""
 }

@@ -109,7 +109,8 @@ func TestPackagesForWASIAreLinkedTogether(t *testing.T) {
 		t.Fatal(err)
 	}
 	var modules []static.Module
-	names := []string{"markupsafe", "simplejson"}
+	// Methods of xxhash take fewer parameters than Python passes: only a program that is fitted can call them.
+	names := []string{"markupsafe", "simplejson", "xxhash"}
 	if os.Getenv("WASMILL_TEST_NIGHTLY") != "" {
 		names = append(names, "msgpack", "lz4", "ujson", "cytoolz", "toolz", "swiglpk")
 	}
@@ -143,10 +144,11 @@ func TestPackagesForWASIAreLinkedTogether(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program := static.Program{Python: "/work/python", Modules: modules, Sources: []string{"/work/main.c", "/work/table.c"}, Out: "/tmp/app.wasm"}
+	program := static.Program{Python: "/work/python", Modules: modules, Sources: []string{"/work/main.c", "/work/table.c"}, Out: "/work/app.wasm"}
 	tests := map[string]string{
 		"markupsafe": "import markupsafe._speedups as m; print('markupsafe', m._escape_inner('<a>'))",
 		"simplejson": "import simplejson, simplejson._speedups as s; print('simplejson', s.encode_basestring_ascii('\\xe4'))",
+		"xxhash":     "import xxhash; h = xxhash.xxh64(b'a'); print('xxhash', h.copy().hexdigest(), h.block_size)",
 		"msgpack":    "import msgpack; from msgpack import _cmsgpack; print('msgpack', msgpack.unpackb(_cmsgpack.Packer().pack([1, {'a': 2}])))",
 		"lz4":        "import lz4.frame; print('lz4', lz4.frame.decompress(lz4.frame.compress(b'a' * 99)) == b'a' * 99)",
 		"ujson":      "import ujson; print('ujson', ujson.loads(ujson.dumps({'a': [1.5, None]})))",
@@ -161,30 +163,73 @@ func TestPackagesForWASIAreLinkedTogether(t *testing.T) {
 	}
 	writeFiles(t, work, map[string]string{"main.c": static.Main, "table.c": table, "test.py": script.String()})
 	unpacked(t, python.Files[0].Path, filepath.Join(work, "python"))
-	var out bytes.Buffer
-	result, err := f.builder.Engine.Run(t.Context(), engine.Spec{
-		Image: os.Getenv("WASMILL_WASI_IMAGE"), WorkDir: "/work", User: "1000:1000", Env: []string{"HOME=/tmp"},
-		Command: []string{"bash", "-euc", f.image.Facts.Linker().Script(program) + `
-			export PYTHONPATH=/work/python/lib/python313.zip PYTHONHOME=/work/python
-			/opt/wasmill/bin/run /tmp/app.wasm /work/test.py` + func() (s string) {
-			for _, name := range names {
-				s += " /work/" + name + "/site-packages"
-			}
-			return s
-		}()},
-		Mounts: []engine.Mount{{Source: work, Target: "/work", Writable: true}}, Tmpfs: map[string]int64{"/tmp": 1 << 30},
-	}, &out)
-	if err != nil || result.ExitStatus != 0 {
-		t.Fatalf("status %d, %v:\n%s", result.ExitStatus, err, out.String())
+	inImage := func(script string) string {
+		t.Helper()
+		var out bytes.Buffer
+		result, err := f.builder.Engine.Run(t.Context(), engine.Spec{
+			Image: os.Getenv("WASMILL_WASI_IMAGE"), WorkDir: "/work", User: "1000:1000", Env: []string{"HOME=/tmp"}, Command: []string{"bash", "-euc", script},
+			Mounts: []engine.Mount{{Source: work, Target: "/work", Writable: true}}, Tmpfs: map[string]int64{"/tmp": 1 << 30},
+		}, &out)
+		if err != nil || result.ExitStatus != 0 {
+			t.Fatalf("status %d, %v:\n%s", result.ExitStatus, err, out.String())
+		}
+		return out.String()
 	}
+	inImage(f.image.Facts.Linker().Script(program))
+	linked := contents(t, filepath.Join(work, "app.wasm"))
+	if err := static.Fit(linked); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(work, "fitted.wasm"), linked, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	run := "PYTHONPATH=/work/python/lib/python313.zip PYTHONHOME=/work/python /opt/wasmill/bin/run /work/fitted.wasm /work/test.py"
+	for _, name := range names {
+		run += " /work/" + name + "/site-packages"
+	}
+	out := inImage(run)
 	want := map[string]string{
-		"markupsafe": "&lt;a&gt;", "simplejson": `"\u00e4"`, "msgpack": "[1, {'a': 2}]", "lz4": "True",
+		"markupsafe": "&lt;a&gt;", "xxhash": "d24ec4f1a98c6e5b 32", "simplejson": `"\u00e4"`, "msgpack": "[1, {'a': 2}]", "lz4": "True",
 		"ujson": "{'a': [1.5, None]}", "cytoolz": "[(0, 1), (2, 3)]", "toolz": "1", "swiglpk": "5.0 0",
 	}
 	for _, name := range names {
-		if line := name + " " + want[name] + "\n"; !strings.Contains(out.String(), line) {
-			t.Errorf("%s: the interpreter says\n%s, want %s", name, out.String(), line)
+		if line := name + " " + want[name] + "\n"; !strings.Contains(out, line) {
+			t.Errorf("%s: the interpreter says\n%s, want %s", name, out, line)
 		}
+	}
+}
+
+// Code that starts threads where it can, and does without them otherwise, is built: starting one fails when it runs, as under Emscripten.
+func TestThreadsThatCannotStartAreNoReasonNotToBuild(t *testing.T) {
+	f, python := wasiFarm(t)
+	out := f.build(t, project(t, map[string]string{
+		"pyproject.toml": pyproject,
+		"setup.py":       "from setuptools import Extension, setup\nsetup(ext_modules=[Extension('story', ['story.c'])])\n",
+		"story.c": "#include <Python.h>\n#include <pthread.h>\nstatic void *work(void *p) { return p; }\n" +
+			"static struct PyModuleDef def = {PyModuleDef_HEAD_INIT, \"story\"};\nPyMODINIT_FUNC PyInit_story(void) {\n" +
+			"\tpthread_t t; if (pthread_create(&t, 0, work, 0) == 0) pthread_join(t, 0);\n\treturn PyModule_Create(&def);\n}\n",
+	}), func(j *build.Job) { j.Hosts = []build.Host{python} })
+	if out.Record.Outcome != record.Passed {
+		t.Fatalf("%+v\n%s", out.Record.Failure, tail(out.log))
+	}
+	dir := t.TempDir()
+	unpacked(t, out.Path, dir)
+	if p := about(t, dir); len(p.Modules) != 1 || p.Modules[0].Name != "story" {
+		t.Errorf("modules: %+v", p.Modules)
+	}
+}
+
+// A package that keeps its compiler's errors to itself, and goes on without the module, can't work for the same reasons.
+func TestWhatCannotWorkIsToldAlsoOfAPackageThatGoesOn(t *testing.T) {
+	f, python := wasiFarm(t)
+	out := f.build(t, project(t, map[string]string{
+		"pyproject.toml": pyproject,
+		"setup.py":       "from setuptools import Extension, setup\nsetup(ext_modules=[Extension('story', ['story.c'], optional=True)])\n",
+		"story.c":        "#include <Python.h>\n#include <sys/wait.h>\n",
+	}), func(j *build.Job) { j.Hosts = []build.Host{python} })
+	got := out.Record.Failure
+	if got == nil || got.Kind != record.Unsupported || !strings.Contains(got.Message, "'sys/wait.h' file not found (WASI has nothing of") {
+		t.Errorf("%+v\n%s", got, tail(out.log))
 	}
 }
 

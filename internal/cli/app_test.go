@@ -110,3 +110,37 @@ func TestAnAppThatFailsWritesNothing(t *testing.T) {
 		t.Error("something was written")
 	}
 }
+
+// What a release requires is decided by the toolchain that it is built on.
+func TestAReleaseRequiresWhatItsToolchainsPythonNeeds(t *testing.T) {
+	files := map[string]string{"pyproject.toml": "[build-system]\nbuild-backend = 'setuptools.build_meta'\nrequires = ['setuptools']\n"}
+	index := packageIndex(t, map[string]map[string][]byte{"fast": {"fast-1.0.tar.gz": sdist(t, "fast-1.0", files)}}, map[string][]string{
+		"fast": {"wasi-only; sys_platform == 'wasi'", "old; python_version < '3.14'", "new; python_version >= '3.14'", "browser; sys_platform == 'emscripten'"},
+	})
+	dir := recipesOf(t, map[string][]string{"wasi-only": nil, "old": nil, "new": nil, "browser": nil, "cpython-wasi": nil})
+	for toolchain, want := range map[string][]string{"wasip1_cp313": {"old", "wasi-only"}, "pyemscripten_2026_5": {"browser", "new"}} {
+		farm := &asked{Fake: &api.Fake{Baked: []api.Toolchain{
+			{Name: "wasip1_cp313", Target: "wasm32-wasip1", Python: "3.13", Interpreter: "cpython-wasi"},
+			{Name: "pyemscripten_2026_5", Target: "wasm32-unknown-emscripten", Python: "3.15"},
+		}, Script: func(_ int, run *api.Run) { run.State = "passed" }}}
+		said, err := wasmill(t, farm, "submit", "fast==1.0", "--index", index, "--recipes", dir, "--toolchain", toolchain)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, said)
+		}
+		r, err := farm.OpenBlob(t.Context(), farm.last.Recipes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pack, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		set, err := recipe.Unpack(pack, t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, set.Get("fast").Requirements.Run); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", toolchain, diff)
+		}
+	}
+}

@@ -38,8 +38,8 @@ func (a *app) checkCommand() *cobra.Command {
 		Short: "Say on which runtimes an artifact can work, and what the others lack",
 		Long: `Holds what a wheel, a side module (.so), a program for WASI (.wasm) or a package that is linked into one (.tar.gz) requires, read from its bytes, against what
 runtimes provide, as it was measured on them (` + "`wasmill runtime show`" + `). Nothing is run. For each thing that is missing it says
-who in the artifact needs it. Without --runtime all runtimes are in the answer, as a table. With --run it is the table of all wheels
-that a run of the farm has made or reused, from their records.
+who in the artifact needs it. Without --runtime all runtimes are in the answer, as a table. With --run it is the table of all artifacts
+that a run of the farm has made or reused, from their records; a name that is no file, RECIPE@TOOLCHAIN or a key, is one build of the farm.
 
 "partly": everything loads, and calls that need what is missing fail; a package may well do without them.
 Whether each symbol of an Emscripten ABI is there is what ` + "`wasmill audit`" + ` says. docs/reference/worlds.md has the words.
@@ -49,6 +49,7 @@ is wrong: no such file, an unknown runtime, something that no runtime loads.`,
 		Example: `  wasmill check dist/*.whl
   wasmill check --runtime node20 --runtime chromium dist/*.whl
   wasmill check --runtime wazero app.wasm --json
+  wasmill check markupsafe@wasip1_cp313 --runtime wazero     # what the farm built last
   wasmill check --run 20260105-101500-k3f9 --markdown >> "$GITHUB_STEP_SUMMARY"
   wasmill check --wit app.wasm > app.wit       # what it imports, as a world of the component model`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -90,6 +91,14 @@ func (a *app) wit(files []string) error {
 // required reads what files require, or the records of a run.
 func (a *app) required(ctx context.Context, files []string, run string) (all []artifactCheck, err error) {
 	for _, file := range files {
+		if onlyOnFarm(file) {
+			built, err := a.requiredBuilt(ctx, file)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, built...)
+			continue
+		}
 		requires, err := audit.Requires(file)
 		if err != nil {
 			return nil, err

@@ -24,17 +24,26 @@ func (a *app) execCommand() *cobra.Command {
 		Short: "Run a program for WASI here, in this process, within limits",
 		Long: `Runs a program for WASI (preview 1), such as what ` + "`wasmill app`" + ` makes, with wazero in this process. Its machine code is kept in the
 data folder, so that only the first start compiles. All behind FILE are the program's arguments; flags go before it. It sees its
-arguments, the three streams, and what --dir and --env name: nothing else of this machine.
+arguments, the three streams, and what --dir and --env name: nothing else of this machine. A FILE that isn't there and looks like
+none is an app of the farm, RECIPE@TOOLCHAIN or a key, which is downloaded once.
 
 The exit status is the program's; 134 where it traps, 124 and 137 where a limit stops it, and that of wasmill's own errors
 where it was never run.`,
 		Example: `  wasmill exec hello.wasm --name you
+  wasmill exec hello-app@wasip1_cp313 --name you                     # the last that the farm has made
   wasmill exec python.wasm -c 'import msgpack; print(msgpack.packb(1))'
   wasmill exec --dir .:/work:ro --env LANG=C app.wasm /work/in.txt   # the current folder, to read, as /work
   wasmill exec --memory 256MiB --time 10s app.wasm                   # one that nobody here knows`,
 		Args: command.Arguments(1, -1, "a program"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			config := wasi.Config{Args: append([]string{filepath.Base(args[0])}, args[1:]...), Stdin: os.Stdin, Stdout: a.out, Stderr: a.err, Limits: limits}
+			file := args[0]
+			if onlyOnFarm(file) {
+				var err error
+				if file, err = a.programOf(cmd.Context(), file); err != nil {
+					return err
+				}
+			}
+			config := wasi.Config{Args: append([]string{filepath.Base(file)}, args[1:]...), Stdin: os.Stdin, Stdout: a.out, Stderr: a.err, Limits: limits}
 			if memory != "" {
 				n, err := recipe.ParseSize(memory)
 				if err != nil {
@@ -68,7 +77,7 @@ where it was never run.`,
 				return err
 			}
 			defer engine.Close()
-			program, err := engine.LoadFile(cmd.Context(), args[0])
+			program, err := engine.LoadFile(cmd.Context(), file)
 			if err != nil {
 				return err
 			}

@@ -47,7 +47,11 @@ the folder has recipes for are put under requirements.host, others are named in 
 			if err != nil {
 				return err
 			}
-			s, err := a.skeleton(cmd.Context(), args[0], set, whole)
+			target, err := a.environment()
+			if err != nil {
+				return err
+			}
+			s, err := a.skeleton(cmd.Context(), args[0], set, target, whole)
 			if err != nil {
 				return err
 			}
@@ -57,7 +61,7 @@ the folder has recipes for are put under requirements.host, others are named in 
 			}
 			made := []*recipe.Skeleton{s}
 			if needs {
-				more, err := a.requirements(cmd.Context(), set, []*recipe.Recipe{s.Recipe})
+				more, err := a.requirements(cmd.Context(), set, target, []*recipe.Recipe{s.Recipe})
 				if err != nil {
 					return err
 				}
@@ -124,9 +128,9 @@ const (
 	required             // direct, and a wheel for any platform is preferred to building
 )
 
-// skeleton makes a recipe for "NAME" or "NAME==VERSION" from the package index.
-func (a *app) skeleton(ctx context.Context, target string, set *recipe.Set, how care) (*recipe.Skeleton, error) {
-	name, version, _ := strings.Cut(target, "==")
+// skeleton makes a recipe for "NAME" or "NAME==VERSION" from the package index, with the requirements that it has on target.
+func (a *app) skeleton(ctx context.Context, project string, set *recipe.Set, target wheel.Environment, how care) (*recipe.Skeleton, error) {
+	name, version, _ := strings.Cut(project, "==")
 	release, err := recipe.FetchRelease(ctx, get, a.index, strings.TrimSpace(name), strings.TrimSpace(version))
 	if err != nil {
 		return nil, err
@@ -134,12 +138,8 @@ func (a *app) skeleton(ctx context.Context, target string, set *recipe.Set, how 
 	if how == required {
 		release.Rehost()
 	}
-	python, err := a.targetPython()
-	if err != nil {
-		return nil, err
-	}
 	evidence := recipe.Evidence{
-		Target:          wheel.Emscripten(python),
+		Target:          target,
 		Known:           func(name string) bool { return set.Get(name) != nil },
 		CompiledAgainst: func(name string) bool { r := set.Get(name); return r != nil && r.Build.CrossBuildEnv },
 	}
@@ -199,6 +199,15 @@ func lookAtWheel(ctx context.Context, fetcher *fetch.Fetcher, file recipe.Releas
 	return &facts, nil
 }
 
+// environment is what packages see of the toolchain that is built with unless told otherwise.
+func (a *app) environment() (wheel.Environment, error) {
+	python, err := a.targetPython()
+	if err != nil {
+		return nil, err
+	}
+	return wheel.Emscripten(python), nil
+}
+
 // targetPython is the Python of the toolchain that is built with unless told otherwise: it decides which requirements a
 // package has.
 func (a *app) targetPython() (string, error) {
@@ -224,7 +233,7 @@ func (a *app) targetPython() (string, error) {
 
 // requirements makes recipes for what recipes require at run time and the set has not, and for what these require. What the
 // index doesn't have either stays missing, and is told by whoever looks at the whole.
-func (a *app) requirements(ctx context.Context, set *recipe.Set, given []*recipe.Recipe) (made []*recipe.Skeleton, err error) {
+func (a *app) requirements(ctx context.Context, set *recipe.Set, target wheel.Environment, given []*recipe.Recipe) (made []*recipe.Skeleton, err error) {
 	seen := map[string]bool{}
 	for _, r := range given {
 		seen[recipe.Canonical(r.Name)] = true
@@ -239,7 +248,7 @@ func (a *app) requirements(ctx context.Context, set *recipe.Set, given []*recipe
 				continue
 			}
 			seen[name] = true
-			s, err := a.skeleton(ctx, name, set, required)
+			s, err := a.skeleton(ctx, name, set, target, required)
 			if fault.KindOf(err) == fault.NotFound && err != nil {
 				continue
 			}
@@ -253,8 +262,8 @@ func (a *app) requirements(ctx context.Context, set *recipe.Set, given []*recipe
 }
 
 // fromIndex is requirements for recipes that nobody has written, and says what it takes from the index.
-func (a *app) fromIndex(ctx context.Context, set *recipe.Set, given []*recipe.Recipe) (found []*recipe.Recipe, err error) {
-	made, err := a.requirements(ctx, set, given)
+func (a *app) fromIndex(ctx context.Context, set *recipe.Set, target wheel.Environment, given []*recipe.Recipe) (found []*recipe.Recipe, err error) {
+	made, err := a.requirements(ctx, set, target, given)
 	if err != nil {
 		return nil, err
 	}

@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/url"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/command"
+	"github.com/wasmill/wasmill/internal/recipe"
 )
 
 func (a *app) submitCommand() *cobra.Command {
@@ -47,7 +50,7 @@ func (a *app) submitCommand() *cobra.Command {
 			if run, err = a.follow(cmd.Context(), farm, run.ID); err != nil {
 				return err
 			}
-			if err := a.print(run, func(w io.Writer) error { return runTable(w, run) }); err != nil {
+			if err := a.print(run, func(w io.Writer) error { return a.published(w, run, t.publish) }); err != nil {
 				return err
 			}
 			return outcome(run)
@@ -59,6 +62,26 @@ func (a *app) submitCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&wait, "wait", false, "show the run until it has ended; the exit status is then the run's")
 	cmd.Flags().StringVar(&t.lane, "lane", t.lane, "priority: interactive, submission, nightly, migration")
 	return cmd
+}
+
+// published is the table of a run, and where the apps are that it has published.
+func (a *app) published(w io.Writer, run api.Run, publish bool) error {
+	if err := runTable(w, run); err != nil || !publish {
+		return err
+	}
+	for _, act := range run.Actions {
+		if (act.Status != "passed" && act.Status != "cached") || !strings.HasSuffix(act.Artifact, ".wasm") {
+			continue
+		}
+		base, err := a.base()
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(w, "%s/apps/%s/%s  %s\n", base, recipe.Canonical(act.Recipe), url.PathEscape(act.Artifact), act.Digest); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (a *app) planCommand() *cobra.Command {

@@ -12,9 +12,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wasmill/wasmill/internal/api"
+	"github.com/wasmill/wasmill/internal/command"
+	"github.com/wasmill/wasmill/internal/datadir"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/reproduce"
+	"github.com/wasmill/wasmill/internal/wheel"
 )
 
 // targets turns what a person names on the command line into a request: recipes of a folder, a release on the package
@@ -98,24 +101,26 @@ func (t *targets) find(ctx context.Context, a *app, farm api.Farm, args []string
 	if err != nil {
 		return n, err
 	}
-	if set, err = t.on(ctx, farm, set); err != nil {
+	var environment wheel.Environment
+	if set, environment, err = t.on(ctx, a, farm, set); err != nil {
 		return n, err
 	}
 	for _, project := range given {
 		project.CompileAgainst(set)
+		project.RunOn(environment)
 	}
 	chosen, err := set.Select(patterns...)
 	if err != nil {
 		return n, err
 	}
 	for _, release := range releases {
-		s, err := a.skeleton(ctx, release, set, direct)
+		s, err := a.skeleton(ctx, release, set, environment, direct)
 		if err != nil {
 			return n, err
 		}
 		given = append(given, s.Recipe)
 	}
-	found, err := a.fromIndex(ctx, set, given)
+	found, err := a.fromIndex(ctx, set, environment, given)
 	if err != nil {
 		return n, err
 	}
@@ -146,23 +151,52 @@ func (t *targets) set(needed bool) (*recipe.Set, error) {
 	return recipe.LoadSet(t.recipes)
 }
 
-// on is the set as it is on the toolchain that is named. One that the farm does not have is for the farm to refuse.
-func (t *targets) on(ctx context.Context, farm api.Farm, set *recipe.Set) (*recipe.Set, error) {
+// on is the set as it is on the toolchain that is named, and what packages see there, which decides what they require. One that the
+// farm does not have is for the farm to refuse.
+func (t *targets) on(ctx context.Context, a *app, farm api.Farm, set *recipe.Set) (*recipe.Set, wheel.Environment, error) {
 	list, err := farm.Toolchains(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	name, _, _ := strings.Cut(t.toolchain, "@")
 	for _, tc := range list {
 		if tc.Name != name {
 			continue
 		}
-		if r := set.Get(tc.Interpreter); tc.Interpreter != "" && r == nil {
-			return nil, fault.Errorf(fault.NotFound, "on the toolchain %s packages are compiled against the Python that the recipe %s makes, and %s has none: name the folder that does with --recipes", name, tc.Interpreter, t.recipes)
+		if tc.Interpreter != "" && set.Get(tc.Interpreter) == nil {
+			if set, err = a.withInterpreter(set, tc.Interpreter); err != nil {
+				return nil, nil, err
+			}
+			if set.Get(tc.Interpreter) == nil {
+				return nil, nil, fault.Errorf(fault.NotFound, "on the toolchain %s packages are compiled against the Python that the recipe %s makes, and %s has none: name the folder that does with --recipes", name, tc.Interpreter, t.recipes)
+			}
 		}
-		return set.On(recipe.Platform{Target: tc.Target, Interpreter: tc.Interpreter}), nil
+		return set.On(recipe.Platform{Target: tc.Target, Interpreter: tc.Interpreter}), wheel.OnTarget(tc.Target, tc.Python), nil
 	}
-	return set, nil
+	environment, err := a.environment()
+	return set, environment, err
+}
+
+// withInterpreter adds this program's own recipe of a toolchain's Python, and what that needs, to a folder that lacks it. What the folder
+// has of these goes before.
+func (a *app) withInterpreter(set *recipe.Set, name string) (*recipe.Set, error) {
+	dir, err := datadir.Open(a.data)
+	if err != nil {
+		return nil, err
+	}
+	folder, err := command.Recipes(dir)
+	if err != nil {
+		return nil, err
+	}
+	own, err := recipe.LoadSet(folder)
+	if err != nil || own.Get(name) == nil {
+		return set, err
+	}
+	needed, err := own.Closure([]*recipe.Recipe{own.Get(name)})
+	if err != nil {
+		return nil, err
+	}
+	return set.With(slices.DeleteFunc(needed, func(r *recipe.Recipe) bool { return set.Get(r.Name) != nil })...)
 }
 
 // upload sends what was chosen and all that it needs, and nothing else of the folder.

@@ -39,6 +39,8 @@ type handler struct {
 //	/simple/NAME/                    the files of one
 //	/files/SHA256/FILENAME           a file; with .metadata behind it, its METADATA (PEP 658)
 //	/libraries/                      libraries for builds outside of the farm, as HTML or, with ?format=json, JSON
+//	/packages/, /packages/NAME/      for people: wheels, and beside them packages for WASI; HTML or, with ?format=json, JSON
+//	/apps/, /apps/NAME/              programs for WASI, the same; below both, each file under its name
 //	/pyodide-lock.json               with full URLs; with ?relative, with file names
 //
 // Pages and the lock have absolute URLs: micropip takes no others in JSON. They are revalidated by ETag at each use;
@@ -47,14 +49,22 @@ func NewHandler(catalog Catalog, options Options) http.Handler {
 	h := &handler{catalog, options}
 	mux := http.NewServeMux()
 	for pattern, f := range map[string]func(http.ResponseWriter, *http.Request) error{
-		"/simple/{$}":            h.list,
-		"/simple/{project}":      h.project,
-		"/simple/{project}/{$}":  h.project,
-		"/files/{digest}/{name}": h.file,
-		"/libraries/{$}":         h.libraries,
-		"/pyodide-lock.json":     h.lock,
-		"/simple":                h.toSlash,
-		"/":                      h.missing,
+		"/simple/{$}":             h.list,
+		"/simple/{project}":       h.project,
+		"/simple/{project}/{$}":   h.project,
+		"/files/{digest}/{name}":  h.file,
+		"/libraries/{$}":          h.libraries,
+		"/pyodide-lock.json":      h.lock,
+		"/packages/{$}":           h.aboutAll(packages, "Packages"),
+		"/packages/{name}":        h.aboutOne(packages),
+		"/packages/{name}/{$}":    h.aboutOne(packages),
+		"/packages/{name}/{file}": h.aboutFile(packages),
+		"/apps/{$}":               h.aboutAll(apps, "Apps"),
+		"/apps/{name}":            h.aboutOne(apps),
+		"/apps/{name}/{$}":        h.aboutOne(apps),
+		"/apps/{name}/{file}":     h.aboutFile(apps),
+		"/simple":                 h.toSlash,
+		"/":                       h.missing,
 	} {
 		mux.Handle(options.Prefix+pattern, h.wrap(f))
 	}
@@ -231,6 +241,11 @@ func (h *handler) file(w http.ResponseWriter, r *http.Request) error {
 	if metadata {
 		what, contentType = f.Metadata, "text/plain; charset=utf-8"
 	}
+	return h.send(w, r, what, contentType, "public, max-age=31536000, immutable")
+}
+
+// send answers with a published blob.
+func (h *handler) send(w http.ResponseWriter, r *http.Request, what record.Digest, contentType, keep string) error {
 	content, err := h.catalog.Open(r.Context(), what)
 	if err != nil {
 		// It is published, so it should be there: not the client's mistake.
@@ -238,7 +253,7 @@ func (h *handler) file(w http.ResponseWriter, r *http.Request) error {
 	}
 	defer content.Close()
 	w.Header().Set("Content-Type", contentType)
-	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	w.Header().Set("Cache-Control", keep)
 	w.Header().Set("ETag", `"`+hexOf(what)+`"`)
 	http.ServeContent(w, r, "", time.Time{}, content)
 	return nil

@@ -27,8 +27,10 @@ type Catalog interface {
 
 // File is a wheel that clients can install, or what goes with one.
 type File struct {
-	Kind           string // record.KindWheel, or record.KindTests or record.KindLibrary, which no installer sees
-	Project        string // as METADATA spells it; the recipe of a library
+	Kind           string // record.KindWheel, or another kind, which no installer sees
+	Toolchain      string
+	Key            string // of the build; its record says all that is known of the file
+	Project        string // as METADATA spells it; the recipe of a library or an app
 	Version        string
 	Filename       string
 	Digest         record.Digest
@@ -47,11 +49,13 @@ type Snapshot struct {
 	projects  map[string][]File // wheels by normalised name; oldest version first, then by file name
 	tests     map[string][]File // the same of tests that were split off
 	libraries []File            // by name, then by version
+	linked    map[string][]File // packages that are linked into an interpreter, as projects are
+	apps      map[string][]File // programs, the same
 }
 
 // NewSnapshot arranges files. They are copied.
 func NewSnapshot(files []File) *Snapshot {
-	s := &Snapshot{projects: map[string][]File{}, tests: map[string][]File{}}
+	s := &Snapshot{projects: map[string][]File{}, tests: map[string][]File{}, linked: map[string][]File{}, apps: map[string][]File{}}
 	for _, f := range files {
 		name := wheel.Normalize(f.Project)
 		switch f.Kind {
@@ -59,12 +63,18 @@ func NewSnapshot(files []File) *Snapshot {
 			s.projects[name] = append(s.projects[name], f)
 		case record.KindTests:
 			s.tests[name] = append(s.tests[name], f)
+		case record.KindStatic:
+			s.linked[name] = append(s.linked[name], f)
+		case record.KindApp:
+			s.apps[name] = append(s.apps[name], f)
 		case record.KindLibrary:
 			s.libraries = append(s.libraries, f)
 		}
 	}
-	for _, of := range s.projects {
-		slices.SortFunc(of, byVersion)
+	for _, all := range []map[string][]File{s.projects, s.linked, s.apps} {
+		for _, of := range all {
+			slices.SortFunc(of, byVersion)
+		}
 	}
 	slices.SortFunc(s.libraries, func(a, b File) int { return cmp.Or(strings.Compare(a.Project, b.Project), byVersion(a, b)) })
 	return s
@@ -101,7 +111,9 @@ func (s *Snapshot) find(filename string, digest record.Digest) *File {
 	if name, err := wheel.ParseFilename(filename); err == nil {
 		lists = [][]File{s.projects[wheel.Normalize(name.Name)]}
 	} else {
-		lists = slices.AppendSeq(lists, maps.Values(s.tests))
+		for _, all := range []map[string][]File{s.tests, s.linked, s.apps} {
+			lists = slices.AppendSeq(lists, maps.Values(all))
+		}
 	}
 	for _, files := range lists {
 		if i := slices.IndexFunc(files, func(f File) bool { return f.Filename == filename && f.Digest == digest }); i >= 0 {

@@ -78,3 +78,60 @@ func TestWhatIsNoWheelHasItsOwnPlace(t *testing.T) {
 		t.Errorf("a browser sees (-want +got):\n%s", cmp.Diff(want, page))
 	}
 }
+
+// What is linked is on the pages for people, beside the wheels of its name, and never on those that installers read.
+func TestWhatIsLinkedIsForPeople(t *testing.T) {
+	m := &memory{}
+	m.publish(t, wheeltest.Spec{Name: "Story", Version: "1.0", Files: map[string]string{"story.py": ""}}, nil)
+	program := &record.Requires{Loaders: []string{"wasip1"}, Imports: []string{"wasi_snapshot_preview1.fd_write"}}
+	m.files = append(m.files,
+		index.File{Kind: record.KindStatic, Toolchain: "wasip1_cp313", Key: "k1", Project: "Story", Version: "1.0", Filename: "story-1.0-cp313-wasi_wasm32.tar.gz", Digest: m.put([]byte("package")), Size: 7, Requires: program},
+		index.File{Kind: record.KindStatic, Toolchain: "wasip1_cp313", Key: "k2", Project: "only-linked", Version: "2", Filename: "only-linked-2-cp313-wasi_wasm32.tar.gz", Digest: m.put([]byte("other")), Size: 5},
+		index.File{Kind: record.KindApp, Toolchain: "wasip1_cp313", Key: "k3", Project: "tell", Version: "3", Filename: "tell-3.wasm", Digest: m.put([]byte("app")), Size: 3, Requires: program},
+	)
+	h := index.NewHandler(m, index.Options{BaseURL: "https://farm.example.org"})
+	for path, c := range map[string]struct{ has, hasNot []string }{
+		"/simple/?format=json":   {[]string{`"story"`}, []string{"only-linked", "tell"}},
+		"/simple/story/":         {[]string{"story-1.0-py3-none-any.whl"}, []string{"wasi_wasm32", "/packages/"}},
+		"/packages/":             {[]string{">only-linked<", ">story<"}, []string{"tell"}},
+		"/packages/?format=json": {[]string{`"url":"https://farm.example.org/packages/only-linked/"`}, nil},
+		"/packages/only-linked/": {[]string{"only-linked-2-cp313-wasi_wasm32.tar.gz"}, nil},
+		"/packages/story/story-1.0-cp313-wasi_wasm32.tar.gz": {[]string{"package"}, nil},
+		"/packages/story/": {[]string{
+			"story-1.0-py3-none-any.whl", "wasmill app story==1.0 --out python.wasm", `<a href="https://farm.example.org/api/v1/builds/k1">`,
+			"<h2>1.0 for wasip1_cp313</h2>", `<td>story-1.0-cp313-wasi_wasm32.tar.gz</td><td class="no"`,
+		}, []string{"only-linked"}},
+		"/apps/":                  {[]string{`<a href="https://farm.example.org/apps/tell/">tell</a>`}, []string{"story"}},
+		"/apps/tell/":             {[]string{"wasmill exec tell-3.wasm"}, nil},
+		"/apps/tell/?format=json": {[]string{`"wazero":"yes"`, `"wasmtime":"yes"`, `"node24-wasi":"yes"`, `"node24":"no"`, `"size_bytes":3`, `"record":"https://farm.example.org/api/v1/builds/k3"`}, nil},
+		"/apps/tell/tell-3.wasm":  {[]string{"app"}, nil},
+	} {
+		r := ask(t, h, "GET", path)
+		text := body(t, r)
+		if r.StatusCode != http.StatusOK {
+			t.Errorf("%s: %s", path, r.Status)
+		}
+		for _, words := range c.has {
+			if !strings.Contains(text, words) {
+				t.Errorf("%s has no %s:\n%s", path, words, text)
+			}
+		}
+		for _, words := range c.hasNot {
+			if strings.Contains(text, words) {
+				t.Errorf("%s has %s:\n%s", path, words, text)
+			}
+		}
+	}
+	sent := ask(t, h, "GET", "/apps/tell/tell-3.wasm").Header
+	if sent.Get("Content-Type") != "application/wasm" || sent.Get("Cache-Control") != "no-cache" || sent.Get("ETag") == "" {
+		t.Errorf("a program comes with %v", sent)
+	}
+	for _, path := range []string{"/apps/story/", "/packages/tell/", "/packages/none/", "/apps/tell/tell-4.wasm", "/apps/%22%3Cscript%3E/"} {
+		if r := ask(t, h, "GET", path); r.StatusCode != http.StatusNotFound && r.StatusCode != http.StatusMovedPermanently {
+			t.Errorf("%s: %s", path, r.Status)
+		}
+	}
+	if r := ask(t, h, "GET", "/packages/Only.Linked/"); r.Header.Get("Location") != "https://farm.example.org/packages/only-linked/" {
+		t.Errorf("another spelling leads to %s", r.Header.Get("Location"))
+	}
+}

@@ -16,40 +16,52 @@ import (
 	"github.com/wasmill/wasmill/internal/toolchain"
 )
 
-// catalog is what the index serves of one toolchain. It reads the database again only when something was published.
+// catalog is what the index serves. It reads the database again only when something was published.
 type catalog struct {
 	o         *Orchestrator
-	toolchain string
+	toolchain string   // that makes wheels
+	linked    []string // toolchains on which packages are linked
 
-	mu         sync.Mutex
-	generation int64
-	snapshot   *index.Snapshot
+	mu          sync.Mutex
+	generations []int64
+	snapshot    *index.Snapshot
 }
 
 // Snapshot implements index.Catalog.
 func (c *catalog) Snapshot(ctx context.Context) (*index.Snapshot, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	generation, err := c.o.db.Generation(ctx, c.toolchain)
-	if err != nil {
-		return nil, err
+	toolchains := append([]string{c.toolchain}, c.linked...)
+	var now []int64
+	for _, toolchain := range toolchains {
+		generation, err := c.o.db.Generation(ctx, toolchain)
+		if err != nil {
+			return nil, err
+		}
+		now = append(now, generation)
 	}
-	if c.snapshot != nil && generation == c.generation {
+	if c.snapshot != nil && slices.Equal(now, c.generations) {
 		return c.snapshot, nil
 	}
-	all, err := c.o.db.Catalog(ctx, c.toolchain)
-	if err != nil {
-		return nil, err
-	}
 	var files []index.File
-	for _, p := range all.Files {
-		files = append(files, index.File{
-			Kind: p.Kind, Project: p.Name, Version: p.Version, Filename: p.Filename, Digest: p.Digest, Size: p.Size, Metadata: p.Metadata,
-			RequiresPython: p.RequiresPython, Uploaded: p.Published, Imports: p.Imports, Depends: p.Depends,
-			Requires: p.Requires,
-		})
+	for i, toolchain := range toolchains {
+		all, err := c.o.db.Catalog(ctx, toolchain)
+		if err != nil {
+			return nil, err
+		}
+		now[i] = all.Generation
+		for _, p := range all.Files {
+			if toolchain != c.toolchain && p.Kind != record.KindStatic && p.Kind != record.KindApp {
+				continue // the lists of libraries and tests are those of wheels
+			}
+			files = append(files, index.File{
+				Kind: p.Kind, Toolchain: toolchain, Key: p.Key, Project: p.Name, Version: p.Version, Filename: p.Filename, Digest: p.Digest, Size: p.Size, Metadata: p.Metadata,
+				RequiresPython: p.RequiresPython, Uploaded: p.Published, Imports: p.Imports, Depends: p.Depends,
+				Requires: p.Requires,
+			})
+		}
 	}
-	c.generation, c.snapshot = all.Generation, index.NewSnapshot(files)
+	c.generations, c.snapshot = now, index.NewSnapshot(files)
 	return c.snapshot, nil
 }
 
@@ -58,13 +70,20 @@ func (c *catalog) Open(ctx context.Context, digest record.Digest) (io.ReadSeekCl
 	return c.o.blobs.Open(ctx, digest)
 }
 
-// index serves the first toolchain of the farm's folder that makes wheels: others yield what no installer knows.
+// index serves the first toolchain of the farm's folder that makes wheels, and to people what those make that link: no installer knows it.
 func (o *Orchestrator) index() (http.Handler, error) {
 	all, err := toolchain.List(o.cfg.Toolchains)
 	if err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(t *toolchain.Toolchain) bool { return t.Spec.Facts.Target.Static() })
+	var linked []string
+	all = slices.DeleteFunc(all, func(t *toolchain.Toolchain) bool {
+		static := t.Spec.Facts.Target.Static()
+		if static {
+			linked = append(linked, t.Spec.Name)
+		}
+		return static
+	})
 	if len(all) == 0 {
 		return nil, fault.Errorf(fault.NotFound, "there is no toolchain for wheels in %s", o.cfg.Toolchains)
 	}
@@ -77,5 +96,5 @@ func (o *Orchestrator) index() (http.Handler, error) {
 	options := index.Options{Runtime: runtime, OnError: func(r *http.Request, err error) {
 		o.cfg.Log.Error("serving the index", zap.String("path", r.URL.Path), zap.Error(err))
 	}}
-	return index.NewHandler(&catalog{o: o, toolchain: spec.Name}, options), nil
+	return index.NewHandler(&catalog{o: o, toolchain: spec.Name, linked: linked}, options), nil
 }

@@ -154,7 +154,7 @@ func (o *Orchestrator) publish(ctx context.Context, toolchain, run string, keys 
 			continue
 		}
 		about := record.Wheel{Project: b.Record.Recipe, Version: b.Record.Version}
-		if w := b.Record.Wheel(); w != nil && w.Wheel != nil {
+		if w := b.Record.Package(); w != nil && w.Wheel != nil {
 			about = *w.Wheel
 		}
 		for _, a := range b.Record.Artifacts {
@@ -162,9 +162,9 @@ func (o *Orchestrator) publish(ctx context.Context, toolchain, run string, keys 
 				Toolchain: toolchain, Kind: a.Kind, Project: recipe.Canonical(about.Project), Name: about.Project, Version: about.Version,
 				Filename: a.Filename, Digest: a.Digest, Size: a.Size, Key: key, Run: run, Published: time.Now(),
 			}
+			f.Requires = compared(a.Requires)
 			if a.Kind == record.KindWheel {
 				f.Metadata, f.RequiresPython, f.Imports, f.Depends = a.Metadata, about.RequiresPython, about.Imports, about.Depends
-				f.Requires = compared(a.Requires)
 			}
 			files = append(files, f)
 		}

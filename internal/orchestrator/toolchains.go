@@ -167,7 +167,7 @@ func (o *Orchestrator) Toolchains(ctx context.Context) ([]api.Toolchain, error) 
 	out := []api.Toolchain{}
 	for _, t := range all {
 		f := t.Spec.Facts
-		a := api.Toolchain{Name: t.Spec.Name, Platform: f.PlatformTag, Target: string(f.Target.Or()), Interpreter: f.Interpreter, Compiler: f.Compiler}
+		a := api.Toolchain{Name: t.Spec.Name, Platform: f.PlatformTag, Target: string(f.Target.Or()), Python: f.Python, Interpreter: f.Interpreter, Compiler: f.Compiler}
 		if t.Lock != nil && t.Lock.Build != "" {
 			a.Digest = t.Lock.Build
 			if a.Baked, a.Size, err = o.baked(ctx, known{t.Spec.Name, t}.ref()); err != nil {

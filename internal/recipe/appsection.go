@@ -1,7 +1,6 @@
 package recipe
 
 import (
-	"maps"
 	"slices"
 	"strings"
 )
@@ -32,17 +31,7 @@ func appSection(d *decoder, path string, v *value) {
 		"exclude-modules": func(p string, v *value) { a.ExcludeModules = d.list(p, v) },
 		"strip-sources":   func(p string, v *value) { flag(func(*Recipe) *bool { return &a.StripSources })(d, p, v) },
 	}
-	names := slices.Sorted(maps.Keys(setters))
-	for _, e := range v.keys {
-		p := path + "." + e.name
-		d.recipe.positions[p] = e.at
-		set, ok := setters[e.name]
-		if !ok {
-			d.errs.add(e.at, oneOf(e.name, names), "unknown key `%s` in `%s`", e.name, path)
-			continue
-		}
-		set(p, e.value)
-	}
+	d.keys(path, v, setters)
 }
 
 // Check says what is wrong with MODULE or MODULE:FUNCTION, with a script's name and with the modules to leave out, by the key that

@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
+
 	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/wheel"
 )
 
 // pyproject is what is read of a pyproject.toml (PyPA specifications, "pyproject.toml specification").
@@ -63,6 +65,21 @@ func FromProject(dir string) (*Recipe, error) {
 	}
 	r.Dir = abs
 	return r, nil
+}
+
+// RunOn adds what a project requires on a target only: its markers are looked at, which [FromProject] can't. One that can't be read
+// holds nowhere.
+func (r *Recipe) RunOn(target wheel.Environment) {
+	for _, d := range r.sometimes {
+		if req, err := wheel.ParseRequirement(d); err == nil && req.Applies(target) && !slices.Contains(r.Requirements.Run, req.Name) {
+			r.run(req.Name)
+		}
+	}
+}
+
+func (r *Recipe) run(name string) {
+	r.positions[fmt.Sprintf("requirements.run[%d]", len(r.Requirements.Run))] = r.positions["package"]
+	r.Requirements.Run = append(r.Requirements.Run, name)
 }
 
 // CompileAgainst makes host dependencies of those recipes of a set that a project's build requires and that others are
@@ -118,9 +135,10 @@ func parseProject(file string, data []byte) (*Recipe, *Errors) {
 		}
 	}
 	for _, d := range p.Project.Dependencies {
-		if name, marker := requirement(d); name != "" && marker == "" {
-			r.positions[fmt.Sprintf("requirements.run[%d]", len(r.Requirements.Run))] = project
-			r.Requirements.Run = append(r.Requirements.Run, name)
+		if name, marker := requirement(d); name != "" && marker != "" {
+			r.sometimes = append(r.sometimes, d)
+		} else if name != "" {
+			r.run(name)
 		}
 	}
 	for _, d := range p.BuildSystem.Requires {

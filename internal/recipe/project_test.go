@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/recipe"
+	"github.com/wasmill/wasmill/internal/wheel"
 )
 
 func TestFromProject(t *testing.T) {
@@ -50,6 +51,35 @@ exclude-newer = 2026-01-02T03:04:05Z
 	}
 	if _, err := got.Digests(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A project's markers are about where it is built for, not about who builds, and not about another toolchain.
+func TestWhatAProjectRequiresOnOneTarget(t *testing.T) {
+	dir := write(t, map[string]string{"pyproject.toml": `
+[project]
+name = "a"
+version = "1"
+dependencies = [
+	"always", "new; python_version >= '3.14'", "old; python_version < '3.14'", "Wasi_Only>=1; sys_platform == 'wasi'",
+	"browser; platform_system == 'Emscripten'", "small; platform_machine == 'wasm32'", "always; os_name == 'posix'",
+]
+`})
+	for story, c := range map[string]struct {
+		target wheel.Environment
+		want   []string
+	}{
+		"WASI":       {wheel.OnTarget("wasm32-wasip1", "3.13"), []string{"always", "old", "Wasi_Only", "small"}},
+		"Emscripten": {wheel.OnTarget("wasm32-unknown-emscripten", "3.15"), []string{"always", "new", "browser", "small"}},
+	} {
+		r, err := recipe.FromProject(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.RunOn(c.target)
+		if diff := cmp.Diff(c.want, r.Requirements.Run); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", story, diff)
+		}
 	}
 }
 

@@ -50,6 +50,7 @@ type Recipe struct {
 
 	positions map[string]Position // of keys and list entries, by path: "requirements.run[1]"
 	requires  []string            // a project's build-system.requires: the names
+	sometimes []string            // what a project requires on some targets only, as it says it
 	meta      []byte              // the bytes of meta.yaml; nil if there is none
 }
 

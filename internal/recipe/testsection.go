@@ -129,6 +129,11 @@ func testSuite(d *decoder, path string, v *value) {
 		"native":      func(p string, v *value) { flag(func(*Recipe) *bool { return &t.Native })(d, p, v) },
 		"runtimes":    func(p string, v *value) { t.Runtimes = d.list(p, v) },
 	}
+	d.keys(path, v, setters)
+}
+
+// keys reads a mapping whose keys are known, each with its setter.
+func (d *decoder) keys(path string, v *value, setters map[string]func(path string, v *value)) {
 	names := slices.Sorted(maps.Keys(setters))
 	for _, e := range v.keys {
 		p := path + "." + e.name

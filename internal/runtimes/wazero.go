@@ -2,7 +2,6 @@ package runtimes
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -147,16 +146,12 @@ func (s *stage) unpacked(file, folder string, sites []string) ([]static.Module, 
 	if err := fetch.Unpack(file, s.path(folder), fetch.Unpacking{Folder: "."}); err != nil {
 		return nil, err
 	}
-	text, err := os.ReadFile(s.path(folder + "/" + static.AboutFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.Errorf(fault.Invalid, "it is no package to be linked: it has no %s", static.AboutFile)
+	about, err := static.ReadFolder(s.path(folder))
+	if fault.KindOf(err) == fault.Invalid {
+		return nil, err
 	}
 	if err != nil {
 		return nil, staging(err)
-	}
-	var about static.Package
-	if err := json.Unmarshal(text, &about); err != nil {
-		return nil, fault.Errorf(fault.Invalid, "%s: %w", static.AboutFile, err)
 	}
 	for _, site := range sites {
 		if err := s.over(s.path(folder+"/"+static.Site), site); err != nil {

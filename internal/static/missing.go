@@ -68,6 +68,14 @@ func Explain(all []Missing) []string {
 	return lines
 }
 
+// Lacking says why the target's C library can't have a symbol; empty for all others.
+func Lacking(symbol string) string {
+	if why := because(symbol); why != otherwise && !strings.HasPrefix(symbol, "_") && !strings.HasPrefix(symbol, "Py") {
+		return why
+	}
+	return ""
+}
+
 func because(symbol string) string {
 	for _, r := range reasons {
 		if r.names.MatchString(symbol) {

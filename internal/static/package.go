@@ -4,9 +4,13 @@ import (
 	"archive/tar"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -62,6 +66,51 @@ func ReadPackage(archive io.Reader) (p Package, err error) {
 			return p, fault.Errorf(fault.Invalid, "reading %s: %w", AboutFile, err)
 		}
 		return p, nil
+	}
+}
+
+// ReadFolder is ReadPackage for an archive that was unpacked into a folder.
+func ReadFolder(dir string) (p Package, err error) {
+	text, err := os.ReadFile(filepath.Join(dir, AboutFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return p, fault.Errorf(fault.Invalid, "it is no package for WASI: it has no %s", AboutFile)
+	}
+	if err != nil {
+		return p, err
+	}
+	if err := json.Unmarshal(text, &p); err != nil {
+		return p, fault.Errorf(fault.Invalid, "reading %s: %w", AboutFile, err)
+	}
+	return p, nil
+}
+
+// SiteFiles are files of a package's archive by their places in site-packages: headers, for those who compile against them.
+func SiteFiles(file string, wanted func(name string) bool) (map[string][]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return nil, fault.Errorf(fault.Invalid, "%s is no .tar.gz: %w", path.Base(file), err)
+	}
+	files := map[string][]byte{}
+	for r := tar.NewReader(z); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			return files, nil
+		}
+		if err != nil {
+			return nil, fault.Errorf(fault.Invalid, "reading %s: %w", path.Base(file), err)
+		}
+		name, inside := strings.CutPrefix(path.Clean(h.Name), Site)
+		if !inside || !wanted(name) {
+			continue
+		}
+		if files[name], err = io.ReadAll(r); err != nil {
+			return nil, fault.Errorf(fault.Invalid, "reading %s of %s: %w", name, path.Base(file), err)
+		}
 	}
 }
 

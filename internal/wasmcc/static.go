@@ -23,6 +23,13 @@ func (t Toolchain) Include() string {
 // StaticCFlags is how everything is compiled for a static target. Nothing in it moves, so position independence is only a cost.
 var StaticCFlags = []string{"-O2", "-g0"}
 
+// noThreads has wasi-libc's headers declare what starts a thread. Python's library defines it, and it always fails, as Emscripten's
+// does: code that can do without threads then does. Without the macro the mere mention of pthread_create does not compile.
+const noThreads = "-D_WASI_EMULATED_PTHREAD"
+
+// failingThreads is where programs, which have no Python, find the same. It comes last: what a program brings itself goes before it.
+const failingThreads = "-lwasi-emulated-pthread"
+
 // droppedStatic are options that mean nothing where all is linked statically, those that recipes say to Emscripten's ABI among them.
 var droppedStatic = map[string]bool{
 	"-fPIC": true, "-fpic": true, "-fPIE": true, "-fpie": true, "-pie": true, "-no-pie": true, "-rdynamic": true, "-static": true, "-s": true, "-Wl,-s": true,
@@ -82,6 +89,9 @@ func planStatic(all []arg, cxx bool, env Env) Command {
 		command.Args = slices.Concat(flags, words(mergeable(kept)), ours, []string{"-nostdlib", "-Wl,-r"}, words(mergeable(parse(env.Settings.LDFlags))))
 	default:
 		command.Args = slices.Concat(flags, words(linkable(kept)), ours, env.Toolchain.LinkFlags)
+		if env.Settings.Exports != "" {
+			command.Args = append(command.Args, failingThreads)
+		}
 	}
 	command.Headers = headers(all, env)
 	return command
@@ -90,7 +100,7 @@ func planStatic(all []arg, cxx bool, env Env) Command {
 func staticCompile(cxx bool, env Env) []string {
 	ours := slices.Concat(StaticCFlags, env.Settings.CFlags)
 	if env.Settings.Exports != "" { // in a library's script, the compiler does what it is told, as Emscripten's own does
-		ours = append(ours, werror...)
+		ours = append(append(ours, noThreads), werror...)
 	}
 	if cxx {
 		ours = append(ours, env.Settings.CXXFlags...)

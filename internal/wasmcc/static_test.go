@@ -14,9 +14,9 @@ func TestPlanForAStaticTarget(t *testing.T) {
 	env := testEnv()
 	env.Toolchain.Target, env.Toolchain.Python, env.Toolchain.LinkFlags = "wasm32-wasip1", "3.13", []string{"-lwasi-emulated-signal"}
 	const (
-		compile = " -O2 -g0" + werror + " -I/work/libs/include/python3.13 -ffile-prefix-map=/work/src/p=. -ffile-prefix-map=/work/src/p/build=."
+		compile = " -O2 -g0 -D_WASI_EMULATED_PTHREAD" + werror + " -I/work/libs/include/python3.13 -ffile-prefix-map=/work/src/p=. -ffile-prefix-map=/work/src/p/build=."
 		merge   = " -nostdlib -Wl,-r"
-		program = " -lwasi-emulated-signal"
+		program = " -lwasi-emulated-signal -lwasi-emulated-pthread"
 	)
 	for _, c := range []struct{ story, given, want string }{
 		{"a C file", "cc -c a.c -o a.o", cc + "-c a.c -o a.o" + compile},
@@ -58,7 +58,7 @@ func TestFlagsOfARecipeForAStaticTarget(t *testing.T) {
 	env.Toolchain.Target = "wasm32-wasip1"
 	env.Settings.CFlags, env.Settings.LDFlags = []string{"-DA", "-fPIC", "-sUSE_ZLIB"}, []string{"-L/work/libs/lib", "-lz", "-sSIDE_MODULE=2", "-Wl,-s"}
 	got, err := wasmcc.Plan("cc", []string{"-c", "a.c"}, env)
-	if err != nil || !strings.Contains(show(got), " -DA"+werror+" -I") || strings.Contains(show(got), "USE_ZLIB") {
+	if err != nil || !strings.Contains(show(got), " -DA -D_WASI_EMULATED_PTHREAD"+werror+" -I") || strings.Contains(show(got), "USE_ZLIB") {
 		t.Errorf("compiling: %s, %v", show(got), err)
 	}
 	got, err = wasmcc.Plan("cc", []string{"-shared", "a.o", "-o", "a.so"}, env)
@@ -71,7 +71,7 @@ func TestFlagsOfARecipeForAStaticTarget(t *testing.T) {
 func TestALibrarysCompilerDoesWhatItIsTold(t *testing.T) {
 	env := testEnv()
 	env.Toolchain.Target, env.Settings = "wasm32-wasip1", wasmcc.Settings{}
-	if got, err := wasmcc.Plan("cc", []string{"-c", "a.c"}, env); err != nil || strings.Contains(show(got), "-Werror") {
+	if got, err := wasmcc.Plan("cc", []string{"-c", "a.c"}, env); err != nil || strings.Contains(show(got), "-Werror") || strings.Contains(show(got), "PTHREAD") {
 		t.Errorf("%s, %v", show(got), err)
 	}
 }

@@ -36,6 +36,14 @@ func WASI(python string) Environment {
 	return e
 }
 
+// OnTarget is what CPython of this version says of itself on a target, in the compiler's words.
+func OnTarget(target, python string) Environment {
+	if strings.Contains(target, "wasi") {
+		return WASI(python)
+	}
+	return Emscripten(python)
+}
+
 // marker is a node: a comparison, or an "and" or "or" of others.
 type marker struct {
 	op          string // and, or, or a comparison

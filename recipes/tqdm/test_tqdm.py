@@ -14,7 +14,7 @@ def test_bar_counts_to_the_end():
     assert "100%|" in out.getvalue() and "100/100" in out.getvalue()
 
 
-@pytest.mark.skipif(sys.platform != "emscripten", reason="the patch is for Emscripten")
+@pytest.mark.skipif(sys.platform not in ("emscripten", "wasi"), reason="the patch is for WebAssembly")
 def test_no_monitor_thread():
     assert tqdm.tqdm.monitor_interval == 0 and tqdm.tqdm.monitor is None
 
