@@ -4,6 +4,7 @@ go 1.26.8
 
 require (
 	github.com/ProtonMail/go-crypto v1.5.2
+	github.com/andybalholm/brotli v1.2.3
 	github.com/containerd/errdefs v1.0.0
 	github.com/distribution/distribution/v3 v3.1.0
 	github.com/docker/docker v28.5.2+incompatible

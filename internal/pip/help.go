@@ -24,6 +24,7 @@ var usages = map[string]string{
   python-wasm -m pip install -r requirements.txt -c constraints.txt
   python-wasm -m pip install --extra-index-url http://farm:7470/simple/ numpy
   python-wasm -m pip install --build pydantic-core
+  python-wasm -m pip install --offline pytest
   python-wasm -m pip install -e .
 `,
 	"download": `  python-wasm -m pip download [OPTIONS] REQUIREMENT… | -r FILE

@@ -42,6 +42,9 @@ func (p *Python) prepare(u *uv, r *request) (*installation, error) {
 	if err != nil {
 		return nil, err
 	}
+	if server := p.server(); r.build && server != "" && !p.Static { // what the farm has built before is not built again
+		r.extra = append([]string{server + "/simple/"}, r.extra...)
+	}
 	bases := slices.Concat(r.extra, w.extra)
 	if r.noIndex {
 		bases = nil
@@ -52,7 +55,7 @@ func (p *Python) prepare(u *uv, r *request) (*installation, error) {
 	}
 	s := &search{
 		projects: &projects{
-			bases: bases, client: &http.Client{Transport: p.transport()}, python: p.Release.Python, platforms: p.platforms(), wheel: p.wheel,
+			bases: bases, client: &http.Client{Transport: p.transport()}, kept: p.keptPages(r), offline: r.offline, python: p.Release.Python, platforms: p.platforms(), wheel: p.wheel,
 			pages: map[string]*page{}, texts: map[string]*wheel.Metadata{},
 		},
 		environment: environment, constraints: map[string][]wheel.Specifier{}, pre: r.pre, linked: map[string]bool{},
@@ -82,6 +85,9 @@ func (p *Python) install(ctx context.Context, u *uv, r *request) error {
 		return err
 	}
 	if err := in.refuseCompiled(); err != nil {
+		return err
+	}
+	if err := in.refuseOthers(); err != nil {
 		return err
 	}
 	if err := in.exclude(); err != nil {
@@ -166,6 +172,25 @@ func (in *installation) arguments() []string {
 
 // plan asks uv what it would do. Where it can do nothing, said is what it says, and ok is false.
 func (in *installation) plan(ctx context.Context) (said string, ok bool, err error) {
+	hurried, hurry := context.WithCancel(ctx)
+	defer hurry()
+	silent := in.silence(hurried)
+	go func() {
+		select {
+		case <-silent:
+			hurry()
+		case <-hurried.Done():
+		}
+	}()
+	said, ok, err = in.ask(hurried)
+	if hurried.Err() == nil || ctx.Err() != nil {
+		return said, ok, err
+	}
+	in.r.env = append(in.r.env, envRetries+"=0")
+	return in.ask(ctx)
+}
+
+func (in *installation) ask(ctx context.Context) (said string, ok bool, err error) {
 	cmd := in.u.command(in.r, slices.Concat([]string{"pip", "install", "--dry-run", "--output-format", "json"}, in.arguments())...)
 	var out, words bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &words
@@ -221,6 +246,9 @@ func (in *installation) decide(ctx context.Context) error {
 		}
 		lacks = in.missing(lacks, ok)
 		if len(lacks) == 0 {
+			if in.r.offline { // what is kept may be older than what the kept pages tell of
+				in.warn(olds)
+			}
 			return in.unless(ok, said)
 		}
 		again, err := in.provide(ctx, lacks)
@@ -243,7 +271,7 @@ func (in *installation) unless(ok bool, said string) error {
 	if ok {
 		return nil
 	}
-	return failed("%s\nNothing was changed.", strings.TrimPrefix(said, "error: "))
+	return failed("%s\nNothing was changed.", in.network(strings.TrimPrefix(said, "error: ")))
 }
 
 // unread is for indexes that answer uv, and not this program: then nobody knows whether there is a newer version.
@@ -320,11 +348,15 @@ func (in *installation) disallowed(lacks []lack, ok bool, olds []older) []lack {
 		for _, l := range lacks {
 			fmt.Fprintf(in.p.Stderr, "WARNING: %s %s has no wheel for %s%s.\n", l.name, l.release.version, in.p.Release.PlatformTag, needed(l))
 		}
-		for _, o := range olds {
-			fmt.Fprintf(in.p.Stderr, "WARNING: taking %s %s, the newest is %s.\n", o.name, o.taken, o.newest)
-		}
+		in.warn(olds)
 	}
 	return out
+}
+
+func (in *installation) warn(olds []older) {
+	for _, o := range olds {
+		fmt.Fprintf(in.p.Stderr, "WARNING: taking %s %s, the newest is %s.\n", o.name, o.taken, o.newest)
+	}
 }
 
 func needed(l lack) string {

@@ -39,6 +39,9 @@ func (p *Python) pure(ctx context.Context, l lack) (bool, error) {
 // envServer names a farm, as for wasmill itself.
 const envServer = "WASMILL_SERVER"
 
+// server is the farm's address; empty: there is none.
+func (p *Python) server() string { return strings.TrimSuffix(p.lookup(envServer), "/") }
+
 // buildWheel has wasmill build a version: in this machine's own containers, or on the farm.
 func (in *installation) buildWheel(ctx context.Context, l lack) error {
 	p := in.p
@@ -52,8 +55,7 @@ func (in *installation) buildWheel(ctx context.Context, l lack) error {
 	pin := l.name + "==" + l.release.version.String()
 	toolchain := strings.TrimSuffix(p.Release.PlatformTag, "_wasm32")
 	args := []string{"build", "--out", p.builtWheels(), "--toolchain", toolchain, pin}
-	server := strings.TrimSuffix(p.lookup(envServer), "/")
-	if server != "" {
+	if p.server() != "" {
 		args = []string{"submit", "--wait", "--toolchain", toolchain, pin}
 	}
 	fmt.Fprintf(p.Stderr, "%s has no wheel for %s: wasmill %s\n", pin, p.Release.PlatformTag, strings.Join(args, " "))
@@ -67,11 +69,7 @@ func (in *installation) buildWheel(ctx context.Context, l lack) error {
 	if err != nil {
 		return err
 	}
-	if server != "" {
-		in.r.extra = append([]string{server + "/simple/"}, in.r.extra...)
-		in.s.bases = append([]string{server + "/simple/"}, in.s.bases...)
-		in.s.forget()
-	}
+	in.s.forget() // the farm's index has something new
 	return nil
 }
 

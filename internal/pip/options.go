@@ -18,13 +18,14 @@ type request struct {
 	extra                         []string
 	findLinks                     []string
 	noIndex                       bool
+	offline                       bool     // only what is kept from before
 	sources                       []string // projects that may be built from source archives whatever these look like
 	older                         []string // projects of which an older version may be taken; ":all:"
 	build                         bool     // build what is missing with wasmill
 	upgrade, eager, reinstall     bool
 	pre, noDeps, dryRun           bool
 	target, prefix, report, dest  string
-	needVenv                      bool
+	needVenv, user                bool
 	quiet, verbose                int
 
 	pass []string // options for uv as they are
@@ -32,6 +33,7 @@ type request struct {
 
 	noCache, noColor, noProgress bool
 	cacheDir                     string
+	proxy                        string
 }
 
 // option is one of pip's.
@@ -147,6 +149,7 @@ var options = []option{
 	{"--extra-index-url", indexing, "URL", "an index that is asked first; what it has is taken from it alone", list(func(r *request) *[]string { return &r.extra })},
 	{"--no-index", indexing, "", "ask no index", set(func(r *request) *bool { return &r.noIndex })},
 	{"-f --find-links", indexing, "DIR|URL", "look for files here, too", list(func(r *request) *[]string { return &r.findLinks })},
+	{"--offline", indexing, "", "take what the cache keeps from before, and ask nobody (python-wasm's own)", set(func(r *request) *bool { return &r.offline })},
 	{"--index-strategy", indexing, "HOW", "which index's files count: first-index, unsafe-first-match, unsafe-best-match (uv's own)", to("--index-strategy")},
 
 	{"-h --help", "", "", "this text", set(func(r *request) *bool { return &r.help })},
@@ -155,8 +158,11 @@ var options = []option{
 	{"-q --quiet", "", "", "say less", func(r *request, _ string) error { r.quiet++; return nil }},
 	{"--require-virtualenv", "", "", "work in virtual environments only", set(func(r *request) *bool { return &r.needVenv })},
 	{"--keyring-provider", indexing, "HOW", "where passwords come from: disabled or subprocess", to("--keyring-provider")},
-	{"--proxy", "", "URL", "way to the network", env("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy")},
-	{"--retries", "", "N", "how often a connection is tried again", env("UV_HTTP_RETRIES")},
+	{"--proxy", "", "URL", "way to the network", func(r *request, v string) error {
+		r.proxy = v
+		return env("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy")(r, v)
+	}},
+	{"--retries", "", "N", "how often a connection is tried again", env(envRetries)},
 	{"--timeout --default-timeout", "", "SECONDS", "how long an answer is waited for", env("UV_HTTP_TIMEOUT")},
 	{"--trusted-host", "", "HOST", "believe this host without a valid certificate", to("--allow-insecure-host")},
 	{"--cert", "", "FILE", "certificates to believe", env("SSL_CERT_FILE")},
@@ -166,6 +172,8 @@ var options = []option{
 	{"--no-color", "", "", "no colours", set(func(r *request) *bool { return &r.noColor })},
 	{"--progress-bar", installing, "HOW", "off: none", func(r *request, v string) error { r.noProgress = v == "off"; return nil }},
 	{"--isolated", "", "", "pass over the PIP_… variables", without}, // parse looks for it before all else
+
+	{"--user", "install list freeze", "", "outside virtual environments, where all that is installed is yours anyway", set(func(r *request) *bool { return &r.user })},
 
 	// Without effect: there is nothing here that they could change.
 	{"--prefer-binary", installing, "", "", without},
@@ -188,7 +196,6 @@ var options = []option{
 	{"--use-deprecated", "", "FEATURE", "", without},
 
 	// Refused, with what to do instead.
-	{"--user", "install list freeze", "", "", refuse("--user is not known here: outside a virtual environment all that is installed is yours already")},
 	{"--root", "install", "DIR", "", refuse("--root is not known here: --prefix DIR or --target DIR put packages elsewhere")},
 	{"--src", installing, "DIR", "", refuse("--src is not known here: clone the project yourself, and install it with -e DIR")},
 	{"--platform", installing, "TAG", "", refuse("--platform is not known here: wheels are taken for this Python; another ABI is chosen with python-wasm --toolchain ABI -m pip")},
@@ -285,6 +292,12 @@ func (r *request) complete() error {
 		return unusable("%s takes no names, and got %q", r.verb, r.words[0])
 	case r.noIndex && r.build:
 		return unusable("--build and --no-index exclude each other: what is built is looked up in the index")
+	case r.offline && r.build:
+		return unusable("--build and --offline exclude each other: a build fetches sources")
+	case r.offline && r.noCache:
+		return unusable("--offline and --no-cache-dir exclude each other: there is nothing else to take from")
+	case r.user && (r.target != "" || r.prefix != ""):
+		return unusable("Can not combine '--user' with '--target' or '--prefix'")
 	case r.target != "" && r.prefix != "":
 		return unusable("Can not combine '--target' and '--prefix'")
 	}
@@ -394,6 +407,9 @@ func (r *request) indexes() []string {
 		return nil
 	}
 	var args []string
+	if r.offline {
+		args = append(args, "--offline")
+	}
 	for _, url := range r.extra {
 		args = append(args, "--index", url)
 	}

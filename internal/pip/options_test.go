@@ -2,11 +2,20 @@ package pip
 
 import (
 	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/wasmill/wasmill/internal/fault"
 )
 
 func TestCommandLines(t *testing.T) {
@@ -34,6 +43,7 @@ func TestCommandLines(t *testing.T) {
 			func(r *request) any { return r.bases() }, []string{"http://farm1", "http://farm2", "http://b", "http://c", "http://d", "https://pypi.org/simple/"}},
 		{"no index, no indexes", "install --no-index -f wheels x", nil, func(r *request) any { return []any{r.bases(), r.indexes()} },
 			[]any{[]string(nil), []string{"--no-index", "--find-links", "wheels"}}},
+		{"only what is kept", "install x", []string{"PIP_OFFLINE=1"}, func(r *request) any { return []any{r.offline, r.indexes()} }, []any{true, []string{"--offline"}}},
 		{"lists with commas", "install --allow-older a,b --allow-older c x", nil, func(r *request) any { return r.older }, []string{"a", "b", "c"}},
 		{"what has no effect is taken", "install --break-system-packages --root-user-action ignore --prefer-binary --disable-pip-version-check x", nil,
 			func(r *request) any { return []any{r.words, len(r.pass)} }, []any{[]string{"x"}, 0}},
@@ -55,20 +65,22 @@ func TestCommandLinesThatCantBeMeant(t *testing.T) {
 		status int
 		words  string
 	}{
-		"instal x":                       {1, "unknown command"},
-		"config list":                    {1, "there are no configuration files"},
-		"install":                        {1, "at least one requirement"},
-		"install --user x":               {2, "is yours already"},
-		"install --platform linux x":     {2, "--toolchain"},
-		"install --no-such x":            {2, "no such option: --no-such"},
-		"install -r":                     {2, "-r option requires 1 argument"},
-		"install --pre=yes x":            {2, "does not take a value"},
-		"install --no-binary :all: x":    {2, "name the projects"},
-		"install -t a --prefix b x":      {2, "Can not combine"},
-		"install --upgrade-strategy x y": {2, "choose from"},
-		"list x":                         {2, "takes no names"},
-		"show":                           {1, "package name"},
-		"uninstall -y":                   {1, "to uninstall"},
+		"instal x":                           {1, "unknown command"},
+		"config list":                        {1, "there are no configuration files"},
+		"install":                            {1, "at least one requirement"},
+		"install --user -t a x":              {2, "Can not combine"},
+		"install --platform linux x":         {2, "--toolchain"},
+		"install --no-such x":                {2, "no such option: --no-such"},
+		"install -r":                         {2, "-r option requires 1 argument"},
+		"install --pre=yes x":                {2, "does not take a value"},
+		"install --no-binary :all: x":        {2, "name the projects"},
+		"install -t a --prefix b x":          {2, "Can not combine"},
+		"install --upgrade-strategy x y":     {2, "choose from"},
+		"install --offline --build x":        {2, "a build fetches sources"},
+		"install --offline --no-cache-dir x": {2, "nothing else to take from"},
+		"list x":                             {2, "takes no names"},
+		"show":                               {1, "package name"},
+		"uninstall -y":                       {1, "to uninstall"},
 	} {
 		_, err := parse(strings.Fields(args), nil)
 		f := (*failure)(nil)
@@ -79,6 +91,41 @@ func TestCommandLinesThatCantBeMeant(t *testing.T) {
 }
 
 // Two options of one name would make it a matter of order which one is meant.
+func TestFailuresOfNetworks(t *testing.T) {
+	refused := &url.Error{Op: "Get", URL: "https://index/", Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}
+	for name, c := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"nothing went wrong":         {nil, false},
+		"a connection is refused":    {fault.Errorf(fault.Unavailable, "asking the index: %w", refused), true},
+		"a proxy is not there":       {&net.OpError{Op: "proxyconnect", Err: syscall.ECONNREFUSED}, true},
+		"a name can't be looked up":  {&net.OpError{Op: "dial", Err: &net.DNSError{Name: "index"}}, true},
+		"an answer is cut off":       {&net.OpError{Op: "read", Err: syscall.ECONNRESET}, false},
+		"the index has its troubles": {fault.Errorf(fault.Unavailable, "https://index/: 503"), false},
+	} {
+		if got := unreachable(c.err); got != c.want {
+			t.Errorf("%s: unreachable is %t", name, got)
+		}
+	}
+}
+
+func TestTheProxyOfTheCommandLine(t *testing.T) {
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "through for ", r.URL) }))
+	defer proxy.Close()
+	resp, err := (&http.Client{Transport: (&Python{proxy: proxy.URL}).transport()}).Get("http://index.example/simple/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, _ := io.ReadAll(resp.Body); string(body) != "through for http://index.example/simple/" {
+		t.Errorf("%s", body)
+	}
+	if _, err := (&http.Client{Transport: (&Python{proxy: proxy.URL, offline: true}).transport()}).Get("http://index.example/"); err == nil || !strings.Contains(err.Error(), "--offline") {
+		t.Errorf("somebody was asked: %v", err)
+	}
+}
+
 func TestOptionsAreUnambiguous(t *testing.T) {
 	for i, a := range options {
 		for _, b := range options[i+1:] {
@@ -104,7 +151,7 @@ func TestHelpNamesWhatThereIs(t *testing.T) {
 			t.Errorf("%q: %s", verb, text)
 		}
 	}
-	if text := help(&request{verb: "install"}); strings.Contains(text, "--user") {
+	if text := help(&request{verb: "install"}); strings.Contains(text, "--platform") {
 		t.Error("an option that is refused is offered")
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/fetch"
@@ -40,6 +41,9 @@ type Python struct {
 	Stdin      io.Reader
 	Stdout     io.Writer
 	Stderr     io.Writer
+
+	proxy   string // the way to the network that the command line names
+	offline bool   // nobody is asked
 }
 
 // modules are what Python would run, and what is done in their place: what they do needs processes, which the runtime has not.
@@ -107,9 +111,12 @@ func (p *Python) command(ctx context.Context, r *request) error {
 	case r.version:
 		_, err := fmt.Fprintf(p.Stdout, "pip %s+uv%s from %s (python %s)\n", pipVersion, uvVersion, filepath.Join(p.site(), "pip"), p.Release.Python)
 		return err
+	case r.user && p.Venv:
+		return failed("Can not perform a '--user' %s. What is installed outside is not in this virtual environment: python-wasm -m pip %[1]s, without it, is for that.", r.verb)
 	case r.needVenv && !p.Venv:
 		return failed("Could not find an activated virtualenv (required by --require-virtualenv).")
 	}
+	p.proxy, p.offline = r.proxy, r.offline
 	u, err := p.uv(ctx)
 	if err != nil {
 		return err
@@ -122,8 +129,7 @@ func (p *Python) command(ctx context.Context, r *request) error {
 	case "download":
 		return p.download(ctx, u, r)
 	}
-	// list, freeze, show and check only look.
-	return u.pass(ctx, r, slices.Concat([]string{"pip", r.verb}, u.common(r), r.pass, r.indexes(), r.words)...)
+	return p.look(ctx, u, r)
 }
 
 // pipVersion is the pip whose command line this is.
@@ -135,7 +141,11 @@ func (p *Python) site() string {
 }
 
 func (p *Python) fetcher() *fetch.Fetcher {
-	return &fetch.Fetcher{Cache: filepath.Join(p.Cache, "downloads"), Client: &http.Client{Transport: p.transport()}}
+	f := &fetch.Fetcher{Cache: filepath.Join(p.Cache, "downloads"), Client: &http.Client{Transport: p.transport()}}
+	if p.offline {
+		f.Sleep = func(context.Context, time.Duration) error { return nil } // waiting brings no network
+	}
+	return f
 }
 
 // platforms are the platform tags that this runtime takes.

@@ -27,7 +27,7 @@ import (
 
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/index"
-	"github.com/wasmill/wasmill/internal/python"
+	"github.com/wasmill/wasmill/internal/python/pythontest"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/wheel"
 	"github.com/wasmill/wasmill/internal/wheel/wasm"
@@ -35,11 +35,8 @@ import (
 	"github.com/wasmill/wasmill/internal/wheel/wheeltest"
 )
 
-// The test program is python-wasm, when it is told so.
 func TestMain(m *testing.M) {
-	if os.Getenv("TEST_AS_PYTHON_WASM") != "" {
-		os.Exit(python.Main(os.Args))
-	}
+	pythontest.Main()
 	dir, err := os.MkdirTemp("", "wasmill-pip-")
 	if err != nil {
 		panic(err)
@@ -58,6 +55,7 @@ type farm struct {
 	files   []index.File
 	blobs   map[record.Digest][]byte
 	address string // of its simple API
+	stop    func()
 	spoil   func(w http.ResponseWriter, r *http.Request) (done bool)
 }
 
@@ -109,7 +107,7 @@ func openFarm(t *testing.T, specs ...wheeltest.Spec) *farm {
 		}
 	}))
 	t.Cleanup(server.Close)
-	f.address = server.URL + "/simple/"
+	f.address, f.stop = server.URL+"/simple/", server.Close
 	return f
 }
 
@@ -123,29 +121,17 @@ func (r result) String() string { return fmt.Sprintf("status %d\n%s%s", r.status
 // command runs a program with the environment that makes the test program python-wasm, also behind links and `#!`.
 func command(program string, args ...string) *exec.Cmd {
 	cmd := exec.Command(program, args...)
-	cmd.Env = append(os.Environ(), "TEST_AS_PYTHON_WASM=1")
+	cmd.Env = pythontest.Environ()
 	return cmd
 }
 
-func do(t *testing.T, cmd *exec.Cmd) result {
+func do(t *testing.T, cmd *exec.Cmd) (r result) {
 	t.Helper()
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	err := cmd.Run()
-	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
-		t.Fatal(err)
-	}
-	return result{out.String(), errs.String(), cmd.ProcessState.ExitCode()}
+	r.out, r.err, r.status = pythontest.Run(t, cmd)
+	return r
 }
 
-func self(t *testing.T) string {
-	t.Helper()
-	path, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
+func self(t *testing.T) string { return pythontest.Program(t) }
 
 // One environment serves all tests, which tell by its contents whether they were left in peace.
 var environment = sync.OnceValues(func() (string, error) {
@@ -257,6 +243,8 @@ func TestWithoutAnEnvironment(t *testing.T) {
 	t.Setenv("WASMILL_PYTHON_PREFIX", t.TempDir())
 	f := openFarm(t, greet("1.0"))
 	wants(t, do(t, command(self(t), "-m", "pip", "install", "--extra-index-url", f.address, "greet")), 0, "Successfully installed")
+	wants(t, do(t, command(self(t), "-m", "pip", "install", "--user", "--extra-index-url", f.address, "greet")), 0, "already satisfied")
+	wants(t, pip(t, "install", "--user", "greet"), 1, "Can not perform a '--user' install.")
 	if r := do(t, command(self(t), "-m", "greet", "all")); r.out != "hello all\n" || r.status != 5 {
 		t.Error(r)
 	}
@@ -264,6 +252,33 @@ func TestWithoutAnEnvironment(t *testing.T) {
 		t.Error(r)
 	}
 	wants(t, do(t, command(self(t), "-m", "pip", "--require-virtualenv", "list")), 1, "require-virtualenv")
+}
+
+// What was installed once can be installed where nobody answers any more; what was not is refused at once, in words.
+func TestOffline(t *testing.T) {
+	f := openFarm(t,
+		wheeltest.Spec{Name: "app", Version: "1.0", Requires: []string{"lib>=2", "native"}}, wheeltest.Spec{Name: "app", Version: "1.1", Requires: []string{"lib>=2"}},
+		wheeltest.Spec{Name: "lib", Version: "2.0"},
+		wheeltest.Spec{Name: "native", Version: "3", Tag: "cp315-cp315-pyemscripten_2026_5_wasm32", Files: map[string]string{
+			"native.so": string(wasmtest.Module{Exports: []wasm.Export{{Name: "PyInit_native", Kind: wasm.Func, Signature: ":i"}}}.Bytes()),
+		}})
+	venv(t)
+	wants(t, pip(t, "install", "-i", f.address, "app<1.1"), 0, "app-1.0", "lib-2.0", "native-3")
+	wants(t, pip(t, "uninstall", "-y", "app", "lib", "native"), 0)
+	f.stop()
+	began := time.Now()
+	r := pip(t, "install", "-i", f.address, "app<1.1")
+	wants(t, r, 1, "can't be reached", "--offline", "Nothing was changed.")
+	if took := time.Since(began); took > 9*time.Second {
+		t.Errorf("%s until it was said: uv's own ten seconds", took)
+	}
+	wants(t, pip(t, "install", "-i", f.address, "--offline", "app<1.1"), 0, "app-1.0", "lib-2.0", "native-3")
+	wants(t, pip(t, "install", "-i", f.address, "app<1.1"), 0, "Requirement already satisfied")
+	wants(t, pip(t, "install", "-i", f.address, "--offline", "other"), 1, "other was not found in the cache", "--offline takes what", "Nothing was changed.")
+	// The pages that are kept tell of versions of which nothing else is kept.
+	wants(t, pip(t, "uninstall", "-y", "app"), 0)
+	wants(t, pip(t, "install", "-i", f.address, "--offline", "app"), 0, "WARNING: taking app 1.0, the newest is 1.1.", "Successfully installed app-1.0")
+	wants(t, pip(t, "uninstall", "-y", "app", "lib", "native"), 0)
 }
 
 const elsewhere = "cp315-cp315-manylinux_2_17_x86_64"
@@ -532,14 +547,7 @@ func TestUVUnwrapped(t *testing.T) {
 func cache(t *testing.T) string {
 	t.Helper()
 	venv(t)
-	if dir := os.Getenv("WASMILL_PYTHON_CACHE"); dir != "" {
-		return dir
-	}
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return filepath.Join(dir, "wasmill", "python")
+	return pythontest.Cache()
 }
 
 // pip upgrades itself in many scripts, and comes as a library with some packages; bin/pip stays what it is.

@@ -21,6 +21,8 @@ import (
 type projects struct {
 	bases     []string // in the order in which they are asked
 	client    *http.Client
+	kept      string // folder of pages as they were last seen; empty: none are kept
+	offline   bool   // those alone are read
 	python    string
 	platforms []string
 	// wheel brings a wheel under its own name.
@@ -48,7 +50,19 @@ type release struct {
 
 const jsonForm = "application/vnd.pypi.simple.v1+json"
 
+// get asks an index, or without a network what is kept of its answers.
 func (p *projects) get(ctx context.Context, address, accept string) ([]byte, error) {
+	if p.offline {
+		return p.recall(address)
+	}
+	data, err := p.ask(ctx, address, accept)
+	if err == nil {
+		p.remember(address, data)
+	}
+	return data, err
+}
+
+func (p *projects) ask(ctx context.Context, address, accept string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, fault.Errorf(fault.Invalid, "asking the index: %w", err)
@@ -212,7 +226,7 @@ func (p *projects) readMetadata(ctx context.Context, name string, f *recipe.Inde
 	if fault.KindOf(err) != fault.NotFound {
 		return nil, err
 	}
-	if f.SHA256 == "" {
+	if f.SHA256 == "" || p.offline {
 		return nil, nil
 	}
 	file, err := p.wheel(ctx, name, f)

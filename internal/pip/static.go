@@ -33,22 +33,23 @@ func (in *installation) refuseCompiled() error {
 		if err != nil {
 			return err
 		}
-		requires, err := audit.Requires(path)
+		if _, err := os.Stat(path); err != nil {
+			return failed("%v\nNothing was changed.", err)
+		}
+		name, err := wheel.ParseFilename(filepath.Base(path))
 		if err != nil {
-			return failed("%s: %v\nNothing was changed.", path, err)
+			return failed("%v\nNothing was changed.", err)
 		}
 		why := []string{"Python for WASI loads no modules: those of packages are linked into it"}
-		for _, m := range world.Check(requires, host) {
-			why = append(why, host.Name+" lacks "+m.String())
+		// What is for this machine is in no language that a WebAssembly runtime could lack something of.
+		if requires, err := audit.Requires(path); err == nil {
+			for _, m := range world.Check(requires, host) {
+				why = append(why, host.Name+" lacks "+m.String())
+			}
 		}
-		return failed("%s can't be loaded under WASI:\n  %s\nLink it in:     %s\nNothing was changed.", filepath.Base(path), strings.Join(why, "\n  "), linkedIn(projectOf(path)))
+		return failed("%s can't be loaded under WASI:\n  %s\nLink it in:     %s\nNothing was changed.", filepath.Base(path), strings.Join(why, "\n  "), linkedIn(name.Name+"=="+name.Version))
 	}
 	return nil
-}
-
-func projectOf(path string) string {
-	name, _, _ := strings.Cut(filepath.Base(path), "-")
-	return name
 }
 
 // exclude keeps uv from looking for what is linked in.

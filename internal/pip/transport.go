@@ -2,6 +2,7 @@ package pip
 
 import (
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,15 +10,24 @@ import (
 
 // transport is the way to indexes, with the names and passwords of ~/.netrc, which pip and uv use too.
 func (p *Python) transport() http.RoundTripper {
+	if p.offline {
+		return unplugged{}
+	}
+	way := http.DefaultTransport
+	if proxy, err := url.Parse(p.proxy); p.proxy != "" && err == nil {
+		through := http.DefaultTransport.(*http.Transport).Clone()
+		through.Proxy = http.ProxyURL(proxy)
+		way = through
+	}
 	file := p.lookup("NETRC")
 	if file == "" {
 		file = filepath.Join(p.lookup("HOME"), ".netrc")
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return http.DefaultTransport
+		return way
 	}
-	return &withNetrc{http.DefaultTransport, parseNetrc(string(text))}
+	return &withNetrc{way, parseNetrc(string(text))}
 }
 
 type login struct{ name, password string }

@@ -34,7 +34,7 @@ func TestInChromium(t *testing.T) {
 	}
 	cmd := exec.Command("docker", "run", "--rm", "--network", "none", "--tmpfs", "/tmp:exec", "-v", dir+":/d", "-v", self+":/test:ro",
 		"-e", "HOME=/tmp", "-e", "WASMILL_PYTHON_CACHE=/d/cache", "-e", "TEST_PACKAGES=/d/packages", "-e", "WASMILL_TEST_NIGHTLY", "-w", "/tmp",
-		image, "/test", "-test.run", "AsNative/chromium|ChromiumTests", "-test.timeout", "30m", "-test.v")
+		image, "/test", "-test.run", "AsNative/chromium|TestChromium", "-test.timeout", "30m", "-test.v")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}

@@ -12,6 +12,7 @@ type commandLine struct {
 	verbose, debug    int      // -v, -d
 	randomHash        bool     // -R
 	tells             bool     // -V, -h: nothing is run
+	help              bool     // -h
 	x                 []string // -X
 	module            string   // -m; empty where something else is run
 	arguments         []string // of the module
@@ -42,7 +43,9 @@ func readCommandLine(args []string) commandLine {
 			switch {
 			case word == "--check-hash-based-pycs":
 				i++
-			case strings.HasPrefix(word, "--help"), word == "--version":
+			case strings.HasPrefix(word, "--help"):
+				c.tells, c.help = true, true
+			case word == "--version":
 				c.tells = true
 			}
 			continue
@@ -85,7 +88,9 @@ func (c *commandLine) flag(letter rune) {
 		c.debug++
 	case 'R':
 		c.randomHash = true
-	case 'V', 'h', '?':
+	case 'h', '?':
+		c.tells, c.help = true, true
+	case 'V':
 		c.tells = true
 	}
 }

@@ -39,6 +39,9 @@ func (h home) fromFarm(ctx context.Context, server string) (string, error) {
 		}
 		return nil
 	})
+	if fault.KindOf(err) == fault.NotFound && err != nil {
+		return "", fault.Errorf(fault.NotFound, "it has built none yet: `wasmill submit --toolchain wasip1_cp313 %s` has it do so, or %s", interpreterRecipe, howToGet)
+	}
 	if err != nil {
 		return "", err
 	}

@@ -72,7 +72,7 @@ func (h home) parts(ctx context.Context, o options, r pyodide.Release) (n node, 
 
 // browserParts are what every start in Chromium needs.
 func (h home) browserParts(ctx context.Context, o options, r pyodide.Release) (browser, runtime, scripts string, err error) {
-	if browser, err = findChromium(o); err != nil {
+	if browser, err = h.chromium(ctx, o); err != nil {
 		return "", "", "", err
 	}
 	if runtime, err = h.runtime(ctx, r); err != nil {

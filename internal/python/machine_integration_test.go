@@ -3,13 +3,11 @@
 package python_test
 
 import (
-	"bufio"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // What the command got as a signal reaches a program that is running, sleeping or reading; the command ends as the program does.
@@ -48,25 +46,7 @@ func TestSignals(t *testing.T) {
 				code = "print('ready', flush=True)\n" + code
 			}
 			cmd := command(t, "-c", code)
-			in, err := cmd.StdinPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer in.Close()
-			pipe, err := cmd.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			late := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
-			defer late.Stop()
-			lines := bufio.NewScanner(pipe)
-			if !lines.Scan() || lines.Text() != "ready" {
-				t.Fatalf("it begins with %q", lines.Text())
-			}
-			time.Sleep(200 * time.Millisecond) // into what follows
+			lines := startReady(t, cmd)
 			if c.signal != 0 {
 				_ = cmd.Process.Signal(c.signal)
 			}

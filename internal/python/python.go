@@ -13,7 +13,6 @@ import (
 
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/pip"
-	"github.com/wasmill/wasmill/internal/pyodide"
 )
 
 // Main runs the command and returns its exit status. args are those of the process, its own name included.
@@ -26,6 +25,9 @@ func Main(args []string) int {
 	return status
 }
 
+// alsoHelp ends Python's own help.
+const alsoHelp = "\nOptions of python-wasm itself, which come before these: python-wasm --wasm-help\n"
+
 func run(ctx context.Context, args, environ []string, stdout io.Writer) (int, error) {
 	own, rest, err := parseOptions(args[1:], environ)
 	if err != nil {
@@ -35,7 +37,16 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) (int, er
 		_, err := io.WriteString(stdout, help)
 		return 0, err
 	}
-	executable, err := findExecutable(args[0])
+	status, err := runOn(ctx, own, args[0], rest, environ, stdout)
+	if err == nil && status == 0 && !own.info && readCommandLine(rest).help {
+		_, err = io.WriteString(stdout, alsoHelp)
+	}
+	return status, err
+}
+
+// runOn carries out Python's part of a command line on the runtime that is meant.
+func runOn(ctx context.Context, own options, name string, rest, environ []string, stdout io.Writer) (int, error) {
+	executable, err := findExecutable(name)
 	if err != nil {
 		return 0, err
 	}
@@ -54,7 +65,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) (int, er
 		if c := readCommandLine(rest); pip.Provides(c.module) {
 			return home.installWASI(ctx, own, executable, c, environ, stdout)
 		}
-		return home.runWASI(ctx, own, executable, append([]string{args[0]}, rest...), environ)
+		return home.runWASI(ctx, own, executable, append([]string{name}, rest...), environ)
 	}
 	release, err := chooseRelease(own, executable)
 	if err != nil {
@@ -104,10 +115,13 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) (int, er
 	_, inVenv := venvFolder(executable)
 	j := job{
 		Runtime: folder, Code: home.code(folder), Executable: executable, Real: real, Prefix: home.prefix, InVenv: inVenv, Cwd: cwd, PID: os.Getpid(), PPID: os.Getppid(),
-		Argv: encode(append([]string{args[0]}, rest...)), Env: encodeBlock(environ), folders: folders,
+		Argv: encode(append([]string{name}, rest...)), Env: encodeBlock(environ), folders: folders,
 		StartArguments: begin.arguments, StartEnvironment: begin.environment,
 	}
 	if browser != "" {
+		if !begin.cold && !own.noSnapshot {
+			home.addSnapshot(ctx, fileIdentity(browser), scripts, &j, func(j job) error { return workInChromium(ctx, browser, scripts, j) })
+		}
 		return runChromium(ctx, browser, scripts, j)
 	}
 	process, err := node.begin(scripts, os.Stdin, os.Stdout, os.Stderr)
@@ -115,19 +129,19 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) (int, er
 		return 0, err
 	}
 	if !begin.cold && !own.noSnapshot {
-		home.addSnapshot(ctx, node, scripts, release, &j)
+		home.addSnapshot(ctx, node.version, scripts, &j, func(j job) error { return node.work(scripts, j) })
 	}
 	return process.run(j)
 }
 
-// addSnapshot lets a job begin with a snapshot, which is made where there is none. Where that can't be done the job begins without,
+// addSnapshot lets a job begin with a snapshot of what runs it, which is made by work where there is none. Where that can't be done the job begins without,
 // which takes longer and is all the same.
-func (h home) addSnapshot(ctx context.Context, n node, scripts string, r pyodide.Release, j *job) {
-	s := h.snapshotFor(filepath.Base(j.Runtime), n.version, filepath.Base(scripts), start{arguments: j.StartArguments, environment: j.StartEnvironment})
+func (h home) addSnapshot(ctx context.Context, host, scripts string, j *job, work func(job) error) {
+	s := h.snapshotFor(filepath.Base(j.Runtime), host, filepath.Base(scripts), start{arguments: j.StartArguments, environment: j.StartEnvironment})
 	size, err := s.check()
 	if err != nil {
 		err = s.make(ctx, func(aside string) error {
-			return n.work(scripts, job{
+			return work(job{
 				Runtime: j.Runtime, Executable: j.Executable, StartArguments: j.StartArguments, StartEnvironment: j.StartEnvironment, MakeSnapshot: aside,
 			})
 		})

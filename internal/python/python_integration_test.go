@@ -3,22 +3,24 @@
 package python_test
 
 import (
-	"bytes"
-	"errors"
+	"bufio"
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/wasmill/wasmill/internal/python"
+	"github.com/wasmill/wasmill/internal/python/pythontest"
 )
 
-// The test program is the command, when it is told so: no build is needed, and no program can be stale.
 func TestMain(m *testing.M) {
-	if os.Getenv("TEST_AS_PYTHON_WASM") != "" {
-		os.Exit(python.Main(os.Args))
+	if patience, err := time.ParseDuration(os.Getenv("TEST_BROWSER_PATIENCE")); err == nil {
+		python.SetBrowserPatience(patience)
 	}
+	pythontest.Main()
 	os.Exit(m.Run())
 }
 
@@ -30,32 +32,38 @@ type result struct {
 // command is python-wasm with these arguments; what it has fetched stays for the next test.
 func command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cache = filepath.Join(cache, "wasmill-test", "python")
-	if dir := os.Getenv("WASMILL_PYTHON_CACHE"); dir != "" {
-		cache = dir
-	}
-	cmd := exec.Command(self, args...)
-	cmd.Env = append(os.Environ(), "TEST_AS_PYTHON_WASM=1", "WASMILL_PYTHON_CACHE="+cache)
-	return cmd
+	return pythontest.Command(context.Background(), t, args...)
 }
 
-func finish(t *testing.T, cmd *exec.Cmd) result {
+func finish(t *testing.T, cmd *exec.Cmd) (r result) {
 	t.Helper()
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	err := cmd.Run()
-	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+	r.out, r.err, r.status = pythontest.Run(t, cmd)
+	return r
+}
+
+// startReady starts a program whose first line is "ready", and returns what reads its further lines. Its standard input stays open until the
+// test ends; a program that hangs is killed.
+func startReady(t *testing.T, cmd *exec.Cmd) *bufio.Scanner {
+	t.Helper()
+	in, err := cmd.StdinPipe()
+	if err != nil {
 		t.Fatal(err)
 	}
-	return result{out.String(), errs.String(), cmd.ProcessState.ExitCode()}
+	pipe, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	late := time.AfterFunc(4*time.Minute, func() { _ = cmd.Process.Kill() })
+	t.Cleanup(func() { late.Stop(); in.Close() })
+	lines := bufio.NewScanner(pipe)
+	if !lines.Scan() || lines.Text() != "ready" {
+		t.Fatalf("it begins with %q", lines.Text())
+	}
+	time.Sleep(300 * time.Millisecond) // into what follows
+	return lines
 }
 
 // call runs python-wasm.

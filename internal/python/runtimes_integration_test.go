@@ -5,6 +5,7 @@ package python_test
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 )
 
@@ -45,5 +46,22 @@ func needsChromium(t *testing.T) {
 func needsWASI(t *testing.T) {
 	if os.Getenv("WASMILL_WASI_PYTHON") == "" {
 		t.Skip("WASMILL_WASI_PYTHON names no archive of cpython-wasi")
+	}
+}
+
+// A runtime of our time compiles a small module of its own beside the interpreter. Whichever of the two is ready first, the interpreter is
+// what gets the interpreter: a first start, with nothing in the system's cache, once ended here.
+func TestSmallModuleIsReadyFirst(t *testing.T) {
+	quick := filepath.Join(t.TempDir(), "quick.mjs")
+	if err := os.WriteFile(quick, []byte(`
+const { compile } = WebAssembly;
+WebAssembly.compile = (code) => (code.byteLength < 1000 ? Promise.resolve(new WebAssembly.Module(code)) : compile(code));
+`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := command(t, "--node", "npm", "-c", "print(6 * 7)")
+	cmd.Env = append(cmd.Env, "NODE_OPTIONS=--import="+quick)
+	if got := finish(t, cmd); got != (result{"42\n", "", 0}) {
+		t.Errorf("%+v", got)
 	}
 }

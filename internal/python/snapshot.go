@@ -33,8 +33,8 @@ var (
 type snapshot struct{ file string }
 
 // snapshotFor names the file by all that its contents depend on.
-func (h home) snapshotFor(release, node, scripts string, s start) snapshot {
-	key, _ := json.Marshal([]any{release, node, scripts, s.arguments, s.environment}) // strings only: it can't fail
+func (h home) snapshotFor(release, host, scripts string, s start) snapshot {
+	key, _ := json.Marshal([]any{release, host, scripts, s.arguments, s.environment}) // strings only: it can't fail
 	sum := sha256.Sum256(key)
 	return snapshot{filepath.Join(h.cache, "snapshots", release+"-"+hex.EncodeToString(sum[:8])+".bin")}
 }

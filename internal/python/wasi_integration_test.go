@@ -3,14 +3,12 @@
 package python_test
 
 import (
-	"bufio"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 )
 
 var wasiRuntime = testRuntime{name: "wasi"}
@@ -24,24 +22,7 @@ func TestWASIEndsBySignals(t *testing.T) {
 		for _, number := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 			t.Run(name+", "+number.String(), func(t *testing.T) {
 				cmd := wasiRuntime.command(t, "-c", "print('ready', flush=True)\n"+code)
-				in, err := cmd.StdinPipe()
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer in.Close()
-				pipe, err := cmd.StdoutPipe()
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := cmd.Start(); err != nil {
-					t.Fatal(err)
-				}
-				late := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
-				defer late.Stop()
-				if lines := bufio.NewScanner(pipe); !lines.Scan() || lines.Text() != "ready" {
-					t.Fatalf("it begins with %q", lines.Text())
-				}
-				time.Sleep(200 * time.Millisecond) // into what follows
+				startReady(t, cmd)
 				_ = cmd.Process.Signal(number)
 				_ = cmd.Wait()
 				if status := cmd.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != number {
@@ -111,6 +92,25 @@ print(s.st_mtime, s.st_size, os.path.samefile("b", "link"), os.getcwd() == sys.a
 	const look = "import os, sys; print(*[sorted(os.listdir(sys.argv[1] + n)) for n in ('/secret', '/way')], os.path.exists(sys.argv[1] + '/way/x'))"
 	if got := finish(t, wasiRuntime.command(t, "--fs-exclude", filepath.Join(dir, "secret"), "-c", look, dir)); got.out != "[] [] False\n" {
 		t.Errorf("a hidden folder: %+v", got)
+	}
+}
+
+// What begins with modules about terminals begins, and hears that there is none.
+func TestWASITerminal(t *testing.T) {
+	needsWASI(t)
+	const code = `
+import errno, getpass, io, sys, termios, tty
+for ask in (tty.setraw, termios.tcgetattr, termios.tcgetwinsize):
+    try:
+        ask(sys.stdin)
+    except termios.error as e:
+        print(e.args[0] == errno.ENOTTY, e.args[1])
+print(getpass.getpass(stream=io.StringIO()))
+`
+	cmd := wasiRuntime.command(t, "-W", "ignore", "-c", code)
+	cmd.Stdin = strings.NewReader("secret\n")
+	if got := finish(t, cmd); got.out != strings.Repeat("True Not a tty\n", 3)+"secret\n" {
+		t.Errorf("%+v", got)
 	}
 }
 

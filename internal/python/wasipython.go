@@ -222,12 +222,17 @@ func layOut(archive, dir, python string) error {
 			return err
 		}
 	}
-	text, err := boot.ReadFile("boot/wasi/start/_python_wasm.py")
-	if err != nil {
-		return err
+	for _, name := range []string{"_python_wasm.py", "_python_wasm_common.py"} {
+		text, err := boot.ReadFile("boot/wasi/start/" + name)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+			return err
+		}
 	}
 	// CPython looks for this folder to know the place.
-	return errors.Join(os.WriteFile(filepath.Join(dir, "_python_wasm.py"), text, 0o644), os.MkdirAll(filepath.Join(dir, "lib-dynload"), 0o755))
+	return os.MkdirAll(filepath.Join(dir, "lib-dynload"), 0o755)
 }
 
 func writeEntry(f *zip.File, name, more string) error {

@@ -4,6 +4,7 @@ package suites
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"strings"
@@ -38,30 +39,31 @@ func page(counted []result, known []difference) []byte {
 	var out bytes.Buffer
 	out.WriteString(`# The own tests of packages under python-wasm
 
-Packages' own tests, from their source archives on PyPI, under ` + "`python-wasm -m pytest`" + ` and under a native CPython 3.15, with the
-same pytest. Packages with compiled code run with the wheel that the farm builds from its recipe, natively with the one on PyPI.
+Packages' own tests, from their source archives on PyPI, with one command line in each runtime, ` + "`python-wasm --runtime NAME -m pytest …`" + `, and
+with the same pytest under a native CPython of the same version. Packages with compiled code run with what the farm builds from their recipes, which is
+linked into the interpreter for WASI ([apps](reference/apps.md)); natively with the wheels on PyPI.
 ` + "`make test`" + ` runs them and compares, ` + "`make nightly`" + ` those that it leaves out, too: a difference that this page does not explain
 fails, and so does one that is gone. This page is generated (` + "`go test -tags 'engine integration' ./test/suites -run TestSuites -update`" + `).
 
-| package | code | native: passed / failed / skipped | python-wasm | differences |
-|---|---|---:|---:|---:|
-`)
-	cell := func(n tally) string { return fmt.Sprintf("%d / %d / %d", n.Passed, n.Failed, n.Skipped) }
+How many tests passed / failed / were skipped, and in brackets how many of them ended otherwise than natively:
+
+| package | code |`)
+	rule := "|---|---|"
+	for i, p := range places {
+		if i == 0 || places[i-1].python != p.python {
+			fmt.Fprintf(&out, " CPython %s |", p.python)
+			rule += "---:|"
+		}
+		fmt.Fprintf(&out, " %s |", p.title)
+		rule += "---:|"
+	}
+	out.WriteString("\n" + rule + "\n")
 	var notes bytes.Buffer
 	for _, s := range all {
-		for _, r := range counted {
-			if r.Suite == s.name {
-				fmt.Fprintf(&out, "| %s %s%s | %s | %s | %s | %d |\n", s.name, s.version, s.part(r), s.code(), cell(r.Native), cell(r.Wasm), differing(s, known))
-			}
+		for _, whole := range []bool{false, true} {
+			s.row(&out, whole, counted, known)
 		}
-		var how []string
-		if s.nightly != nil {
-			how = append(how, "only the nightly runs "+strings.Join(s.nightly, " and ")+", each test of which is one of many pairs")
-		}
-		if s.how != "" {
-			how = append(how, s.how)
-		}
-		if how != nil {
+		if how := s.notes(); how != nil {
 			fmt.Fprintf(&notes, "\n%s: %s.\n", s.name, strings.Join(how, "; "))
 		}
 	}
@@ -71,36 +73,78 @@ fails, and so does one that is gone. This page is generated (` + "`go test -tags
 
 Tests of several parameters are one line, with their number.
 
-| package | test | natively | python-wasm | why |
-|---|---|---|---|---|
+| package | test | where | natively | there | why |
+|---|---|---|---|---|---|
 `)
 	for _, d := range known {
-		fmt.Fprintf(&out, "| %s | `%s`%s | %s | %s | %s |\n", d.Suite, d.Test, times(d.Times), d.Native, d.Wasm, strings.ReplaceAll(d.Reason, "|", "\\|"))
+		fmt.Fprintf(&out, "| %s | `%s`%s | %s | %s | %s | %s |\n", d.Suite, d.Test, times(d.Times), strings.Join(titles(d.Runtimes), ", "), d.Native, d.Wasm, strings.ReplaceAll(d.Reason, "|", "\\|"))
 	}
 	return out.Bytes()
 }
 
-func (s suite) part(r result) string {
-	switch {
-	case s.nightly == nil:
-		return ""
-	case r.Whole:
-		return ", all (nightly)"
-	default:
-		return ", a part (`make test`)"
+// row is a line of the first table, where there is something to tell.
+func (s suite) row(out *bytes.Buffer, whole bool, counted []result, known []difference) {
+	cell := func(n tally) string { return fmt.Sprintf("%d / %d / %d", n.Passed, n.Failed, n.Skipped) }
+	name := s.name + " " + s.version
+	if s.nightly != nil {
+		name += map[bool]string{false: ", a part", true: ", all"}[whole]
 	}
-}
-
-func (s suite) code() string {
+	code := "pure"
 	if s.recipe {
-		return "C, built from `recipes/" + s.name + "`"
+		code = "C, built from `recipes/" + s.name + "`"
 	}
-	return "pure"
+	line, told := fmt.Sprintf("| %s | %s |", name, code), false
+	native := map[string]string{} // by the version of Python
+	for _, r := range counted {
+		if r.Suite == s.name && r.Whole == whole {
+			native[places[order(r.Runtime)].python] = cell(r.Native)
+		}
+	}
+	for i, p := range places {
+		if i == 0 || places[i-1].python != p.python {
+			line += fmt.Sprintf(" %s |", cmp.Or(native[p.python], "–"))
+		}
+		text := "–"
+		for _, r := range counted {
+			if r.Suite == s.name && r.Whole == whole && r.Runtime == p.runtime {
+				text, told = fmt.Sprintf("%s (%d)", cell(r.Wasm), differing(s, p, known)), true
+			}
+		}
+		line += fmt.Sprintf(" %s |", text)
+	}
+	if told {
+		out.WriteString(line + "\n")
+	}
 }
 
-func differing(s suite, known []difference) (n int) {
+// notes say what is left out.
+func (s suite) notes() (how []string) {
+	if s.nightly != nil {
+		how = append(how, "only the nightly runs "+strings.Join(s.nightly, " and ")+", each test of which is one of many pairs")
+	}
+	if s.partly != nil {
+		how = append(how, "in "+strings.Join(titles(s.partly), " and ")+" it leaves them out, too")
+	}
+	if s.slow != nil {
+		how = append(how, "only the nightly runs it in "+strings.Join(titles(s.slow), " and "))
+	}
+	if s.how != "" {
+		how = append(how, s.how)
+	}
+	return how
+}
+
+// titles are the names of runtimes for people.
+func titles(runtimes []string) (out []string) {
+	for _, r := range runtimes {
+		out = append(out, places[order(r)].title)
+	}
+	return out
+}
+
+func differing(s suite, p place, known []difference) (n int) {
 	for _, d := range known {
-		if d.Suite == s.name {
+		if d.Suite == s.name && d.in(p.runtime) {
 			n += d.Times
 		}
 	}

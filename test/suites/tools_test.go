@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"github.com/wasmill/wasmill/internal/fetch"
-	"github.com/wasmill/wasmill/internal/python"
+	"github.com/wasmill/wasmill/internal/python/pythontest"
 	"github.com/wasmill/wasmill/internal/runtimes"
 )
 
@@ -28,30 +28,35 @@ var (
 	lock   = flag.Bool("lock", false, "lock the packages that these tests need anew")
 )
 
-// The test program is the command, when it is told so.
 func TestMain(m *testing.M) {
-	if os.Getenv("TEST_AS_PYTHON_WASM") != "" {
-		os.Exit(python.Main(os.Args))
-	}
+	pythontest.Main()
 	os.Exit(m.Run())
 }
 
 // day is as of when packages are locked.
 var day = time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
 
+// What the suites are of, and need.
+var (
+	pure     = []string{"pytest", "pretend", "tomli-w", "hypothesis", "toolz==1.2.0", "packaging==26.3", "click==8.5.1"}
+	compiled = []string{"markupsafe==3.0.4", "msgpack==1.2.4", "simplejson==4.3.0"}
+)
+
 // locks are the environments, each in testdata/NAME.json: pure wheels for the runtime, or programs for this machine.
 var locks = map[string]struct {
 	requirements []string
-	python       string // the machine's; empty for one of the runtime's version
+	python       string // its version; empty for that of the runtime in node
 	machine      bool
 }{
 	"pytest": {requirements: []string{
 		"pytest", "pytest-mock", "pytest-randomly", "pytest-timeout", "pytest-asyncio", "pytest-benchmark", "pytest-cov", "pytest-xdist",
 	}},
-	"suites": {requirements: []string{"pytest", "pretend", "tomli-w", "hypothesis", "toolz==1.2.0", "packaging==26.3", "click==8.5.1"}},
-	"native": {requirements: []string{"pytest", "pretend", "tomli-w", "hypothesis", "markupsafe==3.0.4", "msgpack==1.2.4", "simplejson==4.3.0", "toolz==1.2.0", "packaging==26.3", "click==8.5.1"}, machine: true},
-	"tox":    {requirements: []string{"tox", "tox-uv", "nox"}, python: "3.11", machine: true},
-	"turtle": {requirements: []string{"basthon-turtle"}},
+	"suites":      {requirements: pure},
+	"suites-wasi": {requirements: pure, python: "3.13"},
+	"native":      {requirements: append(compiled, pure...), machine: true},
+	"native-wasi": {requirements: append(compiled, pure...), python: "3.13", machine: true},
+	"tox":         {requirements: []string{"tox", "tox-uv", "nox"}, python: "3.11", machine: true},
+	"turtle":      {requirements: []string{"basthon-turtle"}},
 }
 
 // tool is uv, with which locks are made and tox and nox make environments.
@@ -114,14 +119,7 @@ func installed(t *testing.T, name string) string {
 	t.Helper()
 	installing.Lock()
 	defer installing.Unlock()
-	text, err := os.ReadFile("testdata/" + name + ".json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var l fetch.Lock
-	if err := json.Unmarshal(text, &l); err != nil {
-		t.Fatal(err)
-	}
+	l := readLock(t, name)
 	dir := filepath.Join(cache(t), "site-"+strings.TrimPrefix(l.Digest(), "sha256:")[:16])
 	if _, err := os.Stat(dir); err == nil {
 		return dir
@@ -143,6 +141,18 @@ func installed(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+func readLock(t *testing.T, name string) (l fetch.Lock) {
+	t.Helper()
+	text, err := os.ReadFile("testdata/" + name + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &l); err != nil {
+		t.Fatal(err)
+	}
+	return l
 }
 
 // files writes files, by their names, into a new folder.
@@ -169,16 +179,12 @@ func patience() time.Duration {
 // wasm is python-wasm about to run in a folder, with packages from site.
 func wasm(t *testing.T, dir, site string, args ...string) *exec.Cmd {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience())
 	t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, self, args...)
+	cmd := pythontest.Command(ctx, t, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGQUIT) } // which shows what it waited for
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "TEST_AS_PYTHON_WASM=1", "PYTHONPATH="+site, "PYTEST_ADDOPTS=", "NO_COLOR=1")
+	cmd.Env = append(cmd.Env, "PYTHONPATH="+site, "PYTEST_ADDOPTS=", "NO_COLOR=1")
 	return cmd
 }
 

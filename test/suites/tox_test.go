@@ -3,15 +3,12 @@
 package suites
 
 import (
-	"encoding/json"
 	"encoding/xml"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/wasmill/wasmill/internal/fetch"
 )
 
 // programs is a virtual environment of this machine's Python with tox and nox.
@@ -24,14 +21,7 @@ func programs(t *testing.T) string {
 	if exec.CommandContext(t.Context(), base, "-c", "import sys; sys.exit(sys.version_info < (3, 11))").Run() != nil {
 		t.Skip("the tox and nox of testdata/tox.json need Python 3.11 or newer, and this machine's python3 is none")
 	}
-	text, err := os.ReadFile("testdata/tox.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var l fetch.Lock
-	if err := json.Unmarshal(text, &l); err != nil {
-		t.Fatal(err)
-	}
+	l := readLock(t, "tox")
 	wheels, err := fetcher(t).Wheels(t.Context(), &l)
 	if err != nil {
 		t.Fatal(err)

@@ -123,7 +123,7 @@ def begin(host, in_venv):
         warnings._processoptions(sys.warnoptions)
     machine(host)
     _keep_code()
-    sys.meta_path.insert(0, _Own)
+    sys.meta_path.insert(0, Own("/lib/python-wasm", "pytest_python_wasm"))
     if config["site_import"]:
         _site(config["executable"] if in_venv else _LIBRARY + "/python")
 
@@ -169,29 +169,6 @@ def _keep_code():
         return code
 
     zipimport._compile_source = compiled
-
-
-class _Own:
-    """Finds what python-wasm brings: a plugin of pytest. It is on no sys.path, and in no list of what is installed in a folder."""
-
-    folder, names = "/lib/python-wasm", ("pytest_python_wasm",)
-
-    @classmethod
-    def find_spec(cls, name, path=None, target=None):
-        if name in cls.names:
-            from importlib.machinery import PathFinder
-
-            return PathFinder.find_spec(name, [cls.folder])
-        return None
-
-    @classmethod
-    def find_distributions(cls, context):
-        # Who names folders wants what is in those.
-        if "path" in vars(context):
-            return iter(())
-        from importlib.metadata import DistributionFinder, MetadataPathFinder
-
-        return MetadataPathFinder.find_distributions(DistributionFinder.Context(name=context.name, path=[cls.folder]))
 
 
 def _site(executable):

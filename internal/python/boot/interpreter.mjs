@@ -24,7 +24,7 @@ async function load(job, more) {
 }
 
 function prepare(py) {
-  py.globals.set("source", [boot("bootstrap.py"), boot("limits.py")]);
+  py.globals.set("source", [boot("wasi/start/_python_wasm_common.py"), boot("bootstrap.py"), boot("limits.py")]);
   py.runPython(`
 def _prepare(sources):
     import sys, types
@@ -79,14 +79,17 @@ async function restore(job) {
   return py;
 }
 
-// Threads of the engine compile the runtime's module while its script is read; the runtime gets it when it asks for it.
+// Threads of the engine compile the runtime's module while its script is read; the runtime gets it when it asks for it, which it does in
+// one way in node and in another in a browser. It is not the first to ask: in engines with exnref it has a small module of its own, which
+// is compiled already, and imports nothing.
 function compileAside(file) {
-  const bytes = fs.readFileSync(file);
-  const compiled = WebAssembly.compile(bytes);
   const { instantiate } = WebAssembly;
-  WebAssembly.instantiate = async (source, imports) => {
-    if (source.byteLength !== bytes.length) return instantiate(source, imports);
-    WebAssembly.instantiate = instantiate;
+  const compiled = process.versions?.node ? WebAssembly.compile(fs.readFileSync(file)) : WebAssembly.compileStreaming(fetch(file));
+  const way = process.versions?.node ? "instantiate" : "instantiateStreaming";
+  const before = WebAssembly[way];
+  WebAssembly[way] = async (source, imports) => {
+    if (!imports) return before(source);
+    WebAssembly[way] = before;
     const module = await compiled;
     return { module, instance: await instantiate(module, imports) };
   };

@@ -124,9 +124,6 @@ def _timer(host):
             setattr(module, function.__name__, builtin)
 
 
-_MANUAL = "docs/python-wasm.md#"
-
-
 def _refuse(module, names, error, *elsewhere):
     for name in names.split():
 
@@ -141,7 +138,7 @@ def _no_threads():
     import threading
 
     def error(name):
-        return RuntimeError(f"can't start new thread: WebAssembly has no threads here ({_MANUAL}threads)")
+        return RuntimeError(f"can't start new thread: WebAssembly has no threads here ({MANUAL}threads)")
 
     _refuse(_thread, "start_new_thread start_new start_joinable_thread", error)
     for name, source in (("_start_new_thread", "start_new_thread"), ("_start_joinable_thread", "start_joinable_thread")):
@@ -155,7 +152,7 @@ def _no_processes():
     import subprocess
 
     def error(name):
-        return OSError(errno.ENOTSUP, f"{name}: WebAssembly has no processes ({_MANUAL}processes)")
+        return OSError(errno.ENOTSUP, f"{name}: WebAssembly has no processes ({MANUAL}processes)")
 
     names = [n for n in dir(posix) if n.startswith(("exec", "fork", "posix_spawn", "spawn")) or n in ("system", "wait", "waitpid", "wait3", "wait4", "waitid")]
     _refuse(posix, " ".join(names), error, os)
@@ -175,7 +172,7 @@ def _no_processes():
 def _no_sockets():
     import socket
 
-    words = f"WebAssembly has no sockets here ({_MANUAL}sockets)"
+    words = f"WebAssembly has no sockets here ({MANUAL}sockets)"
 
     def method(name):
         def refuse(self, *args, **kwargs):
@@ -241,38 +238,11 @@ def _shared_loop():
 
 
 def _blocking_loop(host):
-    """Makes asyncio work where Python can't wait for JavaScript: with an event loop of its own, that has nothing but time to wait for."""
-    import asyncio
-    from asyncio import base_events, events
-
-    class Waiting:
-        def select(self, timeout):
-            if timeout is None or timeout > 0:
-                host.wait(1000 if timeout is None else min(timeout, 1000) * 1000)
-            return ()
-
-    class EventLoop(base_events.BaseEventLoop):
-        def __init__(self):
-            super().__init__()
-            self._selector = Waiting()
-
-        def _process_events(self, events):
-            pass
-
-        def _write_to_self(self):
-            pass
-
-        def run_in_executor(self, executor, function, *args):
-            raise RuntimeError(f"can't run in an executor: WebAssembly has no threads here ({_MANUAL}threads)")
-
-    base = getattr(events, "_BaseDefaultEventLoopPolicy", None) or events.BaseDefaultEventLoopPolicy
-
-    class Policy(base):
-        _loop_factory = EventLoop
+    """Makes asyncio work where Python can't wait for JavaScript: with an event loop of its own."""
+    from asyncio import events
 
     events._set_running_loop(None)
-    events._event_loop_policy = Policy()
-    asyncio.EventLoop = asyncio.SelectorEventLoop = EventLoop
+    waiting_loop(lambda seconds: host.wait(seconds * 1000))
 
 
 # Modules that are written in C for what is not there, and those that the runtime leaves out.
@@ -290,30 +260,16 @@ if sys.version_info < (3, 14):
         _MISSING[_name] = ("older", "the runtime of this ABI on npm comes without it")
 
 
-def _why_missing(name):
-    section, words = _MISSING[name]
-    return f"No module named {name!r}: {words} ({_MANUAL}{section})"
-
-
-class _Missing:
-    """The last of the finders, which says why nobody has found a module."""
-
-    @staticmethod
-    def find_spec(name, path=None, target=None):
-        if name in _MISSING:
-            raise ModuleNotFoundError(_why_missing(name), name=name)
-
-
-def _say_in_tracebacks():
+def _say_in_tracebacks(missing):
     """From 3.15 on, a traceback takes its words for a missing module of the standard library from here, not from the exception."""
     try:
         from _missing_stdlib_info import _MISSING_STDLIB_MODULE_MESSAGES as messages
     except ImportError:
         return
-    messages.update((name, _why_missing(name)) for name in _MISSING)
+    messages.update((name, missing.why(name)) for name in missing.reasons)
 
 
 _no_threads()
 _no_processes()
-sys.meta_path.append(_Missing)
-_say_in_tracebacks()
+sys.meta_path.append(_missing := Missing(_MISSING))
+_say_in_tracebacks(_missing)

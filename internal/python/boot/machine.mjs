@@ -41,10 +41,12 @@ export function attach(M, job) {
     FS.mkdev("/dev/" + name, id);
   });
   names.forEach((name, fd) => FS.open("/dev/" + name, fd ? 1 : 0));
-  // Where a program asks for further runtimes (internal/python/children.go).
-  const children = FS.makedev(major, 5);
-  FS.registerDevice(children, stream(M, 5));
-  FS.mkdev("/dev/children", children);
+  // Where a program asks for further runtimes (internal/python/children.go); a browser's has none.
+  if (!globalThis.pythonWasmFs) {
+    const children = FS.makedev(major, 5);
+    FS.registerDevice(children, stream(M, 5));
+    FS.mkdev("/dev/children", children);
+  }
   // What python-wasm brings for Python (bootstrap.py finds it).
   FS.mkdirTree("/lib/python-wasm");
   FS.mount(FS.filesystems.NODEFS, { root: fileURLToPath(new URL("site", import.meta.url)) }, "/lib/python-wasm");

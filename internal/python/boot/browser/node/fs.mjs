@@ -68,8 +68,11 @@ const fs = {
   truncateSync: (path, size) => call("truncate", { path, size }),
   ftruncateSync: (fd, size) => call("truncate", { fd, size }),
   mkdirSync: (path, mode) => call("mkdir", { path, mode }),
-  writeFileSync(path, _, { mode }) {
-    fs.closeSync(fs.openSync(path, 1 | 0o100 | 0o1000, mode));
+  writeFileSync(path, data, { mode } = {}) {
+    const fd = fs.openSync(path, 1 | 0o100 | 0o1000, mode);
+    const most = 8 << 20; // at once
+    for (let done = 0; done < data.length; ) done += fs.writeSync(fd, data, done, Math.min(most, data.length - done), done);
+    fs.closeSync(fd);
   },
   renameSync: (path, to) => call("rename", { path, to }),
   unlinkSync: (path) => call("unlink", { path }),

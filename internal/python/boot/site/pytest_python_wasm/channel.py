@@ -5,6 +5,8 @@ import json
 import os
 import sys
 
+import pytest
+
 
 def _plain(value):
     if isinstance(value, bytes):
@@ -33,7 +35,7 @@ class Channel:
         try:
             self._device = open("/dev/children", "r+b", buffering=0)
         except OSError as error:
-            raise RuntimeError("this runtime can't start others, so there is no -n") from error
+            raise pytest.UsageError("-n: a program in Chromium can't start other runtimes; python-wasm --runtime node has it") from error
         self._rest, self._lines = b"", []
         self._events = []
 

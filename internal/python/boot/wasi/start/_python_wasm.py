@@ -8,6 +8,8 @@ looked at.
 import posix
 import sys
 
+from _python_wasm_common import MANUAL, Missing, Own, waiting_loop
+
 _ours = {}
 for _name in [name for name in posix.environ if name.startswith(b"_PYTHON_WASM_")]:
     _ours[_name[13:].decode()] = posix.environ.pop(_name)
@@ -45,8 +47,8 @@ def begin():
     for name in ("chmod", "fchmod", "lchmod"):
         setattr(posix, name, lambda *args, **options: None)
     _no_threads()
-    sys.meta_path.append(_Missing)
-    sys.meta_path[:0] = _After, _Own
+    sys.meta_path.append(Missing(_MISSING))
+    sys.meta_path[:0] = _After, Own("/lib/python-wasm/site", "pytest_python_wasm_wasi", "termios")
 
 
 def _restore(name, ours):
@@ -65,14 +67,11 @@ def _site(module):
         module.addsitedir(linked)
 
 
-_MANUAL = "docs/python-wasm.md#"
-
-
 def _no_threads():
     import _thread
 
     def refuse(*args, **kwargs):
-        raise RuntimeError(f"can't start new thread: WebAssembly has no threads here ({_MANUAL}threads)")
+        raise RuntimeError(f"can't start new thread: WebAssembly has no threads here ({MANUAL}threads)")
 
     for name in ("start_new_thread", "start_new", "start_joinable_thread"):
         setattr(_thread, name, refuse)
@@ -88,7 +87,7 @@ def _subprocess(module):
     def init(self, args, *more, **options):
         self.args = args
         words = args if isinstance(args, str) else " ".join(map(os.fsdecode, args))
-        raise OSError(errno.ENOTSUP, f"starting {words}: WebAssembly has no processes ({_MANUAL}processes)")
+        raise OSError(errno.ENOTSUP, f"starting {words}: WebAssembly has no processes ({MANUAL}processes)")
 
     module.Popen.__init__ = init
     module.Popen._child_created = False
@@ -103,35 +102,9 @@ def _sysconfig(module):
 
 
 def _asyncio(module):
-    """An event loop that has nothing but time to wait for."""
     import time
-    from asyncio import base_events, events
 
-    class Waiting:
-        def select(self, timeout):
-            if timeout is None or timeout > 0:
-                time.sleep(1000 if timeout is None else min(timeout, 1000))
-            return ()
-
-    class EventLoop(base_events.BaseEventLoop):
-        def __init__(self):
-            super().__init__()
-            self._selector = Waiting()
-
-        def _process_events(self, events):
-            pass
-
-        def _write_to_self(self):
-            pass
-
-        def run_in_executor(self, executor, function, *args):
-            raise RuntimeError(f"can't run in an executor: WebAssembly has no threads here ({_MANUAL}threads)")
-
-    class Policy(events.BaseDefaultEventLoopPolicy):
-        _loop_factory = EventLoop
-
-    events._event_loop_policy = Policy()
-    module.EventLoop = module.SelectorEventLoop = EventLoop
+    waiting_loop(time.sleep)
 
 
 class _After:
@@ -162,29 +135,6 @@ class _Changing:
         self._change(module)
 
 
-class _Own:
-    """Finds what python-wasm brings: a plugin of pytest. It is on no sys.path, and in no list of what is installed in a folder."""
-
-    folder, names = "/lib/python-wasm/site", ("pytest_python_wasm_wasi",)
-
-    @classmethod
-    def find_spec(cls, name, path=None, target=None):
-        if name in cls.names:
-            from importlib.machinery import PathFinder
-
-            return PathFinder.find_spec(name, [cls.folder])
-        return None
-
-    @classmethod
-    def find_distributions(cls, context):
-        # Who names folders wants what is in those.
-        if "path" in vars(context):
-            return iter(())
-        from importlib.metadata import DistributionFinder, MetadataPathFinder
-
-        return MetadataPathFinder.find_distributions(DistributionFinder.Context(name=context.name, path=[cls.folder]))
-
-
 _MISSING = {
     "_ctypes": ("wasi", "WASI can't load modules of machine code"),
     "_socket": ("sockets", "WebAssembly has no sockets here"),
@@ -198,16 +148,6 @@ _MISSING = {
     "ensurepip": ("wasi", "the command does this itself: python-wasm --runtime wasi -m pip"),
     "pip": ("wasi", "the command does this itself: python-wasm --runtime wasi -m pip"),
 } | {name: ("wasi", "Python for WASI is built without it") for name in ("_ssl", "_sqlite3", "_lzma", "_bz2", "_uuid", "_dbm", "_gdbm")}
-
-
-class _Missing:
-    """The last of the finders, which says why nobody has found a module."""
-
-    @staticmethod
-    def find_spec(name, path=None, target=None):
-        if name in _MISSING:
-            section, words = _MISSING[name]
-            raise ModuleNotFoundError(f"No module named {name!r}: {words} ({_MANUAL}{section})", name=name)
 
 
 if "CWD" in _ours:
