@@ -126,11 +126,11 @@ func TestRedirects(t *testing.T) {
 
 func TestWhatIsNotThere(t *testing.T) {
 	m := farm(t)
-	unpublished := m.publish(t, wheeltest.Spec{Name: "secret", Version: "1"}, nil)
-	m.files = m.files[:len(m.files)-1]
+	unpublished := m.Publish(t, wheeltest.Spec{Name: "secret", Version: "1"}, nil)
+	m.Files = m.Files[:len(m.Files)-1]
 	h := index.NewHandler(m, index.Options{})
 	sum := strings.TrimPrefix(string(unpublished.Digest), "sha256:")
-	plain := strings.TrimPrefix(string(m.files[3].Digest), "sha256:")
+	plain := strings.TrimPrefix(string(m.Files[3].Digest), "sha256:")
 	for _, path := range []string{
 		"/", "/simple/unknown/", "/simple/-bad-/", "/simple/toolz/more", "/files/", "/files/" + sum + "/" + unpublished.Filename,
 		"/files/" + sum + "/toolz-1.1.0-py3-none-any.whl",             // another file's name
@@ -150,13 +150,13 @@ func TestWhatIsNotThere(t *testing.T) {
 func TestFiles(t *testing.T) {
 	m := farm(t)
 	h := index.NewHandler(m, index.Options{})
-	f := m.files[0]
+	f := m.Files[0]
 	sum := strings.TrimPrefix(string(f.Digest), "sha256:")
 	path := "/files/" + sum + "/" + f.Filename
 
 	whole := ask(t, h, "GET", path)
 	text := body(t, whole)
-	if text != string(m.blobs[f.Digest]) {
+	if text != string(m.Blob(f.Digest)) {
 		t.Error("other bytes")
 	}
 	for key, want := range map[string]string{
@@ -167,7 +167,7 @@ func TestFiles(t *testing.T) {
 			t.Errorf("%s: %q, want %q", key, got, want)
 		}
 	}
-	if r := ask(t, h, "GET", path+".metadata"); body(t, r) != string(m.blobs[f.Metadata]) {
+	if r := ask(t, h, "GET", path+".metadata"); body(t, r) != string(m.Blob(f.Metadata)) {
 		t.Error("METADATA has other bytes")
 	}
 	head := ask(t, h, "HEAD", path)
@@ -193,7 +193,7 @@ func TestPagesAreRevalidated(t *testing.T) {
 		}
 	}
 	etag := ask(t, h, "GET", "/simple/toolz/").Header.Get("ETag")
-	m.publish(t, wheeltest.Spec{Name: "toolz", Version: "3"}, nil)
+	m.Publish(t, wheeltest.Spec{Name: "toolz", Version: "3"}, nil)
 	if r := ask(t, h, "GET", "/simple/toolz/", "If-None-Match", etag); r.StatusCode != 200 {
 		t.Errorf("after a publication: %s", r.Status)
 	}
@@ -238,12 +238,12 @@ func TestACatalogThatFails(t *testing.T) {
 	m := farm(t)
 	h := index.NewHandler(m, index.Options{OnError: func(_ *http.Request, err error) { told = err }})
 
-	m.blobs = nil
-	digest := strings.TrimPrefix(string(m.files[0].Digest), "sha256:")
-	if r := ask(t, h, "GET", "/files/"+digest+"/"+m.files[0].Filename); r.StatusCode != 503 {
+	m.Lose()
+	digest := strings.TrimPrefix(string(m.Files[0].Digest), "sha256:")
+	if r := ask(t, h, "GET", "/files/"+digest+"/"+m.Files[0].Filename); r.StatusCode != 503 {
 		t.Errorf("a published file that is lost is not 404: %s", r.Status)
 	}
-	m.broken = cause
+	m.Broken = cause
 	for _, path := range []string{"/simple/", "/simple/toolz/", "/pyodide-lock.json"} {
 		told = nil
 		r := ask(t, h, "GET", path)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wasmill/wasmill/internal/index"
+	"github.com/wasmill/wasmill/internal/index/indextest"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/wheel/wheeltest"
 )
@@ -18,10 +19,10 @@ import (
 // A wheel, the tests that were split off it, and a library: installers see the wheel only, Pyodide's loader the tests as
 // a package of their own, and builds elsewhere the library.
 func TestWhatIsNoWheelHasItsOwnPlace(t *testing.T) {
-	m := &memory{}
-	m.publish(t, wheeltest.Spec{Name: "Story", Version: "1.0", Files: map[string]string{"story.py": ""}}, nil)
-	tests, library := m.put([]byte("tests")), m.put([]byte("library"))
-	m.files = append(m.files,
+	m := &indextest.Catalog{}
+	m.Publish(t, wheeltest.Spec{Name: "Story", Version: "1.0", Files: map[string]string{"story.py": ""}}, nil)
+	tests, library := m.Put([]byte("tests")), m.Put([]byte("library"))
+	m.Files = append(m.Files,
 		index.File{Kind: record.KindTests, Project: "Story", Version: "1.0", Filename: "story-1.0-tests.tar.gz", Digest: tests, Size: 5},
 		index.File{Kind: record.KindLibrary, Project: "libzoo", Version: "2", Filename: "libzoo-2-pyemscripten.tar.gz", Digest: library, Size: 7},
 	)
@@ -81,13 +82,13 @@ func TestWhatIsNoWheelHasItsOwnPlace(t *testing.T) {
 
 // What is linked is on the pages for people, beside the wheels of its name, and never on those that installers read.
 func TestWhatIsLinkedIsForPeople(t *testing.T) {
-	m := &memory{}
-	m.publish(t, wheeltest.Spec{Name: "Story", Version: "1.0", Files: map[string]string{"story.py": ""}}, nil)
+	m := &indextest.Catalog{}
+	m.Publish(t, wheeltest.Spec{Name: "Story", Version: "1.0", Files: map[string]string{"story.py": ""}}, nil)
 	program := &record.Requires{Loaders: []string{"wasip1"}, Imports: []string{"wasi_snapshot_preview1.fd_write"}}
-	m.files = append(m.files,
-		index.File{Kind: record.KindStatic, Toolchain: "wasip1_cp313", Key: "k1", Project: "Story", Version: "1.0", Filename: "story-1.0-cp313-wasi_wasm32.tar.gz", Digest: m.put([]byte("package")), Size: 7, Requires: program},
-		index.File{Kind: record.KindStatic, Toolchain: "wasip1_cp313", Key: "k2", Project: "only-linked", Version: "2", Filename: "only-linked-2-cp313-wasi_wasm32.tar.gz", Digest: m.put([]byte("other")), Size: 5},
-		index.File{Kind: record.KindApp, Toolchain: "wasip1_cp313", Key: "k3", Project: "tell", Version: "3", Filename: "tell-3.wasm", Digest: m.put([]byte("app")), Size: 3, Requires: program},
+	m.Files = append(m.Files,
+		index.File{Kind: record.KindStatic, Toolchain: "wasip1_cp313", Key: "k1", Project: "Story", Version: "1.0", Filename: "story-1.0-cp313-wasi_wasm32.tar.gz", Digest: m.Put([]byte("package")), Size: 7, Requires: program},
+		index.File{Kind: record.KindStatic, Toolchain: "wasip1_cp313", Key: "k2", Project: "only-linked", Version: "2", Filename: "only-linked-2-cp313-wasi_wasm32.tar.gz", Digest: m.Put([]byte("other")), Size: 5},
+		index.File{Kind: record.KindApp, Toolchain: "wasip1_cp313", Key: "k3", Project: "tell", Version: "3", Filename: "tell-3.wasm", Digest: m.Put([]byte("app")), Size: 3, Requires: program},
 	)
 	h := index.NewHandler(m, index.Options{BaseURL: "https://farm.example.org"})
 	for path, c := range map[string]struct{ has, hasNot []string }{

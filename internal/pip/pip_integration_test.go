@@ -4,13 +4,9 @@ package pip_test
 
 import (
 	"bytes"
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -25,11 +21,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/index"
+	"github.com/wasmill/wasmill/internal/index/indextest"
 	"github.com/wasmill/wasmill/internal/python/pythontest"
-	"github.com/wasmill/wasmill/internal/record"
-	"github.com/wasmill/wasmill/internal/wheel"
 	"github.com/wasmill/wasmill/internal/wheel/wasm"
 	"github.com/wasmill/wasmill/internal/wheel/wasm/wasmtest"
 	"github.com/wasmill/wasmill/internal/wheel/wheeltest"
@@ -52,53 +46,17 @@ var scratch string
 
 // farm is an index of wheels made on the spot.
 type farm struct {
-	files   []index.File
-	blobs   map[record.Digest][]byte
+	indextest.Catalog
 	address string // of its simple API
 	stop    func()
 	spoil   func(w http.ResponseWriter, r *http.Request) (done bool)
 }
 
-func (f *farm) Snapshot(context.Context) (*index.Snapshot, error) {
-	return index.NewSnapshot(f.files), nil
-}
-
-func (f *farm) Open(_ context.Context, digest record.Digest) (io.ReadSeekCloser, error) {
-	b, ok := f.blobs[digest]
-	if !ok {
-		return nil, fault.Errorf(fault.NotFound, "no blob %s", digest)
-	}
-	return struct {
-		io.ReadSeeker
-		io.Closer
-	}{bytes.NewReader(b), io.NopCloser(nil)}, nil
-}
-
-func (f *farm) put(b []byte) record.Digest {
-	sum := sha256.Sum256(b)
-	d := record.Digest("sha256:" + hex.EncodeToString(sum[:]))
-	f.blobs[d] = b
-	return d
-}
-
 func openFarm(t *testing.T, specs ...wheeltest.Spec) *farm {
 	t.Helper()
-	f := &farm{blobs: map[record.Digest][]byte{}}
+	f := &farm{}
 	for _, spec := range specs {
-		path := wheeltest.Write(t, t.TempDir(), spec)
-		body, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		w, err := wheel.Open(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		f.files = append(f.files, index.File{
-			Kind: record.KindWheel, Project: spec.Name, Version: spec.Version, Filename: spec.Filename(), Digest: f.put(body), Size: int64(len(body)),
-			Metadata: f.put(w.Metadata.Raw), RequiresPython: spec.Python, Uploaded: time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC),
-		})
-		w.Close()
+		f.Publish(t, spec, nil)
 	}
 	handler := index.NewHandler(f, index.Options{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -347,14 +305,14 @@ func TestFilesOfRequirements(t *testing.T) {
 		}
 		return path
 	}
-	sum := strings.TrimPrefix(string(f.files[1].Digest), "sha256:")
+	sum := strings.TrimPrefix(string(f.Files[1].Digest), "sha256:")
 	hashed := write("hashed.txt", "--extra-index-url "+f.address+"\ngreet==1.1 --hash=sha256:"+sum+"\n")
 	wants(t, pip(t, "install", "--no-deps", "--require-hashes", "--dry-run", "-r", hashed), 0, "Would install greet-1.1")
 	wants(t, pip(t, "install", "--no-deps", "-r", write("wrong.txt", "-i "+f.address+"\ngreet==1.1 --hash=sha256:"+strings.Repeat("0", 64)+"\n")), 1, "ash")
 	wants(t, pip(t, "install", "--no-deps", "--require-hashes", "-i", f.address, "--dry-run", "greet"), 1, "hash")
 	wants(t, pip(t, "install", "--dry-run", "--extra-index-url", f.address, "-c", write("constraints.txt", "greet<1.2\n"), "greet", "nothing; sys_platform == 'win32'"), 0, "greet-1.1")
 	lock := write("pylock.toml", fmt.Sprintf("lock-version = \"1.0\"\ncreated-by = \"test\"\n[[packages]]\nname = \"greet\"\nversion = \"1.1\"\nwheels = [{url = %q, hashes = {sha256 = %q}}]\n",
-		strings.TrimSuffix(f.address, "simple/")+"files/"+sum+"/"+f.files[1].Filename, sum))
+		strings.TrimSuffix(f.address, "simple/")+"files/"+sum+"/"+f.Files[1].Filename, sum))
 	wants(t, pip(t, "install", "--dry-run", "-r", lock), 0, "Would install greet-1.1")
 	t.Setenv("PIP_CONSTRAINT", filepath.Join(dir, "constraints.txt"))
 	wants(t, pip(t, "install", "--dry-run", "--extra-index-url", f.address, "greet"), 0, "greet-1.1")
