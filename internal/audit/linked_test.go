@@ -1,9 +1,6 @@
 package audit_test
 
 import (
-	"archive/tar"
-	"bytes"
-	"compress/gzip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +10,7 @@ import (
 
 	"github.com/wasmill/wasmill/internal/audit"
 	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/fetch/fetchtest"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/world"
 )
@@ -21,17 +19,8 @@ import (
 func TestWhatAPackageForWASIRequires(t *testing.T) {
 	dir := t.TempDir()
 	pack := func(name, file, text string) string {
-		var b bytes.Buffer
-		z := gzip.NewWriter(&b)
-		w := tar.NewWriter(z)
-		if err := w.WriteHeader(&tar.Header{Name: file, Mode: 0o644, Size: int64(len(text))}); err != nil {
-			t.Fatal(err)
-		}
-		_, _ = w.Write([]byte(text))
-		w.Close()
-		z.Close()
 		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+		if err := os.WriteFile(path, fetchtest.TarGz(t, map[string]string{file: text}), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return path

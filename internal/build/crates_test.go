@@ -1,9 +1,6 @@
 package build_test
 
 import (
-	"archive/tar"
-	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -20,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wasmill/wasmill/internal/engine"
+	"github.com/wasmill/wasmill/internal/fetch/fetchtest"
 	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/wasmcc/job"
@@ -28,23 +26,9 @@ import (
 // crateArchive is a crate as crates.io has it.
 func crateArchive(t *testing.T, name, version string) []byte {
 	t.Helper()
-	var out bytes.Buffer
-	zip := gzip.NewWriter(&out)
-	w := tar.NewWriter(zip)
-	text := fmt.Sprintf("[package]\nname = %q\nversion = %q\n", name, version)
-	if err := w.WriteHeader(&tar.Header{Name: name + "-" + version + "/Cargo.toml", Mode: 0o644, Size: int64(len(text))}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.WriteString(w, text); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := zip.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
+	return fetchtest.TarGz(t, map[string]string{
+		name + "-" + version + "/Cargo.toml": fmt.Sprintf("[package]\nname = %q\nversion = %q\n", name, version),
+	})
 }
 
 func sum(data []byte) string {

@@ -2,19 +2,16 @@ package build_test
 
 import (
 	"archive/tar"
-	"bytes"
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -24,6 +21,7 @@ import (
 	"github.com/wasmill/wasmill/internal/engine"
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/fetch"
+	"github.com/wasmill/wasmill/internal/fetch/fetchtest"
 	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/static"
@@ -182,18 +180,7 @@ func TestASharedLibraryComesIntoTheWheel(t *testing.T) {
 // writePackage writes the files of a package's site-packages as packages for WASI have them.
 func writePackage(t *testing.T, to string, files map[string]string) {
 	t.Helper()
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	a := tar.NewWriter(z)
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := a.WriteHeader(&tar.Header{Name: static.Site + name, Mode: 0o644, Size: int64(len(files[name]))}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(a, files[name]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := errors.Join(a.Close(), z.Close(), os.WriteFile(to, b.Bytes(), 0o644)); err != nil {
+	if err := os.WriteFile(to, fetchtest.TarGz(t, fetchtest.Below(strings.TrimSuffix(static.Site, "/"), files)), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

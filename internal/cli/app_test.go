@@ -15,6 +15,7 @@ import (
 	"github.com/wasmill/wasmill/internal/api"
 	wasmapp "github.com/wasmill/wasmill/internal/app"
 	"github.com/wasmill/wasmill/internal/command"
+	"github.com/wasmill/wasmill/internal/fetch/fetchtest"
 	"github.com/wasmill/wasmill/internal/recipe"
 	"github.com/wasmill/wasmill/internal/record"
 	"github.com/wasmill/wasmill/internal/wasi/assembler"
@@ -114,7 +115,7 @@ func TestAnAppThatFailsWritesNothing(t *testing.T) {
 // What a release requires is decided by the toolchain that it is built on.
 func TestAReleaseRequiresWhatItsToolchainsPythonNeeds(t *testing.T) {
 	files := map[string]string{"pyproject.toml": "[build-system]\nbuild-backend = 'setuptools.build_meta'\nrequires = ['setuptools']\n"}
-	index := packageIndex(t, map[string]map[string][]byte{"fast": {"fast-1.0.tar.gz": sdist(t, "fast-1.0", files)}}, map[string][]string{
+	index := packageIndex(t, map[string]map[string][]byte{"fast": {"fast-1.0.tar.gz": fetchtest.TarGz(t, fetchtest.Below("fast-1.0", files))}}, map[string][]string{
 		"fast": {"wasi-only; sys_platform == 'wasi'", "old; python_version < '3.14'", "new; python_version >= '3.14'", "browser; sys_platform == 'emscripten'"},
 	})
 	dir := recipesOf(t, map[string][]string{"wasi-only": nil, "old": nil, "new": nil, "browser": nil, "cpython-wasi": nil})

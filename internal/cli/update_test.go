@@ -1,25 +1,21 @@
 package cli
 
 import (
-	"archive/tar"
 	"archive/zip"
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/wasmill/wasmill/internal/api"
 	"github.com/wasmill/wasmill/internal/command"
+	"github.com/wasmill/wasmill/internal/fetch/fetchtest"
 )
 
 // packageIndex serves projects in the simple API, with PyPI's JSON beside it: name → file name → content. A file's
@@ -50,26 +46,6 @@ func packageIndex(t *testing.T, projects map[string]map[string][]byte, requires 
 	}))
 	t.Cleanup(srv.Close)
 	return srv.URL + "/simple/"
-}
-
-// sdist is a source archive of one folder.
-func sdist(t *testing.T, folder string, files map[string]string) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	a := tar.NewWriter(z)
-	for _, name := range slices.Sorted(maps.Keys(files)) { // a golden file has the hash
-		text := files[name]
-		if err := a.WriteHeader(&tar.Header{Name: path.Join(folder, name), Mode: 0o644, Size: int64(len(text))}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := a.Write([]byte(text)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	a.Close()
-	z.Close()
-	return b.Bytes()
 }
 
 // zipped is a wheel as far as names go.
@@ -131,9 +107,9 @@ func TestUpdateOfAFolder(t *testing.T) {
 func TestSkeletonLooksIntoTheRelease(t *testing.T) {
 	index := packageIndex(t, map[string]map[string][]byte{
 		"fast": {
-			"fast-1.0.tar.gz": sdist(t, "fast-1.0", map[string]string{
+			"fast-1.0.tar.gz": fetchtest.TarGz(t, fetchtest.Below("fast-1.0", map[string]string{
 				"pyproject.toml": "[build-system]\nbuild-backend = 'mesonpy'\nrequires = ['meson-python']\n", "meson.build": "project('fast')\nz = dependency('zlib')\n", "fast.c": "",
-			}),
+			})),
 			"fast-1.0-cp315-cp315-manylinux_2_28_x86_64.whl": zipped(t, "fast/__init__.py", "fast/_core.cpython-315-x86_64-linux-gnu.so", "fast-1.0.dist-info/METADATA"),
 		},
 		"helper": {"helper-2.0-py3-none-any.whl": zipped(t, "helping.py"), "helper-2.0.tar.gz": []byte("not looked at")},

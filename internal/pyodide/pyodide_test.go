@@ -1,9 +1,6 @@
 package pyodide_test
 
 import (
-	"archive/tar"
-	"bytes"
-	"compress/gzip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +8,7 @@ import (
 
 	"github.com/wasmill/wasmill/internal/audit"
 	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/fetch/fetchtest"
 	"github.com/wasmill/wasmill/internal/pyodide"
 	"github.com/wasmill/wasmill/internal/wheel/wasm"
 	"github.com/wasmill/wasmill/internal/wheel/wasm/wasmtest"
@@ -35,21 +33,8 @@ func folder(t *testing.T, files map[string]string) string {
 
 func archive(t *testing.T, files map[string]string) string {
 	t.Helper()
-	var out bytes.Buffer
-	z := gzip.NewWriter(&out)
-	w := tar.NewWriter(z)
-	for name, text := range files {
-		if err := w.WriteHeader(&tar.Header{Name: "package/" + name, Mode: 0o644, Size: int64(len(text))}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.Write([]byte(text)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	w.Close()
-	z.Close()
 	file := filepath.Join(t.TempDir(), "pyodide.tgz")
-	if err := os.WriteFile(file, out.Bytes(), 0o644); err != nil {
+	if err := os.WriteFile(file, fetchtest.TarGz(t, fetchtest.Below("package", files)), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return file

@@ -1,9 +1,6 @@
 package python
 
 import (
-	"archive/tar"
-	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -16,6 +13,7 @@ import (
 
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/fetch"
+	"github.com/wasmill/wasmill/internal/fetch/fetchtest"
 	"github.com/wasmill/wasmill/internal/pyodide"
 )
 
@@ -33,29 +31,9 @@ func TestWrongHashFromNpm(t *testing.T) {
 	}
 }
 
-// archive is an npm package.
-func archive(t *testing.T, files map[string]string) []byte {
-	t.Helper()
-	var out bytes.Buffer
-	z := gzip.NewWriter(&out)
-	w := tar.NewWriter(z)
-	for name, text := range files {
-		if err := w.WriteHeader(&tar.Header{Name: "package/" + name, Mode: 0o644, Size: int64(len(text))}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.Write([]byte(text)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := errors.Join(w.Close(), z.Close()); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
-}
-
 // What was unpacked and is not what it was is noticed, and is unpacked anew, without the network.
 func TestUnpackedIsWhatItWas(t *testing.T) {
-	packed := archive(t, map[string]string{"runtime.wasm": "a module", "lib/a file": "a library"})
+	packed := fetchtest.TarGz(t, map[string]string{"package/runtime.wasm": "a module", "package/lib/a file": "a library"})
 	served := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { served++; _, _ = w.Write(packed) }))
 	defer server.Close()

@@ -2,8 +2,6 @@ package toolchain
 
 import (
 	"archive/tar"
-	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -30,6 +28,7 @@ import (
 
 	"github.com/wasmill/wasmill/internal/engine"
 	"github.com/wasmill/wasmill/internal/fault"
+	"github.com/wasmill/wasmill/internal/fetch/fetchtest"
 	"github.com/wasmill/wasmill/internal/toolchain/debian/debiantest"
 )
 
@@ -93,7 +92,7 @@ func newKitchen(t *testing.T) *kitchen {
 	add(Input{Kind: Deb, Name: "cc", Version: "2.0"}, "/cc.deb", debiantest.Deb(t, ".gz",
 		"Package: cc\nVersion: 2.0\nArchitecture: amd64\nDescription: compiles\n",
 		map[string]string{"./bin/cc": "compiler", "./usr/src/lib.c": "source"}))
-	add(Input{Kind: NPM, Name: "runtime", Version: "1.0.0"}, "/runtime-1.0.0.tgz", tarball(t, map[string]string{
+	add(Input{Kind: NPM, Name: "runtime", Version: "1.0.0"}, "/runtime-1.0.0.tgz", fetchtest.TarGz(t, map[string]string{
 		"package/main.wasm": "\x00asm\x01\x00\x00\x00", "package/main.mjs": "wasmImports={clock}"}))
 	add(Input{Kind: Wheel, Name: "tool", Version: "2.0"}, "/tool-2.0-py3-none-any.whl", []byte("wheel"))
 	return k
@@ -127,28 +126,6 @@ func script(_ context.Context, spec engine.Spec, out io.Writer) engine.Result {
 func (k *kitchen) options(t *testing.T) BakeOptions {
 	t.Helper()
 	return BakeOptions{Registry: k.registry, Engine: k.engine, Cache: t.TempDir(), Work: t.TempDir()}
-}
-
-func tarball(t *testing.T, files map[string]string) []byte {
-	t.Helper()
-	var out bytes.Buffer
-	zip := gzip.NewWriter(&out)
-	w := tar.NewWriter(zip)
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(files[name]))}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(w, files[name]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := zip.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
 }
 
 // layers lists the names in each layer of an image in the registry.
