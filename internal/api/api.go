@@ -49,6 +49,8 @@ type Farm interface {
 
 	// Build is the record of a build by its key, or the newest build of a recipe: RECIPE on whichever toolchain, RECIPE@TOOLCHAIN on one.
 	Build(ctx context.Context, keyOrRecipe string) (record.Build, error)
+	// Passed is the same of builds that have passed alone: what one takes, where Build is what one asks about.
+	Passed(ctx context.Context, keyOrRecipe string) (record.Build, error)
 	// Difference is what differs between the two builds of a key, or of the newest build of a recipe that was made twice and
 	// came out otherwise. fault.NotFound where nothing is known to differ. Who asks has looked: the farm no longer keeps the
 	// build for that reason alone.

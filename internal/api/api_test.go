@@ -49,13 +49,14 @@ func TestClientSeesWhatTheFarmSays(t *testing.T) {
 	}
 	req := RunRequest{Recipes: blob.Digest, Select: []string{"toolz"}, Lane: "submission"}
 	for name, same := range map[string]func(Farm) (any, error){
-		"join":       func(f Farm) (any, error) { return f.Join(ctx) },
-		"plan":       func(f Farm) (any, error) { return f.Plan(ctx, req) },
-		"why":        func(f Farm) (any, error) { return f.Explain(ctx, "run/1", "to olz") },
-		"why at all": func(f Farm) (any, error) { return f.Explain(ctx, "", "toolz") },
-		"build":      func(f Farm) (any, error) { return f.Build(ctx, "toolz") },
-		"toolchains": func(f Farm) (any, error) { return f.Toolchains(ctx) },
-		"workers":    func(f Farm) (any, error) { return f.Workers(ctx) },
+		"join":        func(f Farm) (any, error) { return f.Join(ctx) },
+		"plan":        func(f Farm) (any, error) { return f.Plan(ctx, req) },
+		"why":         func(f Farm) (any, error) { return f.Explain(ctx, "run/1", "to olz") },
+		"why at all":  func(f Farm) (any, error) { return f.Explain(ctx, "", "toolz") },
+		"build":       func(f Farm) (any, error) { return f.Build(ctx, "toolz") },
+		"one to take": func(f Farm) (any, error) { return f.Passed(ctx, "toolz") },
+		"toolchains":  func(f Farm) (any, error) { return f.Toolchains(ctx) },
+		"workers":     func(f Farm) (any, error) { return f.Workers(ctx) },
 	} {
 		want, err := same(fake)
 		if err != nil {

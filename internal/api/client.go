@@ -230,6 +230,11 @@ func (c *Client) Build(ctx context.Context, keyOrRecipe string) (record.Build, e
 	return ask[record.Build](ctx, c, http.MethodGet, "/builds/"+url.PathEscape(keyOrRecipe), nil)
 }
 
+// Passed implements Farm.
+func (c *Client) Passed(ctx context.Context, keyOrRecipe string) (record.Build, error) {
+	return ask[record.Build](ctx, c, http.MethodGet, "/builds/"+url.PathEscape(keyOrRecipe)+"?outcome=passed", nil)
+}
+
 // Difference implements Farm.
 func (c *Client) Difference(ctx context.Context, keyOrRecipe string) (Difference, error) {
 	return ask[Difference](ctx, c, http.MethodGet, "/builds/"+url.PathEscape(keyOrRecipe)+"/difference", nil)

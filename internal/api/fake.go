@@ -240,6 +240,15 @@ func (f *Fake) Build(_ context.Context, keyOrRecipe string) (record.Build, error
 	return b, nil
 }
 
+// Passed implements Farm; a build that names no outcome has passed.
+func (f *Fake) Passed(ctx context.Context, keyOrRecipe string) (record.Build, error) {
+	b, err := f.Build(ctx, keyOrRecipe)
+	if err == nil && b.Outcome != "" && b.Outcome != record.Passed {
+		err = fault.Errorf(fault.NotFound, "no build of %s has passed", keyOrRecipe)
+	}
+	return b, err
+}
+
 // Difference implements Farm.
 func (f *Fake) Difference(_ context.Context, keyOrRecipe string) (Difference, error) {
 	d, ok := f.Differ[keyOrRecipe]

@@ -74,7 +74,16 @@ func routes(f Farm) (table []Route) {
 	route("POST /api/v1/runs/{id}/cancel", submitters, "run.cancel", func(r *http.Request) (any, error) {
 		return struct{}{}, f.CancelRun(r.Context(), r.PathValue("id"))
 	})
-	route("GET /api/v1/builds/{build}", readers, "", func(r *http.Request) (any, error) { return f.Build(r.Context(), r.PathValue("build")) })
+	route("GET /api/v1/builds/{build}", readers, "", func(r *http.Request) (any, error) {
+		switch outcome := r.URL.Query().Get("outcome"); outcome {
+		case "":
+			return f.Build(r.Context(), r.PathValue("build"))
+		case string(record.Passed):
+			return f.Passed(r.Context(), r.PathValue("build"))
+		default:
+			return nil, fault.Errorf(fault.Invalid, "outcome=%s: it can be %s, or be left out", outcome, record.Passed)
+		}
+	})
 	route("GET /api/v1/builds/{build}/log", readers, "", func(r *http.Request) (any, error) {
 		offset, err := number(r, "offset", 0)
 		if err != nil {

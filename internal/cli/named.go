@@ -28,10 +28,7 @@ func (a *app) built(ctx context.Context, name string) (farm api.Farm, b record.B
 	if err != nil {
 		return nil, b, nil, err
 	}
-	b, err = farm.Build(ctx, name)
-	if err == nil && len(b.Artifacts) == 0 {
-		err = fault.Errorf(fault.NotFound, "its last build, %.12s, has left nothing: `wasmill logs %s` says why", b.Key, name)
-	}
+	b, err = farm.Passed(ctx, name)
 	if err != nil {
 		done()
 		return nil, b, nil, fmt.Errorf("%s is no file here, and of the farm's builds: %w", name, err)

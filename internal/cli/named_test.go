@@ -26,7 +26,7 @@ func TestBuildsByName(t *testing.T) {
 		"markupsafe@wasip1_cp313": {Recipe: "markupsafe", Artifacts: []record.Artifact{{Filename: "markupsafe-3-cp313-wasi_wasm32.tar.gz", Kind: record.KindStatic, Requires: program}}},
 		"hello@wasip1_cp313":      {Recipe: "hello", Artifacts: []record.Artifact{{Filename: "hello-1.wasm", Kind: record.KindApp, Digest: blob.Digest, Requires: program}}},
 		"libzlib":                 {Recipe: "libzlib", Artifacts: []record.Artifact{{Filename: "libzlib-1.tar.gz", Kind: record.KindLibrary}}},
-		"broken":                  {Recipe: "broken", Key: "abcdef"},
+		"broken":                  {Recipe: "broken", Key: "abcdef", Outcome: record.Failed},
 	}
 	if out, err := wasmill(t, farm, "check", "markupsafe@wasip1_cp313", "--runtime", "wazero"); err != nil || out != "markupsafe-3-cp313-wasi_wasm32.tar.gz: can work on wazero\n" {
 		t.Errorf("%v\n%s", err, out)
@@ -40,7 +40,7 @@ func TestBuildsByName(t *testing.T) {
 	for args, want := range map[string]string{
 		"exec markupsafe@wasip1_cp313": "is no program but a static package: `wasmill app markupsafe` links it into one",
 		"check libzlib":                "is nothing that a runtime loads",
-		"check broken":                 "has left nothing",
+		"check broken":                 "no build of broken has passed",
 		"exec nothing-of-this-name":    "is no file here, and of the farm's builds",
 		"exec nothing.wasm":            "there is no file nothing.wasm",
 	} {

@@ -26,8 +26,21 @@ var keyForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // Build implements api.Farm.
 func (o *Orchestrator) Build(ctx context.Context, keyOrRecipe string) (record.Build, error) {
+	return o.build(ctx, keyOrRecipe, "")
+}
+
+// Passed implements api.Farm.
+func (o *Orchestrator) Passed(ctx context.Context, keyOrRecipe string) (record.Build, error) {
+	b, err := o.build(ctx, keyOrRecipe, record.Passed)
+	if err == nil && b.Outcome != record.Passed {
+		return record.Build{}, fault.Errorf(fault.NotFound, "build %.12s of %s has not passed: `wasmill logs %.12s` says why", b.Key, b.Recipe, b.Key)
+	}
+	return b, err
+}
+
+func (o *Orchestrator) build(ctx context.Context, keyOrRecipe string, outcome record.Outcome) (record.Build, error) {
 	name, on, _ := strings.Cut(keyOrRecipe, "@")
-	find := func() (store.Build, error) { return o.db.LatestBuild(ctx, name, on) }
+	find := func() (store.Build, error) { return o.db.LatestBuild(ctx, name, on, outcome) }
 	if keyForm.MatchString(name) {
 		find = func() (store.Build, error) { return o.db.Build(ctx, name) }
 	}

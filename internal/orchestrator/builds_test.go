@@ -113,4 +113,17 @@ func TestTheNewestBuildOnAToolchain(t *testing.T) {
 			t.Errorf("the log of %s is %q, %v; want %q", asked, log.Text, err, want)
 		}
 	}
+	// A later one that failed is the newest to ask about, and none to take.
+	failed := store.Build{Record: record.Build{Schema: record.Schema, Key: strings.Repeat("c", 64), Recipe: "h3", Outcome: record.Failed, Toolchain: record.Toolchain{Name: "linked"}, Started: time.Unix(1500, 0)}, Finished: time.Unix(1500, 0), Used: time.Unix(1500, 0)}
+	if _, err := o.db.PutBuild(ctx, failed); err != nil {
+		t.Fatal(err)
+	}
+	newest, err := o.Build(ctx, "h3")
+	taken, errTaken := o.Passed(ctx, "h3")
+	if err != nil || errTaken != nil || newest.Key != failed.Record.Key || taken.Key != keys["linked"] {
+		t.Errorf("the newest is %s, the newest that passed %s; %v, %v", newest.Key, taken.Key, err, errTaken)
+	}
+	if _, err := o.Passed(ctx, failed.Record.Key); fault.KindOf(err) != fault.NotFound || !strings.Contains(err.Error(), "has not passed: `wasmill logs cccc") {
+		t.Errorf("taking what failed: %v", err)
+	}
 }

@@ -89,7 +89,7 @@ func (o *Orchestrator) differing(ctx context.Context, keyOrRecipe string) (store
 	if !keyForm.MatchString(keyOrRecipe) {
 		b, err := o.db.Differing(ctx, keyOrRecipe)
 		if err != nil && fault.KindOf(err) == fault.NotFound {
-			if _, latest := o.db.LatestBuild(ctx, keyOrRecipe, ""); latest != nil {
+			if _, latest := o.db.LatestBuild(ctx, keyOrRecipe, "", ""); latest != nil {
 				return b, latest
 			}
 			return b, fault.Errorf(fault.NotFound, "no two builds of %s are known to differ", keyOrRecipe)

@@ -22,7 +22,7 @@ import (
 // interpreterRecipe is the recipe of Python for WASI.
 const interpreterRecipe = "cpython-wasi"
 
-// fromFarm is the archive of the farm's last Python for WASI. A farm is asked once: what it said is kept beside what it gave.
+// fromFarm is the archive of the farm's last Python for WASI that has passed. A farm is asked once: what it said is kept beside what it gave.
 func (h home) fromFarm(ctx context.Context, server string) (string, error) {
 	sum := sha256.Sum256([]byte(server))
 	kept := filepath.Join(h.cache, "wasi", "farm-"+hex.EncodeToString(sum[:8]))
@@ -33,20 +33,20 @@ func (h home) fromFarm(ctx context.Context, server string) (string, error) {
 		}
 	}
 	var build record.Build
-	err := askFarm(ctx, server, "/builds/"+interpreterRecipe, func(body io.Reader) error {
+	err := askFarm(ctx, server, "/builds/"+interpreterRecipe+"?outcome="+string(record.Passed), func(body io.Reader) error {
 		if err := json.NewDecoder(body).Decode(&build); err != nil {
 			return fault.Errorf(fault.Unavailable, "reading its answer: %w", err)
 		}
 		return nil
 	})
 	if fault.KindOf(err) == fault.NotFound && err != nil {
-		return "", fault.Errorf(fault.NotFound, "it has built none yet: `wasmill submit --toolchain wasip1_cp313 %s` has it do so, or %s", interpreterRecipe, howToGet)
+		return "", fault.Errorf(fault.NotFound, "no build of it has passed there: `wasmill submit --toolchain wasip1_cp313 %s` has it do so, or %s", interpreterRecipe, howToGet)
 	}
 	if err != nil {
 		return "", err
 	}
 	if len(build.Artifacts) == 0 {
-		return "", fault.Errorf(fault.NotFound, "its last build of %s has no artifact; %s", interpreterRecipe, howToGet)
+		return "", fault.Errorf(fault.Unavailable, "it answers for build %.12s that it has passed, and names no artifact", build.Key)
 	}
 	digest := build.Artifacts[0].Digest
 	want := strings.TrimPrefix(string(digest), "sha256:")

@@ -157,8 +157,9 @@ type Builds interface {
 	Build(ctx context.Context, key string) (Build, error)
 	// BuildsOf finds those of many keys at one moment. What is not there is left out.
 	BuildsOf(ctx context.Context, keys []string) (map[string]Build, error)
-	// LatestBuild finds the build of a recipe that was last built or reused, on one toolchain or, if that is empty, any.
-	LatestBuild(ctx context.Context, recipe, toolchain string) (Build, error)
+	// LatestBuild finds the build of a recipe that was last built or reused, on one toolchain and with one outcome or, where these are
+	// empty, any.
+	LatestBuild(ctx context.Context, recipe, toolchain string, outcome record.Outcome) (Build, error)
 	// History is what a plan has to know, at one moment.
 	History(ctx context.Context, of plan.Question) (plan.History, error)
 }

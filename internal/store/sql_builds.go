@@ -117,14 +117,17 @@ func (s *SQL) BuildsOf(ctx context.Context, keys []string) (map[string]Build, er
 }
 
 // LatestBuild implements Builds.
-func (s *SQL) LatestBuild(ctx context.Context, recipe, toolchain string) (b Build, err error) {
+func (s *SQL) LatestBuild(ctx context.Context, recipe, toolchain string, outcome record.Outcome) (b Build, err error) {
 	what := "reading the latest build of " + recipe
+	if outcome != "" {
+		what = fmt.Sprintf("reading the latest build of %s that %s", recipe, outcome)
+	}
 	if toolchain != "" {
 		what += " on " + toolchain
 	}
 	err = s.look(ctx, what, func(tx tx) error {
-		b, err = one(ctx, tx, scanBuild, selectBuilds+` WHERE recipe = ? AND (? = '' OR toolchain = ?)
-			ORDER BY used DESC, key LIMIT 1`, recipe, toolchain, toolchain)
+		b, err = one(ctx, tx, scanBuild, selectBuilds+` WHERE recipe = ? AND (? = '' OR toolchain = ?) AND (? = '' OR outcome = ?)
+			ORDER BY used DESC, key LIMIT 1`, recipe, toolchain, toolchain, string(outcome), string(outcome))
 		return err
 	})
 	return b, err

@@ -253,7 +253,7 @@ func nothingThere(t *testing.T, db store.DB) {
 	must(t, db.CreateRun(ctx, store.Run{ID: "there", Created: At(0)}))
 	_, _, run := db.Run(ctx, "x")
 	_, build := db.Build(ctx, "x")
-	_, latest := db.LatestBuild(ctx, "x", "")
+	_, latest := db.LatestBuild(ctx, "x", "", "")
 	_, lock := db.Lock(ctx, "x")
 	_, attempt := db.Attempt(ctx, "x")
 	_, setting := db.Setting(ctx, "x")

@@ -110,7 +110,7 @@ func latestBuild(t *testing.T, db store.DB) {
 		must(t, err)
 	}
 	latest := func(toolchain string) string {
-		b, err := db.LatestBuild(ctx, "lz4", toolchain)
+		b, err := db.LatestBuild(ctx, "lz4", toolchain, "")
 		must(t, err)
 		return b.Record.Key
 	}
@@ -124,6 +124,17 @@ func latestBuild(t *testing.T, db store.DB) {
 	if got := latest(""); got != versions[0].Record.Key {
 		t.Errorf("latest after the first was used again: %s", got)
 	}
+	bad := store.Build{Record: *Failed("lz4"), Finished: At(6), Used: At(6)}
+	_, err := db.PutBuild(ctx, bad)
+	must(t, err)
+	if got := latest(""); got != bad.Record.Key {
+		t.Errorf("latest after one has failed: %s", got)
+	}
+	if b, err := db.LatestBuild(ctx, "lz4", "", record.Passed); err != nil || b.Record.Key != versions[0].Record.Key {
+		t.Errorf("latest that passed: %s, %v", b.Record.Key, err)
+	}
+	_, err = db.LatestBuild(ctx, "lz4", "another", record.Failed)
+	wantKind(t, "what has not failed there", err, fault.NotFound)
 }
 
 func history(t *testing.T, db store.DB) {
