@@ -32,7 +32,7 @@ WASMILL_BUILD_IMAGE=$(image build) WASMILL_RUNTIME_IMAGE=$(image runtime) WASMIL
 export WASMILL_BUILD_IMAGE WASMILL_RUNTIME_IMAGE WASMILL_BROWSER_IMAGE WASMILL_TEST_REGISTRY=$registry
 WASMILL_WASI_IMAGE=$registry/$(awk '$1 == "build" { print $2 }' "$data/baked-wasi.txt")
 WASMILL_WASI_RUNTIME_IMAGE=$registry/$(awk '$1 == "runtime" { print $2 }' "$data/baked-wasi.txt")
-export WASMILL_WASI_IMAGE WASMILL_WASI_RUNTIME_IMAGE WASMILL_BIN=$PWD/bin
+export WASMILL_WASI_IMAGE WASMILL_WASI_RUNTIME_IMAGE WASMILL_BIN=$PWD/bin WASMILL_TEST_FARM=http://127.0.0.1:7480
 tags='engine integration' timeout=30m
 if [[ ${WASMILL_TEST_NIGHTLY:-} ]]; then
   # What takes long: Rust's image is minutes in the making, numpy too.
