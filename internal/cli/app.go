@@ -219,17 +219,22 @@ func (a *app) appShowCommand() *cobra.Command {
 		Use:   "show FILE",
 		Short: "Say what is inside an app",
 		Long: `Says what an app was linked of: the interpreter and the packages, with their versions, the digests of what was built of them, and their
-compiled modules; what it runs, and what was left out. It stands in the program itself, as the custom section wasmill.app.`,
-		Example: "  wasmill app show app.wasm\n  wasmill app show --json app.wasm | jq -r '.packages[].digest'",
+compiled modules; what it runs, and what was left out. It stands in the program itself, as the custom section wasmill.app. A FILE that
+isn't there and looks like none is an app of the farm, RECIPE@TOOLCHAIN or a key, which is downloaded once.`,
+		Example: "  wasmill app show app.wasm\n  wasmill app show hello-app@wasip1_cp313                  # the last that the farm has made\n  wasmill app show --json app.wasm | jq -r '.packages[].digest'",
 		Args:    command.Arguments(1, 1, "an app"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			c, err := readApp(args[0])
+		RunE: func(cmd *cobra.Command, args []string) error {
+			file, err := a.program(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			c, err := readApp(file)
 			if err != nil {
 				return err
 			}
 			return a.print(c, func(w io.Writer) error {
 				var text bytes.Buffer
-				fmt.Fprintf(&text, "%s: %s\n", args[0], runs(c))
+				fmt.Fprintf(&text, "%s: %s\n", file, runs(c))
 				if len(c.Excluded) > 0 {
 					fmt.Fprintf(&text, "left out: %s\n", strings.Join(c.Excluded, ", "))
 				}

@@ -36,12 +36,9 @@ where it was never run.`,
   wasmill exec --memory 256MiB --time 10s app.wasm                   # one that nobody here knows`,
 		Args: command.Arguments(1, -1, "a program"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			file := args[0]
-			if onlyOnFarm(file) {
-				var err error
-				if file, err = a.programOf(cmd.Context(), file); err != nil {
-					return err
-				}
+			file, err := a.program(cmd.Context(), args[0])
+			if err != nil {
+				return err
 			}
 			config := wasi.Config{Args: append([]string{filepath.Base(file)}, args[1:]...), Stdin: os.Stdin, Stdout: a.out, Stderr: a.err, Limits: limits}
 			if memory != "" {

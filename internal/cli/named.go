@@ -54,8 +54,12 @@ func (a *app) requiredBuilt(ctx context.Context, name string) (all []artifactChe
 	return all, nil
 }
 
-// programOf is the app that a build of the farm has made, as a file in the data folder: it is downloaded once.
-func (a *app) programOf(ctx context.Context, name string) (string, error) {
+// program is the file of an app: the one that is named, or what a build of the farm has made, in the data folder, to which it is downloaded
+// once.
+func (a *app) program(ctx context.Context, name string) (string, error) {
+	if !onlyOnFarm(name) {
+		return name, nil
+	}
 	farm, b, done, err := a.built(ctx, name)
 	if err != nil {
 		return "", err

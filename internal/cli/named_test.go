@@ -37,6 +37,9 @@ func TestBuildsByName(t *testing.T) {
 	if _, err := wasmill(t, farm, "exec", "hello@wasip1_cp313"); !errors.Is(err, command.Ended(7)) {
 		t.Errorf("the program ended with %v", err)
 	}
+	if _, err := wasmill(t, farm, "app", "show", "hello@wasip1_cp313"); err == nil || !strings.Contains(err.Error(), "hello-1.wasm: ") {
+		t.Errorf("what is inside a program of another maker: %v", err)
+	}
 	for args, want := range map[string]string{
 		"exec markupsafe@wasip1_cp313": "is no program but a static package: `wasmill app markupsafe` links it into one",
 		"check libzlib":                "is nothing that a runtime loads",

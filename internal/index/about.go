@@ -10,6 +10,7 @@ import (
 
 	"github.com/wasmill/wasmill/internal/fault"
 	"github.com/wasmill/wasmill/internal/record"
+	"github.com/wasmill/wasmill/internal/term"
 	"github.com/wasmill/wasmill/internal/wheel"
 	"github.com/wasmill/wasmill/internal/world"
 )
@@ -44,11 +45,15 @@ type aboutFile struct {
 	URL       string                   `json:"url"`
 	SHA256    string                   `json:"sha256"`
 	Size      int64                    `json:"size_bytes"`
-	Record    string                   `json:"record"`  // address of the build's record, which names its provenance
-	Command   string                   `json:"command"` // what one does with the file
+	Record    string                   `json:"record"`        // address of the build's record, which names its provenance
+	Command   string                   `json:"command"`       // what one does with the file
+	WIT       string                   `json:"wit,omitempty"` // the command that writes what the file imports as a world of the component model
 	Verdicts  map[string]world.Verdict `json:"runtimes,omitempty"`
 	On        []onRuntime              `json:"-"`
 }
+
+// InWords is the size for people.
+func (f aboutFile) InWords() string { return term.Bytes(f.Size) }
 
 // about are the files of a name in a section, the newest version first.
 func (s *Snapshot) about(section, name, base string) (p aboutPage) {
@@ -63,6 +68,9 @@ func (s *Snapshot) about(section, name, base string) (p aboutPage) {
 		out := aboutFile{
 			Filename: f.Filename, Kind: f.Kind, Version: f.Version, Toolchain: f.Toolchain, URL: base + "/" + section + "/" + name + "/" + url.PathEscape(f.Filename),
 			SHA256: hexOf(f.Digest), Size: f.Size, Record: base + "/api/v1/builds/" + f.Key, Command: command(f, base), On: onRuntimes(f.Requires),
+		}
+		if f.Requires != nil && f.Kind != record.KindStatic { // what is yet to be linked imports nothing
+			out.WIT = "wasmill check --wit " + f.Filename
 		}
 		for _, on := range out.On {
 			if out.Verdicts == nil {
@@ -205,9 +213,10 @@ var (
 <body>
 <h1>{{.Name}}</h1>
 {{range .Files}}<h2>{{.Version}} for {{.Toolchain}}</h2>
-<p><a href="{{.URL}}">{{.Filename}}</a>, {{.Size}} bytes, <a href="{{.Record}}">record and provenance</a><br>
+<p><a href="{{.URL}}">{{.Filename}}</a>, {{.InWords}}, <a href="{{.Record}}">record and provenance</a><br>
 <span class="sum">sha256 {{.SHA256}}</span><br>
-<code>{{.Command}}</code></p>
+<code>{{.Command}}</code>{{with .WIT}}<br>
+what it imports, as WIT: <code>{{.}}</code>{{end}}</p>
 {{end}}<h2>Where they can work</h2>
 <table>
 <tr><th>file</th>{{range .Runtimes}}<th title="{{.About}}">{{.Name}}</th>{{end}}</tr>

@@ -87,7 +87,7 @@ func TestWhatIsLinkedIsForPeople(t *testing.T) {
 	program := &record.Requires{Loaders: []string{"wasip1"}, Imports: []string{"wasi_snapshot_preview1.fd_write"}}
 	m.Files = append(m.Files,
 		index.File{Kind: record.KindStatic, Toolchain: "wasip1_cp313", Key: "k1", Project: "Story", Version: "1.0", Filename: "story-1.0-cp313-wasi_wasm32.tar.gz", Digest: m.Put([]byte("package")), Size: 7, Requires: program},
-		index.File{Kind: record.KindStatic, Toolchain: "wasip1_cp313", Key: "k2", Project: "only-linked", Version: "2", Filename: "only-linked-2-cp313-wasi_wasm32.tar.gz", Digest: m.Put([]byte("other")), Size: 5},
+		index.File{Kind: record.KindStatic, Toolchain: "wasip1_cp313", Key: "k2", Project: "only-linked", Version: "2", Filename: "only-linked-2-cp313-wasi_wasm32.tar.gz", Digest: m.Put([]byte("other")), Size: 3 << 19},
 		index.File{Kind: record.KindApp, Toolchain: "wasip1_cp313", Key: "k3", Project: "tell", Version: "3", Filename: "tell-3.wasm", Digest: m.Put([]byte("app")), Size: 3, Requires: program},
 	)
 	h := index.NewHandler(m, index.Options{BaseURL: "https://farm.example.org"})
@@ -96,14 +96,14 @@ func TestWhatIsLinkedIsForPeople(t *testing.T) {
 		"/simple/story/":         {[]string{"story-1.0-py3-none-any.whl"}, []string{"wasi_wasm32", "/packages/"}},
 		"/packages/":             {[]string{">only-linked<", ">story<"}, []string{"tell"}},
 		"/packages/?format=json": {[]string{`"url":"https://farm.example.org/packages/only-linked/"`}, nil},
-		"/packages/only-linked/": {[]string{"only-linked-2-cp313-wasi_wasm32.tar.gz"}, nil},
+		"/packages/only-linked/": {[]string{"only-linked-2-cp313-wasi_wasm32.tar.gz</a>, 1.5 MiB"}, []string{"as WIT"}},
 		"/packages/story/story-1.0-cp313-wasi_wasm32.tar.gz": {[]string{"package"}, nil},
 		"/packages/story/": {[]string{
 			"story-1.0-py3-none-any.whl", "wasmill app story==1.0 --out python.wasm", `<a href="https://farm.example.org/api/v1/builds/k1">`,
 			"<h2>1.0 for wasip1_cp313</h2>", `<td>story-1.0-cp313-wasi_wasm32.tar.gz</td><td class="no"`,
 		}, []string{"only-linked"}},
 		"/apps/":                  {[]string{`<a href="https://farm.example.org/apps/tell/">tell</a>`}, []string{"story"}},
-		"/apps/tell/":             {[]string{"wasmill exec tell-3.wasm"}, nil},
+		"/apps/tell/":             {[]string{"wasmill exec tell-3.wasm", "as WIT: <code>wasmill check --wit tell-3.wasm</code>"}, nil},
 		"/apps/tell/?format=json": {[]string{`"wazero":"yes"`, `"wasmtime":"yes"`, `"node24-wasi":"yes"`, `"node24":"no"`, `"size_bytes":3`, `"record":"https://farm.example.org/api/v1/builds/k3"`}, nil},
 		"/apps/tell/tell-3.wasm":  {[]string{"app"}, nil},
 	} {
