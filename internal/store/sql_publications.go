@@ -16,13 +16,15 @@ func (s *SQL) Publish(ctx context.Context, toolchain string, files []Publication
 		changed := false
 		for _, f := range files {
 			var old record.Digest
-			err := tx.QueryRowContext(ctx, `SELECT digest FROM publications WHERE toolchain = ? AND filename = ?`, toolchain, f.Filename).Scan(&old)
+			var known bool
+			err := tx.QueryRowContext(ctx, `SELECT digest, requires <> '' FROM publications WHERE toolchain = ? AND filename = ?`, toolchain, f.Filename).Scan(&old, &known)
 			switch {
 			case errors.Is(err, sql.ErrNoRows):
 			case err != nil:
 				return err
-			case old == f.Digest:
+			case old == f.Digest && (known || f.Requires == nil):
 				continue
+			case old == f.Digest: // nobody had read yet what it requires
 			case !replace:
 				return fault.Errorf(fault.Conflict, "%s is published with other bytes: %s, now %s", f.Filename, old, f.Digest)
 			}

@@ -24,28 +24,32 @@ func file(project, content string) store.Publication {
 func publishing(t *testing.T, db store.DB) {
 	ctx := t.Context()
 	b, a := file("b", "b"), file("a", "a")
+	unread := b
+	unread.Requires = nil
 	for _, step := range []struct {
 		what       string
 		files      []store.Publication
 		replace    bool
 		generation int64
 	}{
-		{"two files", []store.Publication{b, a}, false, 1},
-		{"the same again", []store.Publication{a, b}, false, 1},
-		{"nothing", nil, false, 1},
-		{"one is replaced", []store.Publication{file("a", "new")}, true, 2},
+		{"two files", []store.Publication{unread, a}, false, 1},
+		{"the same again, which nobody has read", []store.Publication{unread}, false, 1},
+		{"the same again, read", []store.Publication{b}, false, 2},
+		{"the same again", []store.Publication{a, unread}, false, 2},
+		{"nothing", nil, false, 2},
+		{"one is replaced", []store.Publication{file("a", "new")}, true, 3},
 	} {
 		generation, err := db.Publish(ctx, "tc", step.files, step.replace)
 		if err != nil || generation != step.generation {
 			t.Errorf("%s: generation %d, %v; want %d", step.what, generation, err, step.generation)
 		}
 	}
-	if generation, err := db.Generation(ctx, "tc"); err != nil || generation != 2 {
-		t.Errorf("Generation: %d, %v; want 2", generation, err)
+	if generation, err := db.Generation(ctx, "tc"); err != nil || generation != 3 {
+		t.Errorf("Generation: %d, %v; want 3", generation, err)
 	}
 	got, err := db.Catalog(ctx, "tc")
 	must(t, err)
-	if diff := cmp.Diff(store.Catalog{Generation: 2, Files: []store.Publication{file("a", "new"), b}}, got); diff != "" {
+	if diff := cmp.Diff(store.Catalog{Generation: 3, Files: []store.Publication{file("a", "new"), b}}, got); diff != "" {
 		t.Errorf("catalog (-want +got):\n%s", diff)
 	}
 	if other, err := db.Catalog(ctx, "another"); err != nil || other.Generation != 0 || len(other.Files) != 0 {
