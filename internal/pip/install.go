@@ -413,18 +413,23 @@ func (l lack) has() string {
 	return "only " + strings.Join(parts, " and ")
 }
 
-// pins hold the installation to what was decided on.
+// pins hold the installation to what was decided on; there is no file where that leaves no choice.
 func (in *installation) pins() (file string, err error) {
+	var pins strings.Builder
+	for _, c := range in.changes {
+		if c.Action == "installed" && c.Version != "" {
+			fmt.Fprintf(&pins, "%s==%s\n", c.Name, c.Version)
+		}
+	}
+	if pins.Len() == 0 {
+		return "", nil
+	}
 	f, err := os.CreateTemp("", "wasmill-pins-*.txt")
 	if err != nil {
 		return "", fault.Errorf(fault.KindOf(err), "noting what is to be installed: %w", err)
 	}
-	for _, c := range in.changes {
-		if c.Action == "installed" && c.Version != "" {
-			fmt.Fprintf(f, "%s==%s\n", c.Name, c.Version)
-		}
-	}
-	return f.Name(), f.Close()
+	_, err = f.WriteString(pins.String())
+	return f.Name(), errors.Join(err, f.Close())
 }
 
 func (in *installation) carryOut(ctx context.Context) error {
@@ -434,8 +439,10 @@ func (in *installation) carryOut(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		defer os.Remove(pins)
-		args = slices.Concat([]string{"--constraints", pins}, args)
+		if pins != "" {
+			defer os.Remove(pins)
+			args = slices.Concat([]string{"--constraints", pins}, args)
+		}
 	}
 	err := in.p.change(ctx, in.r.place(in.p), func() error {
 		return in.u.work(ctx, in.r, slices.Concat([]string{"pip", "install"}, args)...)

@@ -14,6 +14,7 @@ type request struct {
 	words   []string // requirements or names
 
 	files, constraints, editables []string
+	groups                        []string
 	indexURL                      string // empty: PyPI
 	extra                         []string
 	findLinks                     []string
@@ -107,6 +108,7 @@ func refuse(words string) func(*request, string) error {
 // options are pip's, in the order of its help. What is not here does not exist.
 var options = []option{
 	{"-r --requirement", "install download uninstall", "FILE", "take requirements from this file; a pylock.toml is installed as it is", list(func(r *request) *[]string { return &r.files })},
+	{"--group", installing, "[FILE:]GROUP", "take a dependency group of this pyproject.toml, or of that in the current folder", list(func(r *request) *[]string { return &r.groups })},
 	{"-c --constraint", installing, "FILE", "constrain versions by this file", list(func(r *request) *[]string { return &r.constraints })},
 	{"-e --editable", "install", "DIR", "install a project so that its sources stay where they are", list(func(r *request) *[]string { return &r.editables })},
 	{"--no-deps", installing, "", "install no dependencies", set(func(r *request) *bool { return &r.noDeps })},
@@ -275,6 +277,9 @@ func parse(args, environ []string) (*request, error) {
 	}
 	// A farm's index comes before those of the command line, which come before PIP_EXTRA_INDEX_URL's; uv asks the last named last.
 	r.extra = slices.Concat(splitList(variable(environ, envIndex)), r.extra[fromEnvironment:], r.extra[:fromEnvironment])
+	if err := r.takeGroups(); err != nil {
+		return r, err
+	}
 	return r, r.complete()
 }
 

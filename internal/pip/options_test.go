@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -161,5 +163,29 @@ func TestNetrc(t *testing.T) {
 	want := map[string]login{"a.example": {"me", "secret"}, "b.example": {"you", "other"}}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(login{})); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Dependency groups are their requirements, with those of the groups that they include.
+func TestDependencyGroups(t *testing.T) {
+	dir := t.TempDir()
+	text := "[dependency-groups]\nTest_all = ['pytest>=8', {include-group = 'cover'}]\ncover = ['coverage; python_version > \"3\"']\nround = [{include-group = 'round'}]\nodd = [{include = 'cover'}]\n"
+	if err := os.WriteFile(filepath.Join(dir, "pyproject.toml"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	for _, args := range []string{"install x --group test-all", "download x --group " + dir + "/pyproject.toml:test.all"} {
+		r, err := parse(strings.Fields(args), nil)
+		if want := []string{"x", "pytest>=8", `coverage; python_version > "3"`}; err != nil || !slices.Equal(r.words, want) {
+			t.Errorf("%s: %q, %v", args, r.words, err)
+		}
+	}
+	for group, want := range map[string]string{
+		"none": "has no dependency group none", "round": "the dependency group round includes itself", "odd": "neither a requirement nor",
+		"sub/pyproject.toml:a": "there is no sub/pyproject.toml", "tox.ini:a": "of the name pyproject.toml",
+	} {
+		if _, err := parse([]string{"install", "--group", group}, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", group, err)
+		}
 	}
 }

@@ -266,6 +266,17 @@ func TestNoSilentOldVersionOfPyPI(t *testing.T) {
 	wants(t, pip(t, "install", "pydantic"), 1, "pydantic-core", "(needed by pydantic 2.", "pydantic 1.", "Nothing was changed.")
 }
 
+// The runtime's collector trapped on what SQLAlchemy leaves behind, when all that the program had to do was done.
+func TestProgramsEndAsTheySay(t *testing.T) {
+	python := venv(t) + "/bin/python"
+	wants(t, pip(t, "install", "sqlalchemy==2.1.9"), 0)
+	for code, status := range map[string]int{"import sqlalchemy": 0, "import sqlalchemy, sys; sys.exit(3)": 3} {
+		if r := do(t, command(python, "-c", code)); r.status != status || r.err != "" {
+			t.Errorf("%s: %s", code, r)
+		}
+	}
+}
+
 // A wheel that the runtime can't load is refused before anything is written.
 func TestModulesThatCantBeLoaded(t *testing.T) {
 	module := wasmtest.Module{
@@ -473,7 +484,11 @@ func TestProjects(t *testing.T) {
 		}
 	}
 	t.Cleanup(func() { pip(t, "uninstall", "-y", "mine") })
-	wants(t, pip(t, "install", "-e", project), 0, "Successfully installed mine")
+	r := pip(t, "install", "-e", project)
+	wants(t, r, 0, "Successfully installed mine")
+	if strings.Contains(r.err, "warning") {
+		t.Error(r)
+	}
 	if err := os.WriteFile(project+"/mine/__init__.py", []byte("def main(): print('second')\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -99,7 +99,7 @@ print(asyncio.run(main()))
 		t.Errorf("%+v", got)
 	}
 	// A traceback says it, too: Python has words of its own for missing modules there.
-	for _, module := range []string{"curses", "_multiprocessing"} {
+	for _, module := range []string{"curses", "_multiprocessing", "venv"} {
 		if got := call(t, "", "-c", "import "+module); got.status != 1 || !strings.Contains(got.err, "docs/python-wasm.md#") {
 			t.Errorf("import %s: %+v", module, got)
 		}

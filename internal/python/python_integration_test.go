@@ -88,6 +88,7 @@ func TestCommandRuns(t *testing.T) {
 	}{
 		{"code", "", []string{"-c", "import sys; print(sys.platform, sys.argv)", "a"}, result{"emscripten ['-c', 'a']\n", "", 0}},
 		{"a module", "", []string{"-m", "calendar", "2026", "1"}, result{"    January 2026\nMo Tu We Th Fr Sa Su\n          1  2  3  4\n 5  6  7  8  9 10 11\n12 13 14 15 16 17 18\n19 20 21 22 23 24 25\n26 27 28 29 30 31\n", "", 0}},
+		{"where the library is", "", []string{"-c", "import os, sysconfig; print(sysconfig.get_path('stdlib') == os.path.dirname(os.__file__))"}, result{"True\n", "", 0}},
 		{"a script", "line\n", []string{script, "b"}, result{"['b'] line\n", "", 4}},
 		{"standard input", "print(__name__)", []string{"-"}, result{"__main__\n", "", 0}},
 		{"SystemExit with a text", "", []string{"-c", "raise SystemExit('bye')"}, result{"", "bye\n", 1}},

@@ -123,9 +123,25 @@ def begin(host, in_venv):
         warnings._processoptions(sys.warnoptions)
     machine(host)
     _keep_code()
-    sys.meta_path.insert(0, Own("/lib/python-wasm", "pytest_python_wasm"))
+    sys.meta_path[:0] = After({"sysconfig": _sysconfig}), Own("/lib/python-wasm", "pytest_python_wasm")
+    _end()
     if config["site_import"]:
         _site(config["executable"] if in_venv else _LIBRARY + "/python")
+
+
+def _sysconfig(module):
+    """The library is where the runtime has it, and not below the prefix: coverage leaves out what lies in this folder."""
+    for scheme in module._INSTALL_SCHEMES.values():
+        scheme["stdlib"] = os.path.dirname(os.__file__)
+
+
+def _end():
+    """Where memory is given back at the end, the runtime's collector may trap (an import of sqlalchemy is enough, without us too), when all
+    that the program had to do is done. What it would look for goes with the process."""
+    import atexit
+    import gc
+
+    atexit.register(gc.freeze)  # the first that is registered runs last
 
 
 _CODE = "/lib/python-wasm-code"  # a folder of the cache, if there is one that can be written

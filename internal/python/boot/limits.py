@@ -253,6 +253,8 @@ _MISSING = {
     "curses": ("curses", "there is no curses for WebAssembly"),
     "_tkinter": ("curses", "there is no Tk for WebAssembly"),
     "tkinter": ("curses", "there is no Tk for WebAssembly"),
+    "venv": ("processes", "the command does this itself: python-wasm -m venv"),
+    "ensurepip": ("processes", "the command does this itself: python-wasm -m pip"),
     "readline": ("terminal", "there is no readline for WebAssembly; Python's own line editor takes its place"),
 }
 if sys.version_info < (3, 14):

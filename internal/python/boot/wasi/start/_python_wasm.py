@@ -8,7 +8,7 @@ looked at.
 import posix
 import sys
 
-from _python_wasm_common import MANUAL, Missing, Own, waiting_loop
+from _python_wasm_common import After, MANUAL, Missing, Own, waiting_loop
 
 _ours = {}
 for _name in [name for name in posix.environ if name.startswith(b"_PYTHON_WASM_")]:
@@ -48,7 +48,7 @@ def begin():
         setattr(posix, name, lambda *args, **options: None)
     _no_threads()
     sys.meta_path.append(Missing(_MISSING))
-    sys.meta_path[:0] = _After, Own("/lib/python-wasm/site", "pytest_python_wasm_wasi", "termios")
+    sys.meta_path[:0] = After(_CHANGES), Own("/lib/python-wasm/site", "pytest_python_wasm_wasi", "termios")
 
 
 def _restore(name, ours):
@@ -107,33 +107,7 @@ def _asyncio(module):
     waiting_loop(time.sleep)
 
 
-class _After:
-    """Changes modules once they are imported."""
-
-    changes = {"site": _site, "subprocess": _subprocess, "sysconfig": _sysconfig, "asyncio": _asyncio}
-
-    @classmethod
-    def find_spec(cls, name, path=None, target=None):
-        if name not in cls.changes:
-            return None
-        for finder in sys.meta_path:
-            if finder is not cls and (spec := finder.find_spec(name, path, target)):
-                spec.loader = _Changing(spec.loader, cls.changes[name])
-                return spec
-
-
-class _Changing:
-    def __init__(self, loader, change):
-        self._loader, self._change = loader, change
-
-    def create_module(self, spec):
-        return self._loader.create_module(spec)
-
-    def exec_module(self, module):
-        module.__loader__ = module.__spec__.loader = self._loader
-        self._loader.exec_module(module)
-        self._change(module)
-
+_CHANGES = {"site": _site, "subprocess": _subprocess, "sysconfig": _sysconfig, "asyncio": _asyncio}
 
 _MISSING = {
     "_ctypes": ("wasi", "WASI can't load modules of machine code"),

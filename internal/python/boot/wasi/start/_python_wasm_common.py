@@ -1,5 +1,7 @@
 """What a Python without threads, processes and sockets says and does on either platform, Emscripten and WASI."""
 
+import sys
+
 MANUAL = "docs/python-wasm.md#"
 
 
@@ -57,6 +59,34 @@ class Own:
         from importlib.metadata import DistributionFinder, MetadataPathFinder
 
         return MetadataPathFinder.find_distributions(DistributionFinder.Context(name=context.name, path=[self.folder]))
+
+
+class After:
+    """Changes modules once they are imported: {name: what changes it}."""
+
+    def __init__(self, changes):
+        self.changes = changes
+
+    def find_spec(self, name, path=None, target=None):
+        if name not in self.changes:
+            return None
+        for finder in sys.meta_path:
+            if finder is not self and (spec := finder.find_spec(name, path, target)):
+                spec.loader = _Changing(spec.loader, self.changes[name])
+                return spec
+
+
+class _Changing:
+    def __init__(self, loader, change):
+        self._loader, self._change = loader, change
+
+    def create_module(self, spec):
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module):
+        module.__loader__ = module.__spec__.loader = self._loader
+        self._loader.exec_module(module)
+        self._change(module)
 
 
 class Missing:
