@@ -11,6 +11,7 @@ type diagnosis struct {
 	errors  []string // the first errors of compilers and linkers, each with the lines that show the place
 	follow  int      // lines that still belong to the last error
 	found   int      // errors
+	absent  int      // those of them that are about a part which the target lacks
 	trace   []string // the last Python traceback
 	tracing bool
 	tail    []string
@@ -27,7 +28,7 @@ const (
 var (
 	// file:line:column: error: …, as clang writes it; meson and Cython write file:line:column: … too.
 	compilerError = regexp.MustCompile(`^\S.*:\d+(:\d+)?: ((fatal )?error|ERROR): `)
-	toolError     = regexp.MustCompile(`^(wasm-ld|emcc|em\+\+|clang(-\d+)?|clang\+\+|cc|c\+\+|llvm-ar|cmake|ninja|make(\[\d+\])?|CMake|ld|gcc|g\+\+)(: | )?.*\b[Ee]rror\b`)
+	toolError     = regexp.MustCompile(`^(wasm-ld|emcc|em\+\+|clang(-\d+)?|clang\+\+|cc|c\+\+|llvm-ar|cmake|meson-python|ninja|make(\[\d+\])?|CMake|ld|gcc|g\+\+)(: | )?.*\b[Ee]rror\b`)
 	cythonError   = regexp.MustCompile(`^\S+\.(pyx|pxd|py):\d+:\d+: `)
 	rustError     = regexp.MustCompile(`^error(\[E\d+\])?: `)
 	// What configure scripts, CMake, Meson and setup.py compile to see whether it does: that it does not is an answer.
@@ -61,6 +62,9 @@ func (d *diagnosis) add(line string) {
 	switch {
 	case isError(line):
 		d.found++
+		if absent(line) != "" {
+			d.absent++
+		}
 		d.follow = 0
 		if d.found <= maxErrors {
 			d.errors = append(d.errors, line)
@@ -103,6 +107,9 @@ func (d *diagnosis) lacks() (why, line string) {
 	}
 	return "", ""
 }
+
+// onlyLacks says whether there are errors, and all are about parts that the target lacks.
+func (d *diagnosis) onlyLacks() bool { return d.found > 0 && d.found == d.absent }
 
 // first is the one line that tells most, or empty.
 func (d *diagnosis) first() string {

@@ -55,7 +55,7 @@ func (a *attempt) pack(m *made) error {
 		return err
 	}
 	if facts.Target.Static() {
-		return a.keepStatic(w, result)
+		return a.keepStatic(w, result, m.result.Optional)
 	}
 	return a.keep(w, result)
 }
@@ -87,6 +87,9 @@ func (a *attempt) check(w *wheel.Wheel, m *made) error {
 	}
 	if len(want.Extensions) == 0 && !want.Pure {
 		want.Extensions = slices.DeleteFunc(slices.Clone(m.result.Modules), a.splitOff)
+		if facts.Target.Static() {
+			want.Extensions = a.withoutLacking(want.Extensions, w)
+		}
 		if w.Pure() {
 			trace = somethingToCompile(m)
 			want.Pure = trace == ""
@@ -300,7 +303,7 @@ func (a *attempt) rehost(ctx context.Context, path string) error {
 		return err
 	}
 	if a.job.Toolchain.Facts.Target.Static() {
-		return a.keepStatic(w, wheel.Packed{Wheel: artifact})
+		return a.keepStatic(w, wheel.Packed{Wheel: artifact}, nil)
 	}
 	return a.keep(w, wheel.Packed{Wheel: artifact})
 }

@@ -26,20 +26,23 @@ import (
 
 // keepStatic makes of a wheel what a package is where nothing is loaded: its files, and its modules as static libraries. The wheel
 // itself goes: no installer would know what to do with it.
-func (a *attempt) keepStatic(w *wheel.Wheel, packed wheel.Packed) error {
+func (a *attempt) keepStatic(w *wheel.Wheel, packed wheel.Packed, optional []string) error {
 	a.clock.enter(record.PhaseAudit)
 	known, err := a.linkedWith()
 	if err != nil {
 		return err
 	}
 	modules, files, missing, err := static.Link(w, known)
+	if shared := (*static.SharedLibraryError)(nil); errors.As(err, &shared) {
+		return fail(record.PhaseAudit, record.Unsupported, "%s", shared)
+	}
 	if fault.KindOf(err) == fault.Invalid {
 		return fail(record.PhaseAudit, record.AuditFailed, "%s", err)
 	}
 	if err != nil {
 		return err
 	}
-	if len(missing) > 0 {
+	if missing = a.withoutOptional(missing, modules, optional); len(missing) > 0 {
 		return a.cannotLink(missing)
 	}
 	if modules == nil {
@@ -169,6 +172,48 @@ func (a *attempt) cannotLink(missing []static.Missing) error {
 		a.log.sayf("%s", line)
 	}
 	return f
+}
+
+// withoutLacking are the modules that a wheel has to hold. Those that its build has gone on without are none of them where others are
+// inside, and all that the compiler said is that the target lacks something.
+func (a *attempt) withoutLacking(announced []string, w *wheel.Wheel) []string {
+	inside := map[string]bool{}
+	for _, e := range w.Extensions() {
+		inside[e.Module] = true
+	}
+	d := a.log.diagnosis()
+	if len(inside) == 0 || !d.onlyLacks() {
+		return announced
+	}
+	why, line := d.lacks()
+	return slices.DeleteFunc(announced, func(module string) bool {
+		gone := !inside[strings.TrimSuffix(module, ".__init__")]
+		if gone {
+			a.leaveOut(module, clip(line, 300)+" ("+why+")")
+		}
+		return gone
+	})
+}
+
+// withoutOptional leaves out what the package itself calls optional, where other modules of it can be linked.
+func (a *attempt) withoutOptional(missing []static.Missing, linked []static.Module, optional []string) []static.Missing {
+	if len(linked) == 0 || len(a.job.Recipe.Wasmill.ExtensionModules) > 0 {
+		return missing
+	}
+	return slices.DeleteFunc(missing, func(m static.Missing) bool {
+		gone := slices.Contains(optional, m.Module)
+		if gone {
+			a.leaveOut(m.Module, strings.Join(static.Explain([]static.Missing{m}), "; "))
+		}
+		return gone
+	})
+}
+
+// leaveOut notes that the package comes without a module.
+func (a *attempt) leaveOut(module, why string) {
+	f := record.Finding{Rule: "left-out", Severity: record.Warning, File: module, Reason: why}
+	a.rec.Audit = append(a.rec.Audit, f)
+	a.log.sayf("audit: %s: %s", f.Severity, f)
 }
 
 // absentParts are what compilers say where a target lacks a part of the language or of the C library, and what that means.

@@ -16,6 +16,7 @@ func TestWhatACompilerSaysOfAPartThatTheTargetLacks(t *testing.T) {
 		"src/a.c:1:10: fatal error: 'yaml.h' file not found":                                                                     "",
 		"src/a.c:1:10: fatal error: 'spawning.h' file not found":                                                                 "",
 		"src/a.c:4:3: error: call to undeclared function 'fork'; ISO C99 and later do not support implicit…":                     "processes: ",
+		"src/a.c:4:3: error: call to undeclared function 'dup'; ISO C99 and later do not support implicit…":                      "parts of POSIX about files",
 		"src/a.cpp:4:3: error: use of undeclared identifier 'getuid'":                                                            "users and permissions: ",
 		"src/a.c:4:3: error: call to undeclared function 'PyUnicode_READY'; ISO C99 and later do not support…":                   "",
 		"src/a.c:4:3: error: call to undeclared function 'my_own'; ISO C99 and later do not support…":                            "",

@@ -14,13 +14,9 @@ func (r *Release) write(e Evidence) []byte {
 	var b bytes.Buffer
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("package:\n  name: %s\n  version: %s", quote(r.Project), quote(r.Version))
-	guessed := strings.ReplaceAll(r.Project, "-", "_")
-	switch top := e.topLevel(); {
-	case len(top) == 1 && top[0] == guessed && guessed == r.Project: // the default
-	case len(top) > 0:
+	// Where nothing tells it is left to the default: a wheel that is built tells then.
+	if top := e.topLevel(); len(top) > 1 || len(top) == 1 && top[0] != r.Project {
 		line("  top-level: [%s]", strings.Join(top, ", "))
-	case guessed != r.Project && moduleForm.MatchString(guessed):
-		line("  top-level: [%s] # guessed from the name", guessed)
 	}
 	line("source:\n  url: %s\n  sha256: %s", quote(r.Source.URL), quote(r.Source.SHA256))
 	if s := e.Source; s != nil && r.Archive() {

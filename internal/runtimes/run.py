@@ -31,7 +31,9 @@ def _functions():
             end |= {"outcome": "failed", "message": text(error)}
             end["detail"] = traceback.format_exc()[-4000:]
             missing = (getattr(error, "name", None) or name).partition(".")[0]
-            if isinstance(error, ModuleNotFoundError) and missing != name.partition(".")[0]:
+            if isinstance(error, ModuleNotFoundError) and missing in sys.stdlib_module_names:
+                end["message"] += " (a part of the standard library that Python lacks here)"
+            elif isinstance(error, ModuleNotFoundError) and missing != name.partition(".")[0]:
                 end["message"] += " (only declared run requirements are installed)"
         emit(json.dumps(end | {"seconds": time.monotonic() - began}))
         return end["outcome"] == "passed"

@@ -25,6 +25,7 @@ var reasons = []struct {
 	{regexp.MustCompile(`^(mremap|mlock\w*|munlock\w*|madvise|mincore|shm\w+|memfd_create|shm_open)$`), "mapped memory: WASI has none, and wasi-libc emulates the plain mmap only"},
 	{regexp.MustCompile(`^(get|set)r(limit|usage)|getpriority|setpriority|sched_\w+|getloadavg|sysinfo|uname$`), "the machine and its limits: WASI tells nothing of them"},
 	{regexp.MustCompile(`^(open(p)?ty|forkpty|grantpt|unlockpt|ptsname\w*|posix_openpt|tc[gs]et\w+|tcflush|tcdrain|cf[gs]et\w+|ttyname\w*|ctermid)$`), "terminals: WASI has none"},
+	{regexp.MustCompile(`^(dup[23]?|pipe2?|mkfifo(at)?|mknod(at)?|f?lockf?|mk[ods]*temps?|tmpfile|tmpnam|chroot|sync|f?statvfs)$`), "parts of POSIX about files that WASI has not: a second descriptor of one file, pipes, locks, temporary files"},
 	{regexp.MustCompile(`^_?Py`), "the target's Python does not define it: it is built without this part, or is of another version"},
 	{regexp.MustCompile(`^(_Z|__cxa)`), "the target's C++ library does not define it"},
 }

@@ -128,6 +128,13 @@ type Module struct {
 // Symbols are names that some library defines.
 type Symbols func(name string) bool
 
+// SharedLibraryError is a library in a wheel that is no module of Python, such as those that ctypes and cffi load.
+type SharedLibraryError struct{ File string }
+
+func (e *SharedLibraryError) Error() string {
+	return e.File + " is a shared library, no module of Python (it has no function PyInit_…), and nothing can load it on this target: link it into the modules that need it"
+}
+
 // Link makes of a wheel's extension modules the static libraries of a package, by their names in its archive. known are the symbols of
 // all that the interpreter is linked with. What nothing defines is told apart; a module is then left out. A wheel whose modules are
 // none for this target is fault.Invalid.
@@ -136,7 +143,7 @@ func Link(w *wheel.Wheel, known Symbols) (modules []Module, files map[string][]b
 	extensions := w.Extensions()
 	for _, library := range w.Libraries() {
 		if !slices.ContainsFunc(extensions, func(e wheel.Extension) bool { return e.File == library }) {
-			return nil, nil, nil, fault.Errorf(fault.Invalid, "%s is a shared library, which nothing can load on this target: link it into the modules that need it", library)
+			return nil, nil, nil, &SharedLibraryError{library}
 		}
 	}
 	for _, e := range extensions {
@@ -150,7 +157,9 @@ func Link(w *wheel.Wheel, known Symbols) (modules []Module, files map[string][]b
 		}
 		stem := e.Module[strings.LastIndexByte(e.Module, '.')+1:]
 		init := "PyInit_" + stem
-		if !slices.Contains(o.Defined(), init) {
+		if defined := o.Defined(); !slices.ContainsFunc(defined, func(name string) bool { return strings.HasPrefix(name, "PyInit_") }) {
+			return nil, nil, nil, &SharedLibraryError{e.File}
+		} else if !slices.Contains(defined, init) {
 			return nil, nil, nil, fault.Errorf(fault.Invalid, "%s defines no %s, by which Python would load the module %s", e.File, init, e.Module)
 		}
 		m := Module{Name: e.Module, Init: "PyInit_" + e.Module, Archive: Libraries + e.Module + ".a"}

@@ -24,8 +24,12 @@ func (t Toolchain) Include() string {
 var StaticCFlags = []string{"-O2", "-g0"}
 
 // noThreads has wasi-libc's headers declare what starts a thread. Python's library defines it, and it always fails, as Emscripten's
-// does: code that can do without threads then does. Without the macro the mere mention of pthread_create does not compile.
-const noThreads = "-D_WASI_EMULATED_PTHREAD"
+// does: code that can do without threads then does. Without the macro the mere mention of pthread_create does not compile. It comes
+// first, so that -U on the command line goes before it: who defines these functions, as Python itself does, wants no other ones.
+const (
+	noThreads  = "-D_WASI_EMULATED_PTHREAD"
+	ownThreads = "-U_WASI_EMULATED_PTHREAD"
+)
 
 // failingThreads is where programs, which have no Python, find the same. It comes last: what a program brings itself goes before it.
 const failingThreads = "-lwasi-emulated-pthread"
@@ -78,7 +82,7 @@ func planStatic(all []arg, cxx bool, env Env) Command {
 	}
 	var ours []string
 	if compiles || slices.ContainsFunc(kept, func(a arg) bool { return a.name == "" && isSource(a.value) }) {
-		ours = staticCompile(cxx, env)
+		flags, ours = append(slices.Clone(flags), noThreads), staticCompile(cxx, env)
 	}
 	command := Command{Program: program}
 	switch {
@@ -89,7 +93,7 @@ func planStatic(all []arg, cxx bool, env Env) Command {
 		command.Args = slices.Concat(flags, words(mergeable(kept)), ours, []string{"-nostdlib", "-Wl,-r"}, words(mergeable(parse(env.Settings.LDFlags))))
 	default:
 		command.Args = slices.Concat(flags, words(linkable(kept)), ours, env.Toolchain.LinkFlags)
-		if env.Settings.Exports != "" {
+		if !slices.ContainsFunc(kept, func(a arg) bool { return a.name == ownThreads }) {
 			command.Args = append(command.Args, failingThreads)
 		}
 	}
@@ -99,8 +103,8 @@ func planStatic(all []arg, cxx bool, env Env) Command {
 
 func staticCompile(cxx bool, env Env) []string {
 	ours := slices.Concat(StaticCFlags, env.Settings.CFlags)
-	if env.Settings.Exports != "" { // in a library's script, the compiler does what it is told, as Emscripten's own does
-		ours = append(append(ours, noThreads), werror...)
+	if env.Settings.Exports != "" { // a library's script is left alone, as by Emscripten's own compiler
+		ours = append(ours, werror...)
 	}
 	if cxx {
 		ours = append(ours, env.Settings.CXXFlags...)

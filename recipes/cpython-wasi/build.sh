@@ -14,8 +14,8 @@ mkdir cross-build
 cd cross-build
 
 # Without test modules, which nobody imports; without pip, which has nobody to start. memfd_create is declared beside what
-# wasi-libc emulates of mmap, and nowhere defined.
-CONFIG_SITE=../Tools/wasm/config.site-wasm32-wasi ZLIB_CFLAGS="-I$out/include" ZLIB_LIBS="-L$out/lib -lz" \
+# wasi-libc emulates of mmap, and nowhere defined. Python has stubs of threads, and configure must find no others.
+CFLAGS=-U_WASI_EMULATED_PTHREAD CONFIG_SITE=../Tools/wasm/config.site-wasm32-wasi ZLIB_CFLAGS="-I$out/include" ZLIB_LIBS="-L$out/lib -lz" \
   ../configure --host=wasm32-wasip1 --build=x86_64-pc-linux-gnu --with-build-python="/usr/bin/python$version" --prefix=/usr/local \
   --disable-test-modules --without-ensurepip OPT=-DNDEBUG ac_cv_func_memfd_create=no
 make -j"$PYODIDE_JOBS" all

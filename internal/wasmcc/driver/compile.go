@@ -33,6 +33,7 @@ type answer struct {
 	Requires []string `json:"requires"`
 	Wheel    string   `json:"wheel"`
 	Modules  []string `json:"modules"`
+	Optional []string `json:"optional"`
 }
 
 // ask finds out which requirements the backend names beyond the static ones. It runs natively, and in a copy of the
@@ -76,7 +77,7 @@ func (r *run) compile() error {
 	if a.Wheel == "" || a.Wheel != filepath.Base(a.Wheel) {
 		return fail(record.CompileFailed, "the build backend says that it made %q, which is no file name", a.Wheel)
 	}
-	r.result.Wheel, r.result.Modules = a.Wheel, a.Modules
+	r.result.Wheel, r.result.Modules, r.result.Optional = a.Wheel, a.Modules, a.Optional
 	if r.result.Headers, err = headers(wasmcc.HeadersFile); err != nil {
 		return err
 	}

@@ -143,7 +143,7 @@ thing.it = it
 		{"no requires", map[string]string{"pyproject.toml": "[build-system]\nbuild-backend = 'x'\n"}, request{Hook: "static"}, answer{}, true},
 		{"an optional hook that is absent", map[string]string{"pyproject.toml": inTree, "sub/backend.py": backend}, request{Hook: "requires"}, answer{Requires: []string{}}, false},
 		{"a wheel", map[string]string{"pyproject.toml": inTree, "sub/backend.py": backend},
-			request{Hook: "wheel", Settings: map[string]any{"k": []string{"1", "2"}}, Dist: "/d"}, answer{Wheel: "x-1-py3-none-any.whl", Modules: []string{}}, false},
+			request{Hook: "wheel", Settings: map[string]any{"k": []string{"1", "2"}}, Dist: "/d"}, answer{Wheel: "x-1-py3-none-any.whl", Modules: []string{}, Optional: []string{}}, false},
 		{"a backend that raises", map[string]string{"pyproject.toml": inTree, "sub/backend.py": "1/0"}, request{Hook: "wheel"}, answer{}, true},
 	} {
 		t.Run(c.story, func(t *testing.T) {

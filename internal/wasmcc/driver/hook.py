@@ -3,7 +3,7 @@
     python -P hook.py REQUEST ANSWER
 
 REQUEST is JSON: {"hook": "static" | "requires" | "wheel", "settings": {...}, "dist": folder, "meson_cross_file": file, "jobs": number}.
-ANSWER gets {"requires": [...]} or {"wheel": file name, "modules": [dotted names]}.
+ANSWER gets {"requires": [...]} or {"wheel": file name, "modules": [dotted names], "optional": [some of them]}.
 """
 
 import importlib
@@ -57,13 +57,13 @@ def load(table):
 
 
 def watch_setuptools(modules):
-    """Notes the extension modules that setuptools sets out to build, be it that they fail and the package goes on."""
+    """Notes the extension modules that setuptools sets out to build, be it that they fail and the package goes on, and which it calls optional."""
     from setuptools.command.build_ext import build_ext
 
     run = build_ext.run
 
     def noting(self):
-        modules.update(self.get_ext_fullname(e.name) for e in self.extensions or ())
+        modules.update((self.get_ext_fullname(e.name), bool(e.optional)) for e in self.extensions or ())
         return run(self)
 
     build_ext.run = noting
@@ -126,7 +126,7 @@ def main(request):
         # The hook is optional; without it there are no further requirements.
         ask = getattr(backend, "get_requires_for_build_wheel", lambda settings: [])
         return {"requires": missing(ask(settings))}
-    modules = set()
+    modules = {}
     if "setuptools" in sys.modules:
         watch_setuptools(modules)
         if request["jobs"] > 1:
@@ -138,7 +138,7 @@ def main(request):
         given = [given] if isinstance(given, str) else given
         if not any(a.startswith("--cross-file") for a in given):
             settings["setup-args"] = ["--cross-file=" + request["meson_cross_file"], *given]
-    return {"wheel": backend.build_wheel(request["dist"], settings), "modules": sorted(modules)}
+    return {"wheel": backend.build_wheel(request["dist"], settings), "modules": sorted(modules), "optional": sorted(m for m in modules if modules[m])}
 
 
 tempfile._name_sequence = Counted()

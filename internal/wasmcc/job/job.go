@@ -97,6 +97,8 @@ type Result struct {
 	Wheel string `json:"wheel,omitempty"`
 	// Modules are the dotted names of the extension modules that the source's own build set out to make.
 	Modules []string `json:"modules,omitempty"`
+	// Optional are those of Modules that the build does without, by its own words, where they do not compile.
+	Optional []string `json:"optional,omitempty"`
 	// Links are the base names of the shared objects that were linked or tried to be.
 	Links []string `json:"links,omitempty"`
 	// Unlinked are those of Links that could not be linked.
