@@ -23,7 +23,8 @@ make -j"$PYODIDE_JOBS" all
 mkdir -p "$out/include/python$version" "$out/lib/sysconfigdata" "$out/bin" "$out/lib/pkgconfig"
 cp -R ../Include/. "$out/include/python$version"
 cp pyconfig.h "$out/include/python$version"
-cp build/lib.wasi-wasm32-"$version"/_sysconfigdata__wasi_wasm32-wasi.py "$out/lib/sysconfigdata"
+# What is compiled for this Python may well mention threads.
+sed 's/-U_WASI_EMULATED_PTHREAD *//g' build/lib.wasi-wasm32-"$version"/_sysconfigdata__wasi_wasm32-wasi.py >"$out/lib/sysconfigdata/_sysconfigdata__wasi_wasm32-wasi.py"
 cp python.wasm "$out/bin"
 
 # One archive: who links it wants all of it, and the names of the parts are nobody else's business.
