@@ -101,6 +101,45 @@ func about(t *testing.T, dir string) (p static.Package) {
 	return p
 }
 
+// nested is built by Meson, which asks the compiler what the target has. Two of its modules have one name. They want functions about threads
+// of which the C library and Python have some each.
+var nested = map[string]string{
+	"pyproject.toml": "[build-system]\nrequires = ['meson-python']\nbuild-backend = 'mesonpy'\n[project]\nname = 'nested'\nversion = '1.0'\n",
+	"meson.build": `project('nested', 'c', version: '1.0')
+py = import('python').find_installation(pure: false)
+cc = meson.get_compiler('c')
+threads = dependency('threads')
+size = cc.run('int main(void) { return sizeof(void *); }', name: 'size of a pointer')
+if cc.has_function('fork', prefix: '#include <unistd.h>') or not cc.has_function('pthread_create', prefix: '#include <pthread.h>', dependencies: threads) or size.returncode() != 4
+  error('it asks another machine')
+endif
+py.install_sources('__init__.py', subdir: 'nested')
+helper = static_library('helper', 'helper.c')
+subdir('a')
+subdir('b')
+`,
+	"__init__.py": "", "a/__init__.py": "", "b/__init__.py": "",
+	"helper.c":      "int helper(void) { return 42; }\n",
+	"a/meson.build": "py.extension_module('_x', '../x.c', c_args: '-DWHICH=\"a\"', link_with: helper, dependencies: threads, install: true, subdir: 'nested/a')\npy.install_sources('__init__.py', subdir: 'nested/a')\n",
+	"b/meson.build": "py.extension_module('_x', '../x.c', c_args: '-DWHICH=\"b\"', link_with: helper, dependencies: threads, install: true, subdir: 'nested/b')\npy.install_sources('__init__.py', subdir: 'nested/b')\n",
+	"x.c": `#include <Python.h>
+#include <pthread.h>
+int helper(void);
+static void once(void) {}
+static void *work(void *p) { return p; }
+static PyObject *say(PyObject *self, PyObject *none) {
+	static pthread_once_t first = PTHREAD_ONCE_INIT;
+	pthread_cond_t c;
+	pthread_t t;
+	pthread_cond_init(&c, 0); pthread_cond_broadcast(&c); pthread_once(&first, once);
+	return Py_BuildValue("siN", WHICH, helper(), PyBool_FromLong(pthread_create(&t, 0, work, 0) != 0));
+}
+static PyMethodDef methods[] = {{"say", say, METH_NOARGS}, {0}};
+static struct PyModuleDef def = {PyModuleDef_HEAD_INIT, "_x", 0, 0, methods};
+PyMODINIT_FUNC PyInit__x(void) { return PyModuleDef_Init(&def); }
+`,
+}
+
 // Packages with modules of one name, in C and in C++, are linked into one interpreter, and called there.
 func TestPackagesForWASIAreLinkedTogether(t *testing.T) {
 	f, python := wasiFarm(t)
@@ -114,12 +153,17 @@ func TestPackagesForWASIAreLinkedTogether(t *testing.T) {
 	if os.Getenv("WASMILL_TEST_NIGHTLY") != "" {
 		names = append(names, "msgpack", "lz4", "ujson", "cytoolz", "toolz", "swiglpk")
 	}
+	recipes := map[string]*recipe.Recipe{"nested": project(t, nested)}
 	for _, name := range names {
-		hosts := []build.Host{python}
-		for _, host := range ours(t, name).Requirements.Host {
+		recipes[name] = ours(t, name)
+	}
+	names = append(names, "nested")
+	for _, name := range names {
+		r, hosts := recipes[name], []build.Host{python}
+		for _, host := range r.Requirements.Host {
 			hosts = append(hosts, f.host(t, host))
 		}
-		out := f.build(t, ours(t, name), func(j *build.Job) { j.Hosts = hosts })
+		out := f.build(t, r, func(j *build.Job) { j.Hosts = hosts })
 		if out.Record.Outcome != record.Passed {
 			t.Errorf("%s: %+v\n%s", name, out.Record.Failure, tail(out.log))
 			continue
@@ -136,7 +180,7 @@ func TestPackagesForWASIAreLinkedTogether(t *testing.T) {
 			m.Archive = "/work/" + name + "/" + m.Archive
 			modules = append(modules, m)
 		}
-		if again := f.build(t, ours(t, name), func(j *build.Job) { j.Hosts, j.Lock = hosts, out.Lock }); !bytes.Equal(contents(t, out.Path), contents(t, again.Path)) {
+		if again := f.build(t, r, func(j *build.Job) { j.Hosts, j.Lock = hosts, out.Lock }); !bytes.Equal(contents(t, out.Path), contents(t, again.Path)) {
 			t.Errorf("two builds of %s differ", name)
 		}
 	}
@@ -154,6 +198,7 @@ func TestPackagesForWASIAreLinkedTogether(t *testing.T) {
 		"ujson":      "import ujson; print('ujson', ujson.loads(ujson.dumps({'a': [1.5, None]})))",
 		"cytoolz":    "import cytoolz; print('cytoolz', list(cytoolz.partition(2, range(4))))",
 		"toolz":      "import toolz; print('toolz', toolz.first([1]))",
+		"nested":     "import nested.a._x as a, nested.b._x as b; print('nested', a.say(), b.say())",
 		"swiglpk":    "import swiglpk; print('swiglpk', swiglpk.glp_version(), swiglpk.glp_simplex(swiglpk.glp_create_prob(), None))",
 	}
 	var script strings.Builder
@@ -191,6 +236,7 @@ func TestPackagesForWASIAreLinkedTogether(t *testing.T) {
 	want := map[string]string{
 		"markupsafe": "&lt;a&gt;", "xxhash": "d24ec4f1a98c6e5b 32", "simplejson": `"\u00e4"`, "msgpack": "[1, {'a': 2}]", "lz4": "True",
 		"ujson": "{'a': [1.5, None]}", "cytoolz": "[(0, 1), (2, 3)]", "toolz": "1", "swiglpk": "5.0 0",
+		"nested": "('a', 42, True) ('b', 42, True)",
 	}
 	for _, name := range names {
 		if line := name + " " + want[name] + "\n"; !strings.Contains(out, line) {

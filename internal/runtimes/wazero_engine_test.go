@@ -148,22 +148,25 @@ func TestWazero(t *testing.T) {
 	t.Run("each test that kills the interpreter fails, and no other", func(t *testing.T) {
 		var log bytes.Buffer
 		got, err := m.Test(t.Context(), runtimes.Job{
-			Artifact: story, Deps: []runtimes.Wheel{dep}, Imports: []string{"story", "dying", "story._c", "only_tests"}, Log: &log, Limits: runtimes.Limits{Memory: 1536 << 20, Time: 5 * time.Minute},
+			Artifact: story, Deps: []runtimes.Wheel{dep}, Imports: []string{"story", "dying", "story._c", "only_tests", "mmap"}, Log: &log, Limits: runtimes.Limits{Memory: 1536 << 20, Time: 5 * time.Minute},
 			Suite: &runtimes.Suite{Wheels: []runtimes.Wheel{only}},
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := []string{"passed story", "failed dying", "passed story._c", "failed only_tests"}
+		want := []string{"passed story", "failed dying", "passed story._c", "failed only_tests", "failed mmap"}
 		if diff := cmp.Diff(want, briefly(got.Imports)); diff != "" {
 			t.Errorf("imports (-want +got):\n%s\n%s", diff, log.String())
 		}
 		f := got.Failure
-		if f == nil || f.Kind != record.ImportFailed || !strings.HasPrefix(f.Message, "2 failed, the first: importing dying: the interpreter died: trap: unreachable in abort, called by PyInit__c") {
+		if f == nil || f.Kind != record.ImportFailed || !strings.HasPrefix(f.Message, "3 failed, the first: importing dying: the interpreter died: trap: unreachable in abort, called by PyInit__c") {
 			t.Errorf("%+v", f)
 		}
 		if !strings.Contains(got.Imports[3].Message, "No module named 'only_tests'") {
 			t.Errorf("%+v", got.Imports[3])
+		}
+		if want := "No module named 'mmap' (a part of the standard library that Python lacks here)"; !strings.Contains(got.Imports[4].Message, want) {
+			t.Errorf("%+v", got.Imports[4])
 		}
 
 		got, err = m.Test(t.Context(), runtimes.Job{
