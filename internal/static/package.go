@@ -157,9 +157,11 @@ func Link(w *wheel.Wheel, known Symbols) (modules []Module, files map[string][]b
 		}
 		stem := e.Module[strings.LastIndexByte(e.Module, '.')+1:]
 		init := "PyInit_" + stem
-		if defined := o.Defined(); !slices.ContainsFunc(defined, func(name string) bool { return strings.HasPrefix(name, "PyInit_") }) {
+		defined := o.Defined()
+		if !slices.ContainsFunc(defined, func(name string) bool { return strings.HasPrefix(name, "PyInit_") }) {
 			return nil, nil, nil, &SharedLibraryError{e.File}
-		} else if !slices.Contains(defined, init) {
+		}
+		if !slices.Contains(defined, init) {
 			return nil, nil, nil, fault.Errorf(fault.Invalid, "%s defines no %s, by which Python would load the module %s", e.File, init, e.Module)
 		}
 		m := Module{Name: e.Module, Init: "PyInit_" + e.Module, Archive: Libraries + e.Module + ".a"}
