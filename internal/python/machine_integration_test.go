@@ -69,7 +69,7 @@ func TestSignals(t *testing.T) {
 // What can't work says so at once, with the exception that libraries catch.
 func TestLimitsSaySo(t *testing.T) {
 	const code = `
-import os, subprocess, socket, threading, sys
+import asyncio, os, subprocess, socket, threading, sys
 def expect(error, words, call):
     try: call()
     except error as e: assert words in str(e), str(e)
@@ -79,12 +79,12 @@ expect(OSError, "docs/python-wasm.md#processes", lambda: subprocess.run(["true"]
 expect(OSError, "docs/python-wasm.md#processes", lambda: os.system("true"))
 expect(OSError, "docs/python-wasm.md#processes", lambda: os.popen("true"))
 expect(OSError, "docs/python-wasm.md#processes", os.fork)
+expect(OSError, "starting true: WebAssembly has no processes", lambda: asyncio.run(asyncio.create_subprocess_exec("true")))
 expect(OSError, "docs/python-wasm.md#processes", lambda: os.execv("/bin/true", ["true"]))
 expect(ModuleNotFoundError, "docs/python-wasm.md#curses", lambda: __import__("curses"))
 expect(ModuleNotFoundError, "docs/python-wasm.md#processes", lambda: __import__("_multiprocessing"))
 expect(OSError, "docs/python-wasm.md#sockets", lambda: socket.socket().connect(("127.0.0.1", 9)))
 expect(socket.gaierror, "docs/python-wasm.md#sockets", lambda: socket.getaddrinfo("localhost", 80))
-import asyncio
 async def f(n):
     await asyncio.sleep(.01)
     return n
@@ -102,6 +102,17 @@ print(asyncio.run(main()))
 	for _, module := range []string{"curses", "_multiprocessing", "venv"} {
 		if got := call(t, "", "-c", "import "+module); got.status != 1 || !strings.Contains(got.err, "docs/python-wasm.md#") {
 			t.Errorf("import %s: %+v", module, got)
+		}
+	}
+}
+
+// An interpreter out of a snapshot knows where it is now.
+func TestTimeZone(t *testing.T) {
+	for zone, want := range map[string]string{"Asia/Tokyo": "('UTC+0900', 'UTC+0900') -32400 UTC+0900 +0900\n", "America/New_York": "('UTC-0500', 'UTC-0400') 18000 UTC-0500 -0500\n"} {
+		cmd := command(t, "-c", "import time; print(time.tzname, time.timezone, time.strftime('%Z %z', time.localtime(0)))")
+		cmd.Env = append(cmd.Env, "TZ="+zone)
+		if got := finish(t, cmd); got != (result{want, "", 0}) {
+			t.Errorf("%s: %+v", zone, got)
 		}
 	}
 }

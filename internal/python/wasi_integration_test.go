@@ -46,6 +46,7 @@ expect(OSError, "docs/python-wasm.md#processes", lambda: subprocess.run(["true"]
 for module, section in (("ctypes", "wasi"), ("sqlite3", "wasi"), ("ssl", "wasi"), ("lzma", "wasi"), ("readline", "terminal"), ("tkinter", "curses"), ("curses", "curses"), ("venv", "wasi")):
     expect(ModuleNotFoundError, "docs/python-wasm.md#" + section, lambda: __import__(module))
 import asyncio
+expect(OSError, "starting true: WebAssembly has no processes", lambda: asyncio.run(asyncio.create_subprocess_exec("true")))
 async def f(n):
     await asyncio.sleep(.01)
     return n

@@ -18,6 +18,8 @@ export function configure(py, job, host) {
   give("_python_wasm", M._PyBytes_FromStringAndSize(allocated(block), block.length));
   ours.environment();
   M._tzset?.();
+  // It asks JavaScript once, and the interpreter of a snapshot has done so elsewhere.
+  if (M._tzname) M.__tzset_js?.(M._timezone, M._daylight, ...M.HEAPU32.subarray(M._tzname >> 2, (M._tzname >> 2) + 2));
 
   const size = 4096; // of a PyConfig and more: it has about 500 bytes
   const config = M._PyMem_RawMalloc(size), status = M._PyMem_RawMalloc(16);

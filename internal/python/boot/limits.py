@@ -164,6 +164,7 @@ def _no_processes():
         self.args, self.returncode = args, None
         raise error(f"starting {args if isinstance(args, str) else ' '.join(map(os.fsdecode, args))}")
 
+    no_subprocesses(lambda program: error(f"starting {os.fsdecode(program)}"))
     # A Popen that never began has nothing to wait for.
     subprocess.Popen.__init__ = init
     subprocess.Popen._child_created = False

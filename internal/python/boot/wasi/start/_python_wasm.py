@@ -8,7 +8,7 @@ looked at.
 import posix
 import sys
 
-from _python_wasm_common import After, MANUAL, Missing, Own, waiting_loop
+from _python_wasm_common import After, MANUAL, Missing, Own, no_subprocesses, waiting_loop
 
 _ours = {}
 for _name in [name for name in posix.environ if name.startswith(b"_PYTHON_WASM_")]:
@@ -79,18 +79,23 @@ def _no_threads():
 
 def _subprocess(module):
     """Processes, which WASI has not either."""
-    import errno
     import functools
-    import os
 
     @functools.wraps(module.Popen.__init__)
     def init(self, args, *more, **options):
         self.args = args
-        words = args if isinstance(args, str) else " ".join(map(os.fsdecode, args))
-        raise OSError(errno.ENOTSUP, f"starting {words}: WebAssembly has no processes ({MANUAL}processes)")
+        raise _no_process(args)
 
     module.Popen.__init__ = init
     module.Popen._child_created = False
+
+
+def _no_process(args):
+    import errno
+    import os
+
+    words = os.fsdecode(args) if isinstance(args, (str, bytes)) else " ".join(map(os.fsdecode, args))
+    return OSError(errno.ENOTSUP, f"starting {words}: WebAssembly has no processes ({MANUAL}processes)")
 
 
 def _sysconfig(module):
@@ -105,6 +110,7 @@ def _asyncio(module):
     import time
 
     waiting_loop(time.sleep)
+    no_subprocesses(_no_process)
 
 
 _CHANGES = {"site": _site, "subprocess": _subprocess, "sysconfig": _sysconfig, "asyncio": _asyncio}

@@ -39,6 +39,17 @@ def waiting_loop(wait):
     asyncio.EventLoop = asyncio.SelectorEventLoop = EventLoop
 
 
+def no_subprocesses(error):
+    """Has asyncio refuse in words what it would refuse without: error makes an exception of what was to be started."""
+    import asyncio.subprocess
+
+    async def exec(program, *args, **options):
+        raise error(program)
+
+    asyncio.create_subprocess_exec = asyncio.subprocess.create_subprocess_exec = exec
+    asyncio.create_subprocess_shell = asyncio.subprocess.create_subprocess_shell = exec
+
+
 class Own:
     """Finds what python-wasm brings, as a plugin of pytest. It is on no sys.path, and in no list of what is installed in a folder."""
 
