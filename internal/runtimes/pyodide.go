@@ -196,6 +196,10 @@ func (p *Pyodide) withTools(ctx context.Context, spec *engine.Spec) error {
 	return nil
 }
 
+// snapshotTime is how long the container may take that makes snapshots; seconds are what it takes. Node may hang when all is done
+// (nodejs/node#64560), and whoever waits for the first snapshot would wait with it.
+var snapshotTime = 5 * time.Minute
+
 // snapshot is the folder that holds the memory of started interpreters, and a copy of the runtime and what goes with it. It only saves time,
 // 4 s of 5 for a small job, and is made by the image itself.
 func (p *Pyodide) snapshot(ctx context.Context, job Job) (string, error) {
@@ -215,6 +219,7 @@ func (p *Pyodide) snapshot(ctx context.Context, job Job) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	spec.Time = snapshotTime
 	log := newLog(nil, 0)
 	result, err := p.Engine.Run(ctx, spec, log)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -114,6 +115,23 @@ func TestStage(t *testing.T) {
 		if m.Writable != (m.Target == "/out") {
 			t.Errorf("mount %+v", m)
 		}
+	}
+}
+
+// A snapshot that has been made is one, also when node then hangs.
+func TestNodeHangsBehindItsSnapshot(t *testing.T) {
+	runtimes.SetSnapshotTime(t, time.Millisecond)
+	e := node(passing)
+	plays := e.Container
+	e.Container = func(ctx context.Context, spec engine.Spec, log io.Writer) engine.Result {
+		result := plays(ctx, spec, log)
+		if spec.Command[len(spec.Command)-1] == "snapshot" {
+			<-ctx.Done()
+		}
+		return result
+	}
+	if verdict, err := pyodide(t, e).Test(t.Context(), tiny(t)); err != nil || verdict.Failure != nil {
+		t.Errorf("%+v, %v", verdict, err)
 	}
 }
 
