@@ -33,6 +33,10 @@ func TestSignals(t *testing.T) {
 			code: "import signal\ndef f(n, frame): raise TimeoutError\nsignal.signal(signal.SIGALRM, f)\na = signal.setitimer(signal.ITIMER_REAL, .2)\nb = signal.getitimer(signal.ITIMER_REAL)[0] <= .2\ntry:\n  while True: pass\nexcept TimeoutError: print(a, b, n := True, signal.getitimer(0))",
 		},
 		{
+			name: "no alarm is lost", out: "100",
+			code: "import signal\ndef f(n, frame): raise TimeoutError\nsignal.signal(signal.SIGALRM, f)\nseen = 0\nwhile seen < 100:\n  try:\n    signal.setitimer(signal.ITIMER_REAL, .01)\n    while True: pass\n  except TimeoutError: seen += 1\nprint(seen)",
+		},
+		{
 			name: "alarms at regular times end sleeps", out: "3",
 			code: "import signal, time\nseen = []\nsignal.signal(signal.SIGALRM, lambda n, frame: seen.append(n))\nsignal.setitimer(signal.ITIMER_REAL, .1, .1)\nwhile len(seen) < 3: time.sleep(.01)\nsignal.setitimer(signal.ITIMER_REAL, 0)\ntime.sleep(.5)\nprint(len(seen))",
 		},

@@ -27,7 +27,7 @@ function take(signal) {
   if (dispositions[signal] !== ${handled}) return;
   // Who asks twice, since the first time did nothing, means it.
   if (signal === ${SIGINT} && pending[0] === ${SIGINT}) return end(signal);
-  pending[0] = signal;
+  Atomics.store(pending, 0, signal);
   const now = Atomics.add(count, 0, 1) + 1;
   Atomics.notify(count, 0);
   if (signal === ${SIGINT}) setTimeout(() => { if (pending[0] === signal && count[0] === now) end(signal); }, patience).unref();
@@ -74,9 +74,21 @@ export function interrupt() {
   interrupted = true;
 }
 
+// What the runtime reads signals from: it takes what it finds, and then writes 0. In an array, a signal that comes in between would be gone
+// (one of twenty in a loop that does nothing else). Here what was not read stays.
+const buffer = {
+  read: 0,
+  get 0() {
+    return (this.read = Atomics.load(pending, 0));
+  },
+  set 0(_) {
+    if (this.read) Atomics.compareExchange(pending, 0, this.read, 0);
+  },
+};
+
 // What Python is given to act with.
 export function host(py, job, sockets) {
-  py.setInterruptBuffer(pending);
+  py.setInterruptBuffer(buffer);
   return {
     // 0 default, 1 ignored, 2 handled
     disposition(signal, what) {
