@@ -47,6 +47,17 @@ func TestPipInstallPythonWasm(t *testing.T) {
 	if out, err = cmd.CombinedOutput(); err != nil || !strings.HasSuffix(string(out), "emscripten True\n") {
 		t.Errorf("%v\n%s", err, out)
 	}
+
+	// Beside it there is this machine's python, which its own virtual environments must not be taken to be made from: uv would build
+	// projects with it.
+	own := filepath.Join(t.TempDir(), "own")
+	if out, err := exec.CommandContext(t.Context(), filepath.Join(venv, "bin", "python-wasm"), "-m", "venv", own).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	cmd = exec.CommandContext(t.Context(), filepath.Join(own, "bin", "python"), "-c", "import os, sys; print(os.path.basename(sys._base_executable))")
+	if out, err = cmd.CombinedOutput(); err != nil || !strings.HasSuffix(string(out), "python-wasm\n") {
+		t.Errorf("%v\n%s", err, out)
+	}
 }
 
 func TestUnknownPlatform(t *testing.T) {

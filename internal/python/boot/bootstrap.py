@@ -36,6 +36,13 @@ def _venv(executable):
     return None, {}
 
 
+def _same(one, other):
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return False
+
+
 # What was settled when the interpreter was initialised, and stays.
 _SETTLED = (
     "hash_seed", "use_hash_seed", "home", "filesystem_encoding", "filesystem_errors", "_config_init", "_install_importlib", "_init_main",
@@ -58,9 +65,9 @@ def configure(job):
     folder, settings = _venv(executable) if job["inVenv"] else (None, {})
     base = executable
     if folder is not None:
-        base = os.path.join(settings.get("home", ""), os.path.basename(executable))
-        if not settings.get("home") or not os.path.exists(base):
-            base = settings.get("executable") or job["real"]
+        # Beside a python-wasm that pip has installed there is a python of this machine, which is none to build with.
+        named = os.path.join(settings.get("home", ""), os.path.basename(executable)), settings.get("executable", "")
+        base = next((path for path in named if os.path.isabs(path) and _same(path, job["real"])), job["real"])
     config["executable"], config["base_executable"], config["program_name"] = executable, base, executable
     config["base_prefix"] = config["base_exec_prefix"] = prefix
     # Until 3.13 it is site that finds virtual environments.
