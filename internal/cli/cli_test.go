@@ -21,15 +21,22 @@ import (
 // wasmill runs a command against a farm and returns what it printed and how it ended.
 func wasmill(t *testing.T, farm api.Farm, args ...string) (string, error) {
 	t.Helper()
+	out, _, err := wasmillStreams(t, farm, append([]string{"-q"}, args...)...)
+	return out, err
+}
+
+// wasmillStreams is wasmill with what it says on standard error too.
+func wasmillStreams(t *testing.T, farm api.Farm, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
 	srv := httptest.NewServer(api.Handler(farm))
 	t.Cleanup(srv.Close)
-	var out bytes.Buffer
-	a := &app{out: &out, err: io.Discard}
+	var out, told bytes.Buffer
+	a := &app{out: &out, err: &told}
 	cmd := a.root()
 	command.Prepare(cmd)
-	cmd.SetArgs(append([]string{"--server", srv.URL, "--data", t.TempDir(), "-q"}, args...))
-	err := cmd.ExecuteContext(context.Background())
-	return out.String(), err
+	cmd.SetArgs(append([]string{"--server", srv.URL, "--data", t.TempDir()}, args...))
+	err = cmd.ExecuteContext(context.Background())
+	return out.String(), told.String(), err
 }
 
 func golden(t *testing.T, name, got string) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -51,7 +52,7 @@ the folder has recipes for are put under requirements.host, others are named in 
 			if err != nil {
 				return err
 			}
-			s, err := a.skeleton(cmd.Context(), args[0], set, target, whole)
+			s, err := a.skeleton(cmd.Context(), args[0], nil, set, target, whole)
 			if err != nil {
 				return err
 			}
@@ -128,10 +129,11 @@ const (
 	required             // direct, and a wheel for any platform is preferred to building
 )
 
-// skeleton makes a recipe for "NAME" or "NAME==VERSION" from the package index, with the requirements that it has on target.
-func (a *app) skeleton(ctx context.Context, project string, set *recipe.Set, target wheel.Environment, how care) (*recipe.Skeleton, error) {
+// skeleton makes a recipe for "NAME", of the newest release within wanted, or for "NAME==VERSION" from the package index, with the
+// requirements that it has on target.
+func (a *app) skeleton(ctx context.Context, project string, wanted wheel.Specifier, set *recipe.Set, target wheel.Environment, how care) (*recipe.Skeleton, error) {
 	name, version, _ := strings.Cut(project, "==")
-	release, err := recipe.FetchRelease(ctx, get, a.index, strings.TrimSpace(name), strings.TrimSpace(version))
+	release, err := recipe.FetchRelease(ctx, get, a.index, strings.TrimSpace(name), strings.TrimSpace(version), wanted)
 	if err != nil {
 		return nil, err
 	}
@@ -231,34 +233,93 @@ func (a *app) targetPython() (string, error) {
 	return "", fault.Errorf(fault.NotFound, "there is no toolchain %s in %s", defaultToolchain, folder)
 }
 
-// requirements makes recipes for what recipes require at run time and the set has not, and for what these require. What the
-// index doesn't have either stays missing, and is told by whoever looks at the whole.
-func (a *app) requirements(ctx context.Context, set *recipe.Set, target wheel.Environment, given []*recipe.Recipe) (made []*recipe.Skeleton, err error) {
-	seen := map[string]bool{}
+// requirements makes recipes for what recipes require at run time and the set has not, and for what these require: of each the
+// newest release within what all of them ask for. What the index doesn't have either stays missing, and is told by whoever looks at
+// the whole.
+func (a *app) requirements(ctx context.Context, set *recipe.Set, target wheel.Environment, given []*recipe.Recipe) ([]*recipe.Skeleton, error) {
+	known := map[string]bool{}
 	for _, r := range given {
-		seen[recipe.Canonical(r.Name)] = true
+		known[recipe.Canonical(r.Name)] = true
 	}
 	for _, x := range set.Excluded() { // that somebody has disabled is no reason to take it from elsewhere
-		seen[recipe.Canonical(x.Recipe.Name)] = true
+		known[recipe.Canonical(x.Recipe.Name)] = true
 	}
-	for queue := slices.Clone(given); len(queue) > 0; queue = queue[1:] {
-		for _, need := range queue[0].Requirements.Run {
-			name := recipe.Canonical(need)
-			if seen[name] || set.Get(name) != nil {
-				continue
+	asked := wishes{}
+	asked.add(given, target)
+	// What is found late may ask for less of what was chosen before. Then it is chosen anew; that ends, as every round asks for more.
+	for made := map[string]*recipe.Skeleton{}; ; {
+		var order []*recipe.Skeleton
+		seen := maps.Clone(known)
+		for queue := slices.Clone(given); len(queue) > 0; queue = queue[1:] {
+			for _, need := range queue[0].Requirements.Run {
+				name := recipe.Canonical(need)
+				if seen[name] || set.Get(name) != nil {
+					continue
+				}
+				seen[name] = true
+				s := made[name]
+				if s == nil || !asked.admit(s.Recipe) {
+					var err error
+					s, err = a.skeleton(ctx, name, asked[name].within, set, target, required)
+					if fault.KindOf(err) == fault.NotFound && err != nil {
+						continue
+					}
+					if err != nil && len(asked[name].by) > 0 {
+						err = fmt.Errorf("%w; it is required by %s", err, strings.Join(asked[name].by, ", "))
+					}
+					if err != nil {
+						return nil, err
+					}
+					made[name] = s
+					asked.add([]*recipe.Recipe{s.Recipe}, target)
+				}
+				order, queue = append(order, s), append(queue, s.Recipe)
 			}
-			seen[name] = true
-			s, err := a.skeleton(ctx, name, set, target, required)
-			if fault.KindOf(err) == fault.NotFound && err != nil {
-				continue
-			}
-			if err != nil {
-				return nil, err
-			}
-			made, queue = append(made, s), append(queue, s.Recipe)
+		}
+		if !slices.ContainsFunc(order, func(s *recipe.Skeleton) bool { return !asked.admit(s.Recipe) }) {
+			a.tellOthers(set, asked)
+			return order, nil
 		}
 	}
-	return made, nil
+}
+
+// tellOthers says where the folder's recipe is of a version that is not what was asked for: it is taken nevertheless, for whoever
+// wrote it may have had reasons.
+func (a *app) tellOthers(set *recipe.Set, asked wishes) {
+	for _, name := range slices.Sorted(maps.Keys(asked)) {
+		if r := set.Get(name); r != nil && !asked.admit(r) && !a.quiet {
+			fmt.Fprintf(a.err, "%s is taken as the recipe has it, %s, which is not what is required by %s\n", r.Name, r.Version, strings.Join(asked[name].by, ", "))
+		}
+	}
+}
+
+// wishes are the versions that a package is required in, by its canonical name.
+type wishes map[string]wish
+
+type wish struct {
+	within wheel.Specifier
+	by     []string // who requires it so: "httpx 0.28.1 (>=4)"
+}
+
+func (w wishes) add(recipes []*recipe.Recipe, target wheel.Environment) {
+	for _, r := range recipes {
+		for _, req := range r.RequiresOn(target) {
+			if len(req.Specifier) == 0 {
+				continue
+			}
+			name := recipe.Canonical(req.Name)
+			is := w[name]
+			is.within = append(is.within, req.Specifier...)
+			is.by = append(is.by, fmt.Sprintf("%s (%s)", strings.TrimSpace(r.Name+" "+r.Version), req.Specifier))
+			w[name] = is
+		}
+	}
+}
+
+// admit says whether a recipe's version is one that is asked for. A version that can't be compared is.
+func (w wishes) admit(r *recipe.Recipe) bool {
+	v, err := wheel.ParseVersion(r.Version)
+	return err != nil || w[recipe.Canonical(r.Name)].within.Admits(v)
 }
 
 // fromIndex is requirements for recipes that nobody has written, and says what it takes from the index.

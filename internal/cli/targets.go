@@ -114,7 +114,7 @@ func (t *targets) find(ctx context.Context, a *app, farm api.Farm, args []string
 		return n, err
 	}
 	for _, release := range releases {
-		s, err := a.skeleton(ctx, release, set, environment, direct)
+		s, err := a.skeleton(ctx, release, nil, set, environment, direct)
 		if err != nil {
 			return n, err
 		}

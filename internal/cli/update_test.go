@@ -19,7 +19,7 @@ import (
 )
 
 // packageIndex serves projects in the simple API, with PyPI's JSON beside it: name → file name → content. A file's
-// content is what its hash is of.
+// content is what its hash is of; requires is by name, or by name and version ("name 1.0").
 func packageIndex(t *testing.T, projects map[string]map[string][]byte, requires map[string][]string) string {
 	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -39,7 +39,11 @@ func packageIndex(t *testing.T, projects map[string]map[string][]byte, requires 
 			json.NewEncoder(w).Encode(map[string]any{"files": list})
 		case "pypi":
 			version := parts[2]
-			json.NewEncoder(w).Encode(map[string]any{"info": map[string]any{"version": version, "summary": "Summary of " + parts[1], "requires_dist": requires[parts[1]]}})
+			needs, ok := requires[parts[1]+" "+version]
+			if !ok {
+				needs = requires[parts[1]]
+			}
+			json.NewEncoder(w).Encode(map[string]any{"info": map[string]any{"version": version, "summary": "Summary of " + parts[1], "requires_dist": needs}})
 		case "files":
 			w.Write(files[parts[2]])
 		}

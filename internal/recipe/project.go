@@ -70,11 +70,22 @@ func FromProject(dir string) (*Recipe, error) {
 // RunOn adds what a project requires on a target only: its markers are looked at, which [FromProject] can't. One that can't be read
 // holds nowhere.
 func (r *Recipe) RunOn(target wheel.Environment) {
-	for _, d := range r.sometimes {
-		if req, err := wheel.ParseRequirement(d); err == nil && req.Applies(target) && !slices.Contains(r.Requirements.Run, req.Name) {
+	for _, req := range r.RequiresOn(target) {
+		if req.Marker != "" && !slices.Contains(r.Requirements.Run, req.Name) {
 			r.run(req.Name)
 		}
 	}
+}
+
+// RequiresOn is what a project, or the release that a recipe was made of, says that it requires on a target, with the versions that
+// it goes with: a recipe has names only. What can't be read is left out.
+func (r *Recipe) RequiresOn(target wheel.Environment) (out []wheel.Requirement) {
+	for _, d := range r.dependsOn {
+		if req, err := wheel.ParseRequirement(d); err == nil && req.Applies(target) {
+			out = append(out, req)
+		}
+	}
+	return out
 }
 
 func (r *Recipe) run(name string) {
@@ -135,9 +146,8 @@ func parseProject(file string, data []byte) (*Recipe, *Errors) {
 		}
 	}
 	for _, d := range p.Project.Dependencies {
-		if name, marker := requirement(d); name != "" && marker != "" {
-			r.sometimes = append(r.sometimes, d)
-		} else if name != "" {
+		r.dependsOn = append(r.dependsOn, d)
+		if name, marker := requirement(d); name != "" && marker == "" {
 			r.run(name)
 		}
 	}

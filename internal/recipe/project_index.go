@@ -65,23 +65,31 @@ func (p *Project) version(f simpleFile) (version string, isWheel, ok bool) {
 	return v, false, ok
 }
 
-// Newest is the newest version that a recipe can be made from with this Python ("" is any): not yanked, and a
-// pre-release only if these are wanted or there is nothing else.
-func (p *Project) Newest(python string, prereleases bool) (string, error) {
-	best, text, bestStable := wheel.Version{}, "", false
+// Newest is the newest version within wanted (empty: any) that a recipe can be made from with this Python ("" is any): not
+// yanked, unless wanted names that very one (PEP 592), and a pre-release only if these are wanted or there is nothing else.
+// That there is none within wanted is fault.Invalid; that there is none at all, fault.NotFound.
+func (p *Project) Newest(wanted wheel.Specifier, python string, prereleases bool) (string, error) {
+	best, text, bestStable, others := wheel.Version{}, "", false, false
 	for _, f := range p.files {
 		spelled, _, ok := p.version(f)
-		if !ok || f.yanked() || !admits(f.RequiresPython, python) {
+		if !ok || f.yanked() && !wanted.Pins() || !admits(f.RequiresPython, python) {
 			continue
 		}
 		v, err := wheel.ParseVersion(spelled)
 		if err != nil {
 			continue
 		}
+		if !wanted.Admits(v) {
+			others = true
+			continue
+		}
 		stable := prereleases || !v.Prerelease()
 		if text == "" || stable && !bestStable || stable == bestStable && v.Compare(best) > 0 {
 			best, text, bestStable = v, spelled, stable
 		}
+	}
+	if text == "" && others {
+		return "", fault.Errorf(fault.Invalid, "the index has no release of `%s` within %s that could be built", p.Name, wanted)
 	}
 	if text == "" {
 		return "", fault.Errorf(fault.NotFound, "the index has no release of `%s` that could be built", p.Name)

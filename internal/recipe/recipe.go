@@ -50,7 +50,7 @@ type Recipe struct {
 
 	positions map[string]Position // of keys and list entries, by path: "requirements.run[1]"
 	requires  []string            // a project's build-system.requires: the names
-	sometimes []string            // what a project requires on some targets only, as it says it
+	dependsOn []string            // what a project or a release says it requires at run time (PEP 508)
 	meta      []byte              // the bytes of meta.yaml; nil if there is none
 }
 

@@ -24,15 +24,15 @@ type Skeleton struct {
 }
 
 // FetchRelease finds a release of a project on an index; index is the address of its simple API (PEP 691), such as
-// https://pypi.org/simple. An empty version means the newest one (see Release.Newest). Summary, license and requirements
+// https://pypi.org/simple. An empty version means the newest one within wanted (see Project.Newest). Summary, license and requirements
 // come from PyPI's JSON API where it stands beside the simple one; without it they are unknown.
-func FetchRelease(ctx context.Context, get Get, index, name, version string) (*Release, error) {
+func FetchRelease(ctx context.Context, get Get, index, name, version string, wanted wheel.Specifier) (*Release, error) {
 	p, err := FetchProject(ctx, get, index, name)
 	if err != nil {
 		return nil, err
 	}
 	if version == "" {
-		if version, err = p.Newest("", false); err != nil {
+		if version, err = p.Newest(wanted, "", false); err != nil {
 			return nil, err
 		}
 	}
@@ -103,7 +103,7 @@ func NewRelease(page string, simple, info []byte, name, version string) (*Releas
 		return nil, err
 	}
 	if version == "" {
-		if version, err = p.Newest("", false); err != nil {
+		if version, err = p.Newest(nil, "", false); err != nil {
 			return nil, err
 		}
 	}
@@ -171,6 +171,9 @@ func (r *Release) Skeleton(e Evidence) (*Skeleton, error) {
 	made, err := Parse(path.Join(r.Project, MetaFile), meta)
 	if err != nil {
 		return nil, fmt.Errorf("making a recipe for `%s`: what the index says makes none: %w", r.Project, err)
+	}
+	if sameVersion(r.about.Info.Version, r.Version) {
+		made.dependsOn = r.about.Info.RequiresDist
 	}
 	return &Skeleton{Recipe: made, Meta: meta}, nil
 }

@@ -42,7 +42,7 @@ func TestSkeletonFromPyPI(t *testing.T) {
 		// Its wheels are for any platform: one of them is hosted again.
 		{"distlib", "0.4.0", "9659f7d87e46584a30b5780e43ac7a2143098441670ff0a49d5f9034c54a6c16"},
 	} {
-		release, err := recipe.FetchRelease(t.Context(), httpGet, "https://pypi.org/simple", c.name, c.version)
+		release, err := recipe.FetchRelease(t.Context(), httpGet, "https://pypi.org/simple", c.name, c.version, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,7 +55,7 @@ func TestSkeletonFromPyPI(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	}
-	if _, err := recipe.FetchRelease(t.Context(), httpGet, "https://pypi.org/simple", "markupsafe", "0.0.0.1"); fault.KindOf(err) != fault.NotFound {
+	if _, err := recipe.FetchRelease(t.Context(), httpGet, "https://pypi.org/simple", "markupsafe", "0.0.0.1", nil); fault.KindOf(err) != fault.NotFound {
 		t.Error(err)
 	}
 }

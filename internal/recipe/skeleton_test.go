@@ -113,7 +113,7 @@ func TestFetchReleaseAsksTheIndex(t *testing.T) {
 		{"https://plain.example/packages", "1.10", "https://plain.example/packages/the-name/"},
 	} {
 		asked = nil
-		s, err := recipe.FetchRelease(t.Context(), get, c.index, "The.Name", c.version)
+		s, err := recipe.FetchRelease(t.Context(), get, c.index, "The.Name", c.version, nil)
 		if err != nil || s.Version != "1.10" {
 			t.Fatal(err)
 		}
@@ -121,10 +121,10 @@ func TestFetchReleaseAsksTheIndex(t *testing.T) {
 			t.Errorf("asked %s, want %s", got, c.asks)
 		}
 	}
-	if _, err := recipe.FetchRelease(t.Context(), get, "https://index.example/simple", "unknown", ""); fault.KindOf(err) != fault.NotFound {
+	if _, err := recipe.FetchRelease(t.Context(), get, "https://index.example/simple", "unknown", "", nil); fault.KindOf(err) != fault.NotFound {
 		t.Error(err)
 	}
-	if _, err := recipe.FetchRelease(t.Context(), get, "https://index.example/simple", "../admin", ""); fault.KindOf(err) != fault.Invalid {
+	if _, err := recipe.FetchRelease(t.Context(), get, "https://index.example/simple", "../admin", "", nil); fault.KindOf(err) != fault.Invalid {
 		t.Error(err)
 	}
 }

@@ -56,7 +56,7 @@ func (r *Recipe) UpdateFrom(p *Project, python string) (*Update, error) {
 	if err != nil {
 		return nil, err
 	}
-	newest, err := p.Newest(python, now.Prerelease())
+	newest, err := p.Newest(nil, python, now.Prerelease())
 	if err != nil {
 		return nil, err
 	}

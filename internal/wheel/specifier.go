@@ -48,6 +48,20 @@ func ParseSpecifier(s string) (Specifier, error) {
 	return out, nil
 }
 
+// String is the clauses as they were written, with commas between.
+func (s Specifier) String() string {
+	var out []string
+	for _, c := range s {
+		out = append(out, c.op+c.text)
+	}
+	return strings.Join(out, ",")
+}
+
+// Pins says whether a clause names one version exactly.
+func (s Specifier) Pins() bool {
+	return slices.ContainsFunc(s, func(c clause) bool { return c.op == "===" || c.op == "==" && !c.prefix })
+}
+
 // Admits says whether a version meets all clauses. Whether pre-releases are wanted is for the caller to decide.
 func (s Specifier) Admits(v Version) bool {
 	return !slices.ContainsFunc(s, func(c clause) bool { return !c.admits(v) })
